@@ -1,0 +1,1 @@
+"""How Parley's services speak their contracts to each other."""

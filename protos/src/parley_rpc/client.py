@@ -1,0 +1,121 @@
+"""Channels to other services: keepalive, quick reconnects, deadlines, faults."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, TypeVar
+
+import grpc
+
+from parley_rpc.context import ServerContext
+from parley_rpc.faults import Unavailable
+from parley_rpc.status import from_rpc_error
+
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+CONNECT_WITHIN_SECONDS = 1.5
+HOP_SECONDS = 0.05
+
+Answer = TypeVar("Answer")
+
+# Reads may be repeated by the channel; what makes or changes something never is.
+IDEMPOTENT = (
+    [
+        {"service": "parley.chat.v1.ChatService", "method": name}
+        for name in ("GetChat", "ListChats", "ListMessages")
+    ]
+    + [
+        {"service": "parley.prompt.v1.PromptService", "method": name}
+        for name in ("GetPrompt", "ListPrompts", "GetActivePrompt")
+    ]
+    + [
+        {"service": "parley.provider.v1.ProviderService", "method": name}
+        for name in ("ListProviders", "CheckProvider", "ListModels", "GetModel", "ListUsage")
+    ]
+)
+SERVICE_CONFIG = json.dumps(
+    {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {
+                "name": IDEMPOTENT,
+                "retryPolicy": {
+                    "maxAttempts": 3,
+                    "initialBackoff": "0.05s",
+                    "maxBackoff": "0.5s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+    }
+)
+KEEPALIVE = [
+    ("grpc.keepalive_time_ms", 5_000),
+    ("grpc.keepalive_timeout_ms", 4_000),
+    ("grpc.http2.ping_timeout_ms", 4_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+]
+OPTIONS = [
+    *KEEPALIVE,
+    ("grpc.service_config", SERVICE_CONFIG),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+]
+
+
+class Peer:
+    """One other service: its channel, and what its failures mean here.
+
+    `name` is what people read in a sentence: "chat", "prompt", "provider".
+    """
+
+    def __init__(self, name: str, target: str) -> None:
+        self.name = name
+        self.channel = grpc.aio.insecure_channel(target, options=OPTIONS)
+
+    async def connected(self) -> None:
+        """Return when the channel is ready; Unavailable when it is not within 1.5 s.
+
+        A service that has just been started again is found in this time, and one that is
+        away is reported in less than two seconds.
+        """
+        if self.channel.get_state() is grpc.ChannelConnectivity.READY:
+            return
+        try:
+            await asyncio.wait_for(self.channel.channel_ready(), CONNECT_WITHIN_SECONDS)
+        except TimeoutError:
+            raise Unavailable(
+                f"The {self.name} service cannot be reached.", retry_after=1.0, service=self.name
+            ) from None
+
+    async def unary(self, call: Awaitable[Answer]) -> Answer:
+        """Await one answer; raise the fault that the peer reported."""
+        try:
+            return await call
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self.name) from None
+
+    async def stream(self, call: grpc.aio.UnaryStreamCall[Any, Answer]) -> AsyncIterator[Answer]:
+        """Yield a stream's answers; raise the fault that the peer reported; cancel when left."""
+        try:
+            async for answer in call:
+                yield answer
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self.name) from None
+        finally:
+            call.cancel()
+
+    async def aclose(self) -> None:
+        """Close the channel."""
+        await self.channel.close()
+
+
+def time_left(context: ServerContext) -> float:
+    """Return the seconds that a call may pass on to the next: what is left, less one hop."""
+    return max(0.0, (context.time_remaining() or 0.0) - HOP_SECONDS)

@@ -1,0 +1,77 @@
+"""The caller and the request id, as metadata of a call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from parley.context.v1.context_pb2 import SignedUserContext, UserContext
+from parley_rpc.faults import Unauthenticated
+
+USER_CONTEXT = "parley-user-context-bin"
+REQUEST_ID = "x-request-id"
+
+if TYPE_CHECKING:  # only the stubs know the type's parameters
+    ServerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+else:
+    ServerContext = grpc.aio.ServicerContext
+Metadata = Sequence[tuple[str, str | bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """In whose name a call is made. `signed` is passed on to other services unchanged."""
+
+    user_id: str
+    key_id: str
+    signed: bytes
+    request_id: str = ""
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the next call carries."""
+        return ((USER_CONTEXT, self.signed), (REQUEST_ID, self.request_id))
+
+
+def new_caller(user_id: str, key_id: str, request_id: str, *, valid_for: float) -> Caller:
+    """Vouch for a user for `valid_for` seconds (the gateway does, once per request)."""
+    context = UserContext(user_id=user_id, key_id=key_id)
+    context.expires_at.FromDatetime(datetime.fromtimestamp(time.time() + valid_for, UTC))
+    signed = SignedUserContext(user_context=context.SerializeToString())
+    return Caller(user_id, key_id, signed.SerializeToString(), request_id)
+
+
+def caller_of(context: ServerContext) -> Caller:
+    """Read the caller of a call; Unauthenticated when it names none or an expired one."""
+    signed = metadata_of(context, USER_CONTEXT)
+    if not isinstance(signed, bytes):
+        raise Unauthenticated(f"The call carries no {USER_CONTEXT}.")
+    try:
+        user = UserContext.FromString(SignedUserContext.FromString(signed).user_context)
+    except DecodeError:
+        raise Unauthenticated(f"{USER_CONTEXT} is not a SignedUserContext.") from None
+    if not user.user_id:
+        raise Unauthenticated("The user context names no user.")
+    if user.expires_at.seconds <= time.time():
+        raise Unauthenticated("The user context has expired.")
+    return Caller(user.user_id, user.key_id, signed, request_id_of(context))
+
+
+def request_id_of(context: ServerContext) -> str:
+    """Return the request id of a call, empty when it carries none."""
+    value = metadata_of(context, REQUEST_ID)
+    return value if isinstance(value, str) else ""
+
+
+def metadata_of(context: ServerContext, name: str) -> str | bytes | None:
+    """Return one metadata entry of a call."""
+    for key, value in context.invocation_metadata() or ():
+        if key == name:
+            return value
+    return None

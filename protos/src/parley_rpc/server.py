@@ -1,0 +1,92 @@
+"""One gRPC server: health, graceful stop, keepalive, reflection behind a switch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from parley_rpc.client import KEEPALIVE, MAX_MESSAGE_BYTES
+from parley_rpc.interceptors import Edge
+
+LONGEST_CALL_SECONDS = 600
+OPTIONS = [
+    *KEEPALIVE,
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_connection_age_ms", 300_000),
+    ("grpc.max_connection_age_grace_ms", (LONGEST_CALL_SECONDS + 30) * 1000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 4_000),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+]
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+Probe = Callable[[], Awaitable[bool]]
+
+
+async def always_ready() -> bool:
+    """Be ready at all times: the probe of a server that depends on nothing."""
+    return True
+
+
+class Server:
+    """A gRPC server of one or more services, with a health status that follows a probe.
+
+    `probe` is asked every second; while it says no, health is NOT_SERVING, and calls are
+    still answered (with the faults that explain why).
+    """
+
+    def __init__(self, domain: str, *, probe: Probe = always_ready, reflect: bool = False) -> None:
+        self.grpc = grpc.aio.server(interceptors=[Edge(domain)], options=OPTIONS)
+        self.health = health.aio.HealthServicer()
+        self.probe = probe
+        self.reflect = reflect
+        self.names: list[str] = []
+        self.port = 0
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
+
+    async def start(self, address: str, services: Sequence[str]) -> None:
+        """Listen at `host:port`; OSError when the port is taken. Port 0 chooses a free one."""
+        self.names = ["", *services]
+        if self.reflect:
+            names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
+            reflection.enable_server_reflection(names, self.grpc)
+        try:
+            self.port = self.grpc.add_insecure_port(address)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen at {address}") from error
+        await self._tell(NOT_SERVING)
+        await self.grpc.start()
+
+    async def run(self, *, grace: float = 10.0) -> None:
+        """Serve until SIGTERM or SIGINT; then refuse new calls and give running ones `grace` s."""
+        asked_to_stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, asked_to_stop.set)
+        watch = asyncio.create_task(self._follow_probe())
+        await asked_to_stop.wait()
+        watch.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watch
+        await self.stop(grace)
+
+    async def stop(self, grace: float) -> None:
+        """Turn health to NOT_SERVING and stop."""
+        await self.health.enter_graceful_shutdown()
+        await self.grpc.stop(grace)
+
+    async def _follow_probe(self) -> None:
+        while True:
+            await self._tell(SERVING if await self.probe() else NOT_SERVING)
+            await asyncio.sleep(1.0)
+
+    async def _tell(self, status: int) -> None:
+        for name in self.names:
+            await self.health.set(name, status)
