@@ -1,0 +1,172 @@
+"""Our types become the vendor's and back, piece by piece."""
+
+from typing import Any
+
+import orjson
+import pytest
+from parley_provider_openai.translate import body, encode, estimate, finish_reason, usage
+from parley_provider_sdk import (
+    BadRequest,
+    FilePart,
+    FinishReason,
+    ImagePart,
+    Message,
+    Part,
+    ReasoningPart,
+    ReplyRequest,
+    Role,
+    TextPart,
+    Tool,
+    ToolCallPart,
+    ToolResultPart,
+    Usage,
+    UsageSource,
+)
+
+pytestmark = pytest.mark.unit
+
+
+def said(role: Role, *parts: Part) -> list[Any]:
+    """Returns the vendor's messages for one of ours."""
+    request = ReplyRequest("m", [Message(role, parts)])
+    return list(body(request, own=True)["messages"])
+
+
+def test_plain_text_is_a_plain_string() -> None:
+    assert said(Role.USER, TextPart("Hi 世界")) == [{"role": "user", "content": "Hi 世界"}]
+    assert said(Role.ASSISTANT, TextPart("a"), TextPart("b")) == [
+        {"role": "assistant", "content": "ab"}
+    ]
+
+
+def test_images_and_files_are_data_urls() -> None:
+    image = ImagePart("image/png", b"\x00\xff")
+    file = FilePart("application/pdf", b"%PDF", "a.pdf")
+    assert said(Role.USER, TextPart("See"), image, file) == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "See"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AP8="}},
+                {
+                    "type": "file",
+                    "file": {
+                        "filename": "a.pdf",
+                        "file_data": "data:application/pdf;base64,JVBERg==",
+                    },
+                },
+            ],
+        }
+    ]
+
+
+def test_tool_calls_and_results_keep_their_ids() -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a":1}'}}
+    assert said(Role.ASSISTANT, ToolCallPart("c1", "add", '{"a":1}')) == [
+        {"role": "assistant", "tool_calls": [call]}
+    ]
+    for role in (Role.TOOL, Role.USER):
+        assert said(role, ToolResultPart("c1", "2"), ToolResultPart("c2", "3")) == [
+            {"role": "tool", "tool_call_id": "c1", "content": "2"},
+            {"role": "tool", "tool_call_id": "c2", "content": "3"},
+        ]
+
+
+def test_reasoning_stays_behind() -> None:
+    assert said(Role.ASSISTANT, ReasoningPart("hm"), TextPart("Yes.")) == [
+        {"role": "assistant", "content": "Yes."}
+    ]
+
+
+def test_a_users_message_cannot_call_a_tool() -> None:
+    with pytest.raises(BadRequest, match="ToolCallPart"):
+        said(Role.USER, ToolCallPart("c", "n", ""))
+
+
+@pytest.mark.parametrize(("own", "name"), [(True, "max_completion_tokens"), (False, "max_tokens")])
+def test_the_limit_has_the_name_that_the_server_knows(own: bool, name: str) -> None:
+    assert body(ReplyRequest("m", (), max_tokens=5), own=own)[name] == 5
+
+
+def test_what_is_not_asked_for_is_not_sent() -> None:
+    request = ReplyRequest("m", (), stream=False)
+    assert body(request, own=True) == {"model": "m", "messages": []}
+
+
+def test_zero_is_zero() -> None:
+    assert body(ReplyRequest("m", (), temperature=0.0), own=True)["temperature"] == 0
+
+
+def test_options_pass_but_change_nothing_that_has_a_name() -> None:
+    options = {"seed": 7, "stream": False, "model": "other"}
+    made = body(ReplyRequest("m", (), provider_options=options), own=True)
+    assert (made["seed"], made["stream"], made["model"]) == (7, True, "m")
+
+
+def test_a_tool_keeps_its_schema() -> None:
+    request = ReplyRequest("m", (), tools=[Tool("add", "Adds.", '{"type":"object"}'), Tool("now")])
+    assert body(request, own=True)["tools"] == [
+        {
+            "type": "function",
+            "function": {"name": "add", "description": "Adds.", "parameters": {"type": "object"}},
+        },
+        {"type": "function", "function": {"name": "now"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ReplyRequest("m", [Message(Role.USER, [TextPart("\ud800")])]),
+        ReplyRequest("m", (), tools=[Tool("t", "", "{")]),
+    ],
+)
+def test_what_cannot_be_sent_is_refused(request_: ReplyRequest) -> None:
+    with pytest.raises(BadRequest):
+        encode(request_, own=True)
+
+
+def test_counts_are_read_with_their_details() -> None:
+    counts = {
+        "prompt_tokens": 9,
+        "completion_tokens": 5,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 3},
+    }
+    assert usage(counts) == Usage(9, 5, cached_input_tokens=4, reasoning_tokens=3)
+
+
+@pytest.mark.parametrize("counts", [{}, {"prompt_tokens": None, "completion_tokens_details": None}])
+def test_counts_left_out_are_zero(counts: dict[str, Any]) -> None:
+    assert usage(counts) == Usage(0, 0)
+
+
+@pytest.mark.parametrize("counts", [None, "many", 7])
+def test_what_is_no_count_is_none(counts: object) -> None:
+    assert usage(counts) is None
+
+
+def test_an_estimate_is_a_token_for_four_bytes() -> None:
+    request = ReplyRequest("m", [Message(Role.USER, [TextPart("世界!")])], system="Be kind.")
+    assert estimate(request, 5) == Usage(4 + 4, 2, source=UsageSource.ESTIMATED)
+
+
+@pytest.mark.parametrize(
+    ("word", "refused", "reason"),
+    [
+        ("stop", False, FinishReason.STOP),
+        ("stop", True, FinishReason.REFUSAL),
+        ("length", False, FinishReason.LENGTH),
+        ("tool_calls", False, FinishReason.TOOL),
+        ("function_call", False, FinishReason.TOOL),
+        ("content_filter", True, FinishReason.FILTERED),
+        ("something new", False, FinishReason.OTHER),
+        (None, False, FinishReason.OTHER),
+    ],
+)
+def test_reasons_have_our_names(word: Any, refused: bool, reason: FinishReason) -> None:
+    assert finish_reason(word, refused=refused) == reason
+
+
+def test_a_body_is_json() -> None:
+    assert orjson.loads(encode(ReplyRequest("m", ()), own=True))["model"] == "m"

@@ -1,0 +1,215 @@
+"""What a provider is asked and what it answers: plain frozen values, one to one with the contract.
+
+`provider_metadata` is JSON that the vendor wants back unchanged with a piece (signatures, encrypted
+reasoning); it is stored and given back, and nobody but the provider that made it looks inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+
+class Role(StrEnum):
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL = "tool"
+    REFUSAL = "refusal"
+    FILTERED = "filtered"
+    PAUSED = "paused"
+    OTHER = "other"
+
+
+class UsageSource(StrEnum):
+    # The vendor said so.
+    REPORTED = "reported"
+    # Counted with the model's own tokens.
+    COUNTED = "counted"
+    # Estimated from the length of the text.
+    ESTIMATED = "estimated"
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    text: str
+    provider_metadata: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    media_type: str
+    data: bytes = field(repr=False)
+    name: str = ""
+    provider_metadata: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    media_type: str
+    data: bytes = field(repr=False)
+    name: str = ""
+    provider_metadata: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallPart:
+    tool_call_id: str
+    name: str
+    # JSON text, exactly as the model wrote it; it may not even be JSON.
+    arguments: str
+    provider_metadata: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResultPart:
+    tool_call_id: str
+    content: str
+    is_error: bool = False
+    provider_metadata: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningPart:
+    text: str
+    provider_metadata: bytes = b""
+
+
+Part: TypeAlias = TextPart | ImagePart | FilePart | ToolCallPart | ToolResultPart | ReasoningPart
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    name: str
+    description: str = ""
+    # The JSON schema of the arguments, as JSON text; empty when it takes none.
+    parameters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds a provider waits for its vendor; past them it raises BackendTimeout.
+
+    The time of the whole reply is not here: the service ends a reply by cancelling it.
+    """
+
+    # For a connection. Past it the vendor is not slow but away: BackendUnreachable.
+    connect: float = 5.0
+    # From the call to the first piece of the reply.
+    first_token: float = 60.0
+    # From one sign of life to the next. Half an event is no sign of life.
+    idle: float = 30.0
+    # For a reply that comes in one piece, in place of the two above: it shows no life before.
+    whole: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRequest:
+    model: str
+    # Oldest first, never empty.
+    messages: Sequence[Message]
+    # Empty means no instruction.
+    system: str = ""
+    # None means the vendor's default; 0 is 0.
+    temperature: float | None = None
+    max_tokens: int | None = None
+    # False is a hint: nobody watches, so the whole text may come in one delta.
+    stream: bool = True
+    tools: Sequence[Tool] = ()
+    # What only this vendor knows, passed on as it is.
+    provider_options: Mapping[str, Any] = field(default_factory=dict)
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    # All input tokens, cached ones included.
+    input_tokens: int
+    # All output tokens, reasoning included.
+    output_tokens: int
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
+    source: UsageSource = UsageSource.REPORTED
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    # Counts the calls of this reply from 0.
+    index: int
+    # Id and name come with the first delta of a call only, metadata with the last only.
+    tool_call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+    provider_metadata: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageUpdate:
+    """What is known so far; never less than the one before."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end. Exactly one, and nothing after it; a reply without it has failed."""
+
+    reason: FinishReason
+    usage: Usage
+
+
+ReplyEvent: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta | UsageUpdate | Finished
+# A generator rather than any iterator, because whoever stops listening must be able to close it.
+ReplyStream: TypeAlias = AsyncGenerator[ReplyEvent, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    input_nano_usd_per_million: int
+    output_nano_usd_per_million: int
+    # Where the price comes from, and its date.
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What the vendor says of a model; what it does not say, the service's catalogue adds."""
+
+    name: str
+    display_name: str = ""
+    # In tokens; 0 when the vendor does not say.
+    context_window: int = 0
+    max_output_tokens: int = 0
+    # Of: text, images, tools, reasoning, structured_output. Empty when the vendor does not say.
+    capabilities: frozenset[str] = frozenset()
+    price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    healthy: bool
+    # One sentence: what was found and, when it is not well, what to do.
+    detail: str = ""
