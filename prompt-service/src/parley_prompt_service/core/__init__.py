@@ -1,0 +1,1 @@
+"""The decisions of the prompt library: no wire, no SQL, no framework."""
