@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from parley_prompt_service.core.faults import PromptExists, PromptNotFound, PromptShared
-from parley_prompt_service.core.model import Draft
+from parley_prompt_service.core.model import Change, Draft
 from parley_prompt_service.core.prompts import Prompts, slug, title_of
 from parley_rpc.faults import InvalidArgument
 from typing_extensions import override
@@ -238,3 +238,22 @@ async def test_pages_hold_every_prompt_once(prompts: Prompts, ada: UUID) -> None
 
     assert 10 == len(found)
     assert sorted(found) == found
+
+
+async def test_what_is_deleted_while_it_is_changed_is_not_found(ada: UUID) -> None:
+    class Deleted(MemoryPromptStore):
+        @override
+        async def update(self, owner: UUID, prompt_id: str, change: Change) -> None:
+            return None
+
+        @override
+        async def delete(self, owner: UUID, prompt_id: str) -> bool:
+            return False
+
+    prompts = Prompts(Deleted())
+    await prompts.create(ada, "Pirate", "Arr.", "")
+
+    with pytest.raises(PromptNotFound):
+        await prompts.update(ada, "pirate", content="Arr!")
+    with pytest.raises(PromptNotFound):
+        await prompts.delete(ada, "pirate")

@@ -47,6 +47,12 @@ def new_caller(user_id: str, key_id: str, request_id: str, *, valid_for: float) 
     return Caller(user_id, key_id, signed.SerializeToString(), request_id)
 
 
+def expiry_of(caller: Caller) -> datetime:
+    """Return when nobody vouches for the caller any more."""
+    signed = SignedUserContext.FromString(caller.signed)
+    return UserContext.FromString(signed.user_context).expires_at.ToDatetime(UTC)
+
+
 def caller_of(context: ServerContext) -> Caller:
     """Read the caller of a call; Unauthenticated when it names none or an expired one."""
     signed = metadata_of(context, USER_CONTEXT)

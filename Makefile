@@ -1,0 +1,52 @@
+# Thin: a target is a line of what uv has installed. Paths are relative, so a clone's folder may have any name.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+# The uv that is there, when it is new enough; else one in an environment of its own: `uv sync`
+# would remove it from .venv, where no lock names it.
+UV := $(shell printf '0.9\n%s\n' "$$(uv --version 2>/dev/null | cut -d' ' -f2)" | sort -V -C && echo uv || echo .uv/bin/uv)
+SYNC := $(UV) sync --frozen --python "$(shell command -v $(PYTHON))"
+SOURCES := $(wildcard */src gateway/client/src provider-service/sdk/src provider-service/plugins/*/src deploy/local/src)
+BUF := $(if $(shell command -v npm),protos/node_modules/.bin/buf)
+TESTS := $(wildcard $(SOURCES:src=tests) tests)
+
+export UV_PYTHON_DOWNLOADS := never
+unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
+
+.DEFAULT_GOAL := up
+.PHONY: up test check fmt protos bench sync
+
+up: $(filter .uv/%,$(UV))  ## All of Parley on this machine, until Ctrl-C.
+	@$(SYNC) --no-dev --inexact
+	@.venv/bin/parley up
+
+test: sync  ## Every test that needs no vendor's key.
+	.venv/bin/pytest -n auto --dist loadfile
+
+check: sync protos  ## What CI demands beside the tests.
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy $(SOURCES)
+	@for folder in $(TESTS); do .venv/bin/mypy "$$folder" || exit 1; done
+	.venv/bin/lint-imports
+	.venv/bin/pytest -q tests/test_house_rules.py
+
+fmt: sync  ## Formats, and mends what can be mended.
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+protos: $(BUF)  ## Lints the contracts, where there is an npm to bring buf.
+	@$(if $(BUF),$(BUF) lint protos && $(BUF) format --diff --exit-code protos,echo "No npm: the contracts are not linted.")
+
+bench: sync  ## CPU time per turn and per streamed token.
+	.venv/bin/python tests/bench/run.py
+
+sync: $(filter .uv/%,$(UV))
+	@$(SYNC)
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+protos/node_modules/.bin/buf: protos/package-lock.json
+	npm --prefix protos ci --no-audit --no-fund

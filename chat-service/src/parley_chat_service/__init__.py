@@ -1,0 +1,1 @@
+"""Owns conversations and messages, and runs a turn."""

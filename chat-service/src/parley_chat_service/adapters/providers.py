@@ -1,0 +1,123 @@
+"""The provider service, as the core sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cachetools import TTLCache
+from parley_rpc.client import Peer
+
+from parley.provider.v1 import provider_pb2 as pb
+from parley.provider.v1.provider_pb2_grpc import ProviderServiceStub
+from parley_chat_service.core.model import Caller, Choice, Cost, Usage
+from parley_chat_service.core.ports import Reply
+from parley_chat_service.core.turn import Finished, Past, ReplyRequest
+
+CACHED_SECONDS = 3.0
+CACHED_CHOICES = 1_000
+ROLES = {"user": pb.ROLE_USER, "assistant": pb.ROLE_ASSISTANT}
+REASONS = {
+    pb.FINISH_REASON_STOP: "stop",
+    pb.FINISH_REASON_LENGTH: "length",
+    pb.FINISH_REASON_TOOL: "tool",
+    pb.FINISH_REASON_REFUSAL: "refusal",
+    pb.FINISH_REASON_FILTERED: "filtered",
+    pb.FINISH_REASON_PAUSED: "paused",
+}
+SOURCES = {
+    pb.USAGE_SOURCE_REPORTED: "reported",
+    pb.USAGE_SOURCE_COUNTED: "counted",
+    pb.USAGE_SOURCE_ESTIMATED: "estimated",
+}
+
+
+class GrpcProviders:
+    """Asks the provider service; remembers for a moment which models there are."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self.stub = ProviderServiceStub(peer.channel)
+        self.known: TTLCache[Choice, Choice] = TTLCache(CACHED_CHOICES, CACHED_SECONDS)
+
+    async def resolve(self, caller: Caller, choice: Choice, within: float) -> Choice:
+        """Fill in the defaults. Failures are not remembered: what was missing may be there now."""
+        known = self.known.get(choice)
+        if known is not None:
+            return known
+        await self.peer.connected()
+        request = pb.GetModelRequest(provider=choice.provider, model=choice.model)
+        call = self.stub.GetModel(request, timeout=within, metadata=caller.metadata)
+        model = (await self.peer.unary(call)).model
+        resolved = Choice(model.provider, model.name)
+        self.known[choice] = resolved
+        return resolved
+
+    async def generate(
+        self, caller: Caller, request: ReplyRequest, reply: Reply, within: float
+    ) -> Finished | None:
+        """Make a reply; None when the stream ended before the reply did."""
+        await self.peer.connected()
+        call = self.stub.GenerateReply(
+            request_message(request), timeout=within, metadata=caller.metadata
+        )
+        finished = None
+        async for event in self.peer.stream(call):
+            kind = event.WhichOneof("event")
+            if kind == "text":
+                reply.text(event.text)
+            elif kind == "reasoning":
+                reply.reasoning(event.reasoning)
+            elif kind == "usage":
+                reply.count(usage_of(event.usage))
+            elif kind == "finished":
+                finished = finished_of(event.finished)
+        return finished
+
+
+def request_message(request: ReplyRequest) -> pb.GenerateReplyRequest:
+    """Write a request; plain dictionaries are the cheapest way to fill a repeated field."""
+    messages: list[Any] = [
+        {"role": ROLES[past.role], "parts": parts(past, request.files)} for past in request.past
+    ]
+    return pb.GenerateReplyRequest(
+        usage_id=str(request.usage_id),
+        provider=request.choice.provider,
+        model=request.choice.model,
+        system=request.system,
+        messages=messages,
+        temperature=request.temperature,
+        max_tokens=request.max_tokens,
+        stream=request.stream,
+    )
+
+
+def parts(past: Past, files: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """Write the parts of a message: its images whose bytes are there, then its text."""
+    images = [
+        {"image": {"media_type": info.media_type, "data": files[info.sha256], "name": info.name}}
+        for info in past.attachments
+        if info.sha256 in files
+    ]
+    return [*images, {"text": past.content}]
+
+
+def finished_of(finished: pb.Finished) -> Finished:
+    """Read the end of a reply."""
+    cost = finished.cost
+    return Finished(
+        REASONS.get(finished.reason, "other"),
+        usage_of(finished.usage) if finished.HasField("usage") else None,
+        Cost(cost.nano_usd, cost.price_version) if finished.HasField("cost") else None,
+    )
+
+
+def usage_of(usage: pb.Usage) -> Usage:
+    """Read a count of tokens."""
+    return Usage(
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_input_tokens,
+        usage.reasoning_tokens,
+        SOURCES.get(usage.source, ""),
+    )

@@ -1,0 +1,105 @@
+"""Rows of the tables as the core knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from parley_chat_service.core.model import (
+    AttachmentInfo,
+    Chat,
+    Cost,
+    Message,
+    Role,
+    Status,
+    Usage,
+)
+
+# A row, as psycopg returns it.
+Row = tuple[Any, ...]
+
+CHAT = "c.chat_id, c.title, c.provider, c.model, c.message_count, c.created_at, c.updated_at"
+
+# The text of a running reply stands in pieces until it ends.
+MESSAGE = """m.message_id, m.parent_id,
+    array(select s.message_id from messages s
+        where coalesce(s.parent_id, s.chat_uid) = coalesce(m.parent_id, m.chat_uid)
+        order by s.seq),
+    m.seq, m.role, m.status,
+    case when m.status = 'running' then coalesce(
+        (select string_agg(e.text, '' order by e.reasoning_to, e.text_to)
+        from reply_events e where e.message_id = m.message_id), '') else m.content end,
+    m.created_at,
+    case when m.status = 'running' then coalesce(
+        (select string_agg(e.reasoning, '' order by e.reasoning_to, e.text_to)
+        from reply_events e where e.message_id = m.message_id), '') else m.reasoning end,
+    m.attachments, m.provider, m.model, m.prompt_version, m.finish_reason, m.error_reason,
+    m.input_tokens, m.output_tokens, m.cached_input_tokens, m.reasoning_tokens, m.usage_source,
+    m.cost_nano_usd, m.price_version"""
+
+
+def chat_of(row: Row) -> Chat:
+    """Read the columns of CHAT."""
+    return Chat(*row[:7])
+
+
+def message_of(row: Row) -> Message:
+    """Read the columns of MESSAGE."""
+    return Message(
+        message_id=row[0],
+        parent_id=row[1],
+        sibling_ids=row[2],
+        seq=row[3],
+        role=Role(row[4]),
+        status=Status(row[5]),
+        content=row[6],
+        created_at=row[7],
+        reasoning=row[8],
+        attachments=attachments_of(row[9]),
+        provider=row[10],
+        model=row[11],
+        prompt_version=row[12],
+        finish_reason=row[13] or "",
+        error_reason=row[14],
+        usage=None if row[15] is None else Usage(*row[15:20]),
+        cost=None if row[20] is None else Cost(row[20], row[21]),
+    )
+
+
+def attachments_of(column: Sequence[dict[str, Any]] | None) -> Sequence[AttachmentInfo]:
+    """Read the column `attachments`."""
+    return tuple(AttachmentInfo(**info) for info in column or ())
+
+
+def attachments_column(infos: Sequence[AttachmentInfo]) -> list[dict[str, Any]]:
+    """Write the column `attachments`."""
+    return [
+        {
+            "name": info.name,
+            "media_type": info.media_type,
+            "size": info.size,
+            "sha256": info.sha256,
+        }
+        for info in infos
+    ]
+
+
+# How a reply becomes what is left of it when its worker cannot end it. The rows are locked
+# by an earlier statement, so that this one sees every piece that was stored.
+FOLD = """
+    with told as (
+        select message_id, string_agg(reasoning, '' order by reasoning_to, text_to) as reasoning,
+            string_agg(text, '' order by reasoning_to, text_to) as text
+        from reply_events where message_id = any(%(ids)s) group by message_id),
+    dropped as (delete from reply_events where message_id = any(%(ids)s))
+    update messages m set status = %(status)s, error_reason = %(reason)s,
+        content = coalesce(t.text, ''), reasoning = coalesce(t.reasoning, '')
+    from unnest(%(ids)s) i (message_id) left join told t using (message_id)
+    where m.message_id = i.message_id
+"""
+
+
+def fold(ids: Sequence[UUID], status: Status, reason: str) -> dict[str, object]:
+    """Return the parameters of FOLD."""
+    return {"ids": list(ids), "status": status, "reason": reason}

@@ -1,0 +1,264 @@
+"""Turns in PostgreSQL: the statements on the path of every message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from psycopg.types.numeric import Int8
+
+from parley_chat_service.adapters.database import Database
+from parley_chat_service.adapters.store.rows import (
+    MESSAGE,
+    attachments_column,
+    attachments_of,
+    message_of,
+)
+from parley_chat_service.core.model import Attachment, Choice, Message
+from parley_chat_service.core.titles import folded
+from parley_chat_service.core.turn import Begun, Ending, Fate, NewTurn, Past, PastSend, Piece
+
+LAST_CHOICE = """
+    select provider, model from chats
+    where owner_id = %s and chat_id = %s and delete_time is null
+"""
+
+# Idempotency, owner, seq and both messages, and the path as it was before: one statement.
+# The path is that of the statement's snapshot; a turn that began at the same time may be
+# missing from it, which shows in `prev_leaf_id`.
+BEGIN = """
+    with busy as (
+        select count(*) >= %(most)s::int as yes
+        from chats c join messages m on m.chat_uid = c.chat_uid and m.status = 'running'
+        where c.owner_id = %(owner)s and c.chat_id = %(chat_id)s and c.delete_time is null),
+    k as (
+        insert into send_keys as k (owner_id, key, body_hash, message_id, expire_time)
+        select %(owner)s, %(key)s::text, %(hash)s, %(reply)s, now() + interval '24 hours'
+        from busy where %(key)s::text <> '' and not busy.yes
+        on conflict (owner_id, key) do update set body_hash = excluded.body_hash,
+            message_id = excluded.message_id, expire_time = excluded.expire_time
+        where k.expire_time < now() returning 1),
+    go as (
+        select from busy
+        where not busy.yes and (%(key)s::text = '' or exists (select from k))),
+    c as (
+        insert into chats as c (chat_uid, owner_id, chat_id, title, title_folded, provider, model,
+            message_count, last_seq, leaf_id)
+        select %(chat_uid)s, %(owner)s, %(chat_id)s::text, %(title)s::text,
+            %(title_folded)s::text, %(provider)s::text, %(model)s::text, 2, 2, %(reply)s from go
+        on conflict (owner_id, chat_id) where delete_time is null do update set
+            provider = excluded.provider, model = excluded.model,
+            message_count = c.message_count + 2, last_seq = c.last_seq + 2,
+            prev_leaf_id = c.leaf_id, leaf_id = excluded.leaf_id, updated_at = now()
+        returning chat_uid, last_seq, prev_leaf_id, updated_at),
+    m as (
+        insert into messages (message_id, chat_uid, owner_id, parent_id, seq, role, status,
+            content, attachments, provider, model, prompt_version, worker_id, deadline)
+        select %(user)s, chat_uid, %(owner)s, prev_leaf_id, last_seq - 1, 'user', 'complete',
+            %(content)s::text, %(attachments)s::jsonb, '', '', 0, null, null from c
+        union all
+        select %(reply)s, chat_uid, %(owner)s, %(user)s, last_seq, 'assistant', 'running',
+            '', '[]', %(provider)s::text, %(model)s::text, %(prompt_version)s::int,
+            %(worker)s, now() + %(seconds)s::float8 * interval '1 second' from c)
+    select c.chat_uid, c.last_seq, c.prev_leaf_id, c.updated_at,
+        h.message_id, h.role, h.status, h.content, nullif(h.attachments, '[]')
+    from c left join messages h on h.chat_uid = c.chat_uid and h.on_path order by h.seq
+"""
+FIND_SEND = f"""
+    select k.body_hash, c.chat_id, c.delete_time is not null, {MESSAGE}
+    from send_keys k join messages m on m.message_id = k.message_id
+        join chats c on c.chat_uid = m.chat_uid
+    where k.owner_id = %s and k.key = %s and k.expire_time >= now()
+"""  # noqa: S608  (parts are constants)
+FIND_REPLY = f"""
+    select {MESSAGE} from messages m join chats c on c.chat_uid = m.chat_uid
+    where m.message_id = %s and m.owner_id = %s and c.delete_time is null
+"""  # noqa: S608  (parts are constants)
+PATH = """
+    select h.message_id, h.role, h.status, h.content, nullif(h.attachments, '[]')
+    from messages h where h.chat_uid = %s and h.on_path and h.seq < %s::bigint order by h.seq
+"""
+# The locks keep a sweeper, or a deletion, from closing a reply between its check and its text.
+APPEND = """
+    with ours as (
+        select message_id from messages
+        where message_id = any(%(ids)b) and status = 'running' and worker_id = %(worker)s
+        for share),
+    stored as (
+        insert into reply_events (message_id, reasoning_to, text_to, reasoning, text)
+        select p.message_id, p.reasoning_to, p.text_to, p.reasoning, p.text
+        from unnest(%(ids)b, %(reasoning_to)b::bigint[], %(text_to)b::bigint[],
+            %(reasonings)b, %(texts)b) p (message_id, reasoning_to, text_to, reasoning, text)
+            join ours using (message_id)
+        on conflict do nothing)
+    select message_id from ours
+"""
+END = """
+    with ended as (
+        update messages set status = %(status)s, content = %(content)s, reasoning = %(reasoning)s,
+            finish_reason = %(finish_reason)s, error_reason = %(error_reason)s,
+            input_tokens = %(input_tokens)s, output_tokens = %(output_tokens)s,
+            cached_input_tokens = %(cached_input_tokens)s,
+            reasoning_tokens = %(reasoning_tokens)s, usage_source = %(usage_source)s,
+            cost_nano_usd = %(nano_usd)s, price_version = %(price_version)s
+        where message_id = %(message_id)s and status = 'running' and worker_id = %(worker_id)s
+        returning message_id),
+    dropped as (
+        delete from reply_events e using ended where e.message_id = ended.message_id)
+    select 1 from ended
+"""
+FATE = """
+    select m.status, c.delete_time is not null
+    from messages m join chats c on c.chat_uid = m.chat_uid where m.message_id = %s
+"""
+SAVE_FILES = """
+    insert into attachments (owner_id, sha256, media_type, size, data)
+    select %s, * from unnest(%b, %b, %b::bigint[], %b) on conflict do nothing
+"""
+LOAD_FILES = (
+    "select encode(sha256, 'hex'), data from attachments where owner_id = %s and sha256 = any(%b)"
+)
+
+
+class PostgresTurnStore:
+    """Stores turns as they begin, grow and end."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def last_choice(self, owner_id: UUID, chat_id: str) -> Choice | None:
+        """Return who answered last in a chat; None when there is no such chat."""
+        async with self.database.connection() as connection:
+            cursor = await connection.execute(LAST_CHOICE, [owner_id, chat_id])
+            row = await cursor.fetchone()
+        return Choice(*row) if row else None
+
+    async def begin(self, turn: NewTurn, most_running: int) -> Begun | None:
+        """Store both messages, and the chat when it is new; None when that may not be."""
+        async with self.database.connection() as connection:
+            cursor = await connection.execute(
+                BEGIN, begin_parameters(turn, most_running), binary=True
+            )
+            rows = await cursor.fetchall()
+        if not rows:
+            return None
+        path = [past_of(row[4:]) for row in rows if row[4] is not None]
+        chat_uid, seq, parent_id, created_at = rows[0][:4]
+        return Begun(chat_uid, seq, parent_id, created_at, path)
+
+    async def find_send(self, owner_id: UUID, key: str) -> PastSend | None:
+        """Return the turn that an idempotency key stands for."""
+        async with self.database.connection() as connection:
+            cursor = await connection.execute(FIND_SEND, [owner_id, key], binary=True)
+            row = await cursor.fetchone()
+        return PastSend(row[0], row[1], row[2], message_of(row[3:])) if row else None
+
+    async def find_reply(self, owner_id: UUID, message_id: UUID) -> Message | None:
+        """Return a reply with its text so far; None when its chat is deleted."""
+        async with self.database.connection() as connection:
+            cursor = await connection.execute(FIND_REPLY, [message_id, owner_id], binary=True)
+            row = await cursor.fetchone()
+        return message_of(row) if row else None
+
+    async def path(self, chat_uid: UUID, before: int) -> Sequence[Past]:
+        """Return the messages on the active path with a `seq` below `before`, oldest first."""
+        async with self.database.connection() as connection:
+            cursor = await connection.execute(PATH, [chat_uid, before], binary=True)
+            return [past_of(row) for row in await cursor.fetchall()]
+
+    async def append(self, worker_id: UUID, pieces: Sequence[Piece]) -> frozenset[UUID]:
+        """Store what running replies grew by; return those that still belong to the worker."""
+        parameters = {
+            "worker": worker_id,
+            "ids": [piece.message_id for piece in pieces],
+            "reasoning_to": [piece.end.reasoning for piece in pieces],
+            "text_to": [piece.end.text for piece in pieces],
+            "reasonings": [piece.reasoning for piece in pieces],
+            "texts": [piece.text for piece in pieces],
+        }
+        async with self.database.connection() as connection:
+            cursor = await connection.execute(APPEND, parameters, binary=True)
+            return frozenset(row[0] for row in await cursor.fetchall())
+
+    async def end(self, ending: Ending) -> bool:
+        """Write how a reply ended; False when it does not belong to the worker any more."""
+        async with self.database.connection() as connection:
+            cursor = await connection.execute(END, end_parameters(ending))
+            return cursor.rowcount == 1
+
+    async def fate(self, message_id: UUID) -> Fate | None:
+        """Return how a reply stands."""
+        async with self.database.connection() as connection:
+            cursor = await connection.execute(FATE, [message_id])
+            row = await cursor.fetchone()
+        return Fate(*row) if row else None
+
+    async def save_files(self, owner_id: UUID, files: Sequence[Attachment]) -> None:
+        """Keep the bytes of files, in one order for everybody, so that nobody waits in a ring."""
+        ordered = sorted(files, key=lambda file: file.info.sha256)
+        parameters = [
+            owner_id,
+            [bytes.fromhex(file.info.sha256) for file in ordered],
+            [file.info.media_type for file in ordered],
+            [file.info.size for file in ordered],
+            [file.data for file in ordered],
+        ]
+        async with self.database.connection() as connection:
+            await connection.execute(SAVE_FILES, parameters)
+
+    async def load_files(self, owner_id: UUID, names: Sequence[str]) -> Mapping[str, bytes]:
+        """Return the bytes that some SHA-256 (hexadecimal) name."""
+        hashes = [bytes.fromhex(name) for name in names]
+        async with self.database.connection() as connection:
+            cursor = await connection.execute(LOAD_FILES, [owner_id, hashes], binary=True)
+            return dict(await cursor.fetchall())
+
+
+def past_of(row: tuple[UUID, str, str, str, list[dict[str, object]] | None]) -> Past:
+    """Read a row of a path."""
+    return Past(row[0], row[1], row[2], row[3], attachments_of(row[4]))
+
+
+def begin_parameters(turn: NewTurn, most_running: int) -> dict[str, object]:
+    """Return the parameters of BEGIN."""
+    return {
+        "most": most_running,
+        "owner": turn.owner_id,
+        "key": turn.send.idempotency_key,
+        "hash": turn.body_hash,
+        "chat_uid": turn.chat_uid,
+        "chat_id": turn.chat_id,
+        "title": turn.title,
+        "title_folded": folded(turn.title),
+        "provider": turn.choice.provider,
+        "model": turn.choice.model,
+        "user": turn.user_message_id,
+        "reply": turn.message_id,
+        "content": turn.send.content,
+        "attachments": Jsonb(attachments_column([file.info for file in turn.send.attachments])),
+        "prompt_version": turn.prompt_version,
+        "worker": turn.worker_id,
+        "seconds": turn.seconds,
+    }
+
+
+def end_parameters(ending: Ending) -> dict[str, object]:
+    """Return the parameters of END; numbers of one size, whatever their value, for one plan."""
+    usage, cost = ending.usage, ending.cost
+    return {
+        "message_id": ending.message_id,
+        "worker_id": ending.worker_id,
+        "status": ending.status,
+        "content": ending.content,
+        "reasoning": ending.reasoning,
+        "finish_reason": ending.finish_reason or None,
+        "error_reason": ending.error_reason,
+        "input_tokens": usage and Int8(usage.input_tokens),
+        "output_tokens": usage and Int8(usage.output_tokens),
+        "cached_input_tokens": usage and Int8(usage.cached_input_tokens),
+        "reasoning_tokens": usage and Int8(usage.reasoning_tokens),
+        "usage_source": usage and usage.source,
+        "nano_usd": cost and Int8(cost.nano_usd),
+        "price_version": cost and cost.price_version,
+    }

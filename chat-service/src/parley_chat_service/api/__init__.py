@@ -1,0 +1,1 @@
+"""The inbound edge: translates calls into the core's words, and decides nothing."""

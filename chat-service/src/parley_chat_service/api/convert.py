@@ -1,0 +1,197 @@
+"""The contract ⇄ the core: one function per message."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from parley_rpc.context import ServerContext, caller_of
+from parley_rpc.faults import Unauthenticated
+
+from parley.chat.v1 import chat_pb2 as pb
+from parley.provider.v1 import provider_pb2
+from parley_chat_service.api.tokens import chat_cursor, message_cursor
+from parley_chat_service.core import model, rules
+from parley_chat_service.core.titles import folded
+from parley_chat_service.core.turn import Delta, End, Send, Start, TurnEvent
+
+ROLES = {
+    model.Role.USER: provider_pb2.ROLE_USER,
+    model.Role.ASSISTANT: provider_pb2.ROLE_ASSISTANT,
+}
+STATUSES = {
+    model.Status.RUNNING: pb.MESSAGE_STATUS_RUNNING,
+    model.Status.COMPLETE: pb.MESSAGE_STATUS_COMPLETE,
+    model.Status.STOPPED: pb.MESSAGE_STATUS_STOPPED,
+    model.Status.FAILED: pb.MESSAGE_STATUS_FAILED,
+    model.Status.INTERRUPTED: pb.MESSAGE_STATUS_INTERRUPTED,
+}
+REASONS = {
+    "": provider_pb2.FINISH_REASON_UNSPECIFIED,
+    "stop": provider_pb2.FINISH_REASON_STOP,
+    "length": provider_pb2.FINISH_REASON_LENGTH,
+    "tool": provider_pb2.FINISH_REASON_TOOL,
+    "refusal": provider_pb2.FINISH_REASON_REFUSAL,
+    "filtered": provider_pb2.FINISH_REASON_FILTERED,
+    "paused": provider_pb2.FINISH_REASON_PAUSED,
+    "other": provider_pb2.FINISH_REASON_OTHER,
+}
+SOURCES = {
+    "": provider_pb2.USAGE_SOURCE_UNSPECIFIED,
+    "reported": provider_pb2.USAGE_SOURCE_REPORTED,
+    "counted": provider_pb2.USAGE_SOURCE_COUNTED,
+    "estimated": provider_pb2.USAGE_SOURCE_ESTIMATED,
+}
+
+
+def caller(context: ServerContext) -> model.Caller:
+    """Read in whose name a call is made."""
+    found = caller_of(context)
+    try:
+        owner_id = UUID(found.user_id)
+    except ValueError:
+        raise Unauthenticated("The user context names no user: user_id is not a UUID.") from None
+    return model.Caller(owner_id, found.metadata)
+
+
+def send(request: pb.SendMessageRequest) -> Send:
+    """Read what is asked of a turn."""
+    return Send(
+        content=request.content,
+        chat_id=request.chat_id,
+        choice=model.Choice(request.provider, request.model),
+        temperature=request.temperature if request.HasField("temperature") else None,
+        max_tokens=request.max_tokens if request.HasField("max_tokens") else None,
+        prompt_id=request.system_prompt_id,
+        attachments=tuple(attachment(file) for file in request.attachments),
+        idempotency_key=request.idempotency_key,
+        watched=not request.omit_deltas,
+    )
+
+
+def attachment(file: pb.Attachment) -> model.Attachment:
+    """Read a file."""
+    digest = hashlib.sha256(file.data).hexdigest()
+    info = model.AttachmentInfo(file.name, file.media_type, len(file.data), digest)
+    return model.Attachment(info, file.data)
+
+
+def event(told: TurnEvent) -> pb.SendMessageResponse:
+    """Write one event of a turn."""
+    if isinstance(told, Delta):
+        position = f"{told.end.reasoning}.{told.end.text}"
+        delta = pb.TurnDelta(text=told.text, reasoning=told.reasoning, position=position)
+        return pb.SendMessageResponse(delta=delta)
+    if isinstance(told, Start):
+        return pb.SendMessageResponse(start=start(told))
+    return pb.SendMessageResponse(end=end(told))
+
+
+def start(told: Start) -> pb.TurnStart:
+    """Write the beginning of a turn."""
+    return pb.TurnStart(
+        chat_id=told.chat_id,
+        user_message_id=name(told.user_message_id),
+        message_id=name(told.message_id),
+        provider=told.choice.provider,
+        model=told.choice.model,
+    )
+
+
+def end(told: End) -> pb.TurnEnd:
+    """Write the end of a turn, without the text when it came before."""
+    written = message(told.message)
+    if not told.whole:
+        written.ClearField("content")
+        written.ClearField("reasoning")
+    return pb.TurnEnd(message=written)
+
+
+def message(message: model.Message) -> pb.Message:
+    """Write a message."""
+    usage, cost = message.usage, message.cost
+    return pb.Message(
+        message_id=name(message.message_id),
+        parent_id=name(message.parent_id),
+        sibling_ids=[name(sibling) for sibling in message.sibling_ids],
+        seq=message.seq,
+        role=ROLES[message.role],
+        content=message.content,
+        reasoning=message.reasoning,
+        status=STATUSES[message.status],
+        finish_reason=REASONS[message.finish_reason],
+        provider=message.provider,
+        model=message.model,
+        prompt_version=message.prompt_version,
+        usage=None if usage is None else usage_message(usage),
+        cost=None if cost is None else provider_pb2.Cost(**cost._asdict()),
+        created_at=timestamp(message.created_at),
+        attachments=[attachment_info(info) for info in message.attachments],
+        error_reason=message.error_reason,
+    )
+
+
+def usage_message(usage: model.Usage) -> provider_pb2.Usage:
+    """Write a count of tokens."""
+    return provider_pb2.Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_input_tokens=usage.cached_input_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        source=SOURCES[usage.source],
+    )
+
+
+def attachment_info(info: model.AttachmentInfo) -> pb.AttachmentInfo:
+    """Write what is told of a file."""
+    return pb.AttachmentInfo(
+        name=info.name, media_type=info.media_type, size=info.size, sha256=info.sha256
+    )
+
+
+def chat(chat: model.Chat) -> pb.Chat:
+    """Write a chat."""
+    return pb.Chat(
+        chat_id=chat.chat_id,
+        title=chat.title,
+        provider=chat.provider,
+        model=chat.model,
+        message_count=chat.message_count,
+        created_at=timestamp(chat.created_at),
+        updated_at=timestamp(chat.updated_at),
+    )
+
+
+def chat_query(request: pb.ListChatsRequest) -> model.ChatQuery:
+    """Read which chats to list."""
+    return model.ChatQuery(
+        page_size=rules.page_size(request.page_size),
+        after=chat_cursor(request.page_token) if request.page_token else None,
+        folded_title=folded(request.title_contains),
+        provider=request.provider,
+    )
+
+
+def message_query(request: pb.ListMessagesRequest) -> model.MessageQuery:
+    """Read which messages to list."""
+    token = request.page_token
+    return model.MessageQuery(
+        chat_id=request.chat_id,
+        page_size=rules.page_size(request.page_size),
+        from_end=request.from_end,
+        after=message_cursor(token, from_end=request.from_end) if token else None,
+    )
+
+
+def name(message_id: UUID | None) -> str:
+    """Write an id; none is empty."""
+    return "" if message_id is None else str(message_id)
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """Write a moment."""
+    written = Timestamp()
+    written.FromDatetime(moment)
+    return written

@@ -1,0 +1,109 @@
+"""The composition root: here, and nowhere else, concrete classes meet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import uvloop
+from parley_rpc.client import Peer
+from parley_rpc.server import Probe, Server, always_ready
+from typing_extensions import override
+
+from parley.chat.v1.chat_pb2_grpc import add_ChatServiceServicer_to_server
+from parley_chat_service.adapters.database import Database
+from parley_chat_service.adapters.prompts import GrpcPrompts
+from parley_chat_service.adapters.providers import GrpcProviders
+from parley_chat_service.adapters.store.chats import PostgresChatStore
+from parley_chat_service.adapters.store.turns import PostgresTurnStore
+from parley_chat_service.adapters.store.workers import PostgresWorkerStore
+from parley_chat_service.api.servicer import NAME, ChatServicer
+from parley_chat_service.core.chats import Chats
+from parley_chat_service.core.journal import Journal
+from parley_chat_service.core.ports import ChatStore, Prompts, Providers, TurnStore, WorkerStore
+from parley_chat_service.core.replies import Limits, Replies
+from parley_chat_service.core.worker import END_WITHIN_SECONDS, Worker
+from parley_chat_service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Everything outside that the core works with."""
+
+    chats: ChatStore
+    turns: TurnStore
+    workers: WorkerStore
+    providers: Providers
+    prompts: Prompts
+    probe: Probe = always_ready
+
+
+class ChatServer(Server):
+    """The server, and the worker whose turns it gives time to end when it stops."""
+
+    def __init__(self, settings: Settings, edges: Edges) -> None:
+        super().__init__("chat.parley", probe=edges.probe, reflect=settings.grpc_reflection)
+        limits = Limits(settings.max_message_chars, settings.max_turns, settings.turn_seconds)
+        self.worker = Worker(edges.workers)
+        self.journal = Journal(edges.turns, self.worker)
+        self.chats = Chats(edges.chats, self.worker.interrupt)
+        self.replies = Replies(
+            edges.turns, edges.providers, edges.prompts, self.worker, self.journal, limits
+        )
+        servicer = ChatServicer(self.chats, self.replies)
+        add_ChatServiceServicer_to_server(servicer, self.grpc)
+
+    @override
+    async def stop(self, grace: float) -> None:
+        """Refuse new turns, let running ones end within `grace`, and tell who listens."""
+        listening = super().stop(grace + END_WITHIN_SECONDS)
+        await asyncio.gather(listening, self.worker.drain(grace))
+
+    @contextlib.asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Keep the worker's lease, and write what its turns say."""
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(self.worker.run()), tasks.create_task(self.journal.run())]
+            yield
+            for task in running:
+                task.cancel()
+        await self.worker.release()
+
+
+@contextlib.asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Edges]:
+    """Connect to the database and to the other services."""
+    database = Database(settings.conninfo, connections=settings.db_connections)
+    providers = Peer("provider", settings.provider_address)
+    prompts = Peer("prompt", settings.prompt_address)
+    await database.open()
+    try:
+        yield Edges(
+            chats=PostgresChatStore(database),
+            turns=PostgresTurnStore(database),
+            workers=PostgresWorkerStore(database),
+            providers=GrpcProviders(providers),
+            prompts=GrpcPrompts(prompts),
+            probe=database.answers,
+        )
+    finally:
+        await providers.aclose()
+        await prompts.aclose()
+        await database.aclose()
+
+
+async def run(settings: Settings) -> None:
+    """Serve until told to stop."""
+    async with connected(settings) as edges:
+        server = ChatServer(settings, edges)
+        await server.start(f"{settings.grpc_host}:{settings.chat_port}", [NAME])
+        async with server.working():
+            await server.run(grace=settings.grace_seconds)
+
+
+def serve(settings: Settings) -> int:
+    """Serve until told to stop, and return the exit code."""
+    uvloop.run(run(settings))
+    return 0

@@ -1,0 +1,1 @@
+"""The decisions of the chat service: no wire, no SQL, no framework."""

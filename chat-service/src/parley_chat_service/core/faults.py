@@ -1,0 +1,59 @@
+"""What can go wrong here and nowhere else.
+
+NotFound          + ChatNotFound          no such chat of the caller's
+Aborted           + ChatBusy              too many turns wait in the chat
++ ChatDeleted           deleted while its reply was made
+InvalidArgument   + IdempotencyKeyReused  the key stands for another body
+Unavailable       + TurnInterrupted       the process that worked on it stopped
+"""
+
+from __future__ import annotations
+
+from parley_rpc.faults import Aborted, InvalidArgument, NotFound, Unavailable
+
+
+class ChatNotFound(NotFound):
+    """There is no such chat, or it belongs to somebody else."""
+
+    reason = "chat_not_found"
+
+    def __init__(self, chat_id: str) -> None:
+        super().__init__(f"There is no chat {chat_id}.", chat_id=chat_id)
+
+
+class ChatBusy(Aborted):
+    """Too many turns wait in this chat already."""
+
+    reason = "chat_busy"
+
+    def __init__(self, chat_id: str, waiting: int) -> None:
+        sentence = f"{waiting} turns wait in the chat {chat_id} already."
+        super().__init__(sentence, retry_after=1.0, chat_id=chat_id, waiting=waiting)
+
+
+class ChatDeleted(Aborted):
+    """The chat was deleted while its reply was made."""
+
+    reason = "chat_deleted"
+
+    def __init__(self, chat_id: str) -> None:
+        super().__init__(f"The chat {chat_id} was deleted.", chat_id=chat_id)
+
+
+class IdempotencyKeyReused(InvalidArgument):
+    """The idempotency key was used with another body."""
+
+    reason = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__("The idempotency key was used with another request.")
+
+
+class TurnInterrupted(Unavailable):
+    """The reply ended because what worked on it did; its text so far is stored."""
+
+    reason = "turn_interrupted"
+
+    def __init__(self, message_id: object) -> None:
+        sentence = "The reply was interrupted; its text so far is kept."
+        super().__init__(sentence, message_id=message_id)

@@ -1,0 +1,213 @@
+"""The reply of a turn that has begun: the path to it → the model → its ending stored."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from parley_rpc.faults import (
+    DatabaseUnavailable,
+    DeadlineExceeded,
+    Fault,
+    Internal,
+    RemoteFault,
+    Unavailable,
+    reason_of,
+)
+
+from parley_chat_service.core.faults import ChatDeleted, TurnInterrupted
+from parley_chat_service.core.model import Caller, Message, Prompt, Role, Status
+from parley_chat_service.core.ports import Providers, TurnStore
+from parley_chat_service.core.rules import LARGEST_ATTACHMENTS
+from parley_chat_service.core.running import RunningTurn
+from parley_chat_service.core.turn import Begun, Ending, Finished, NewTurn, Past, ReplyRequest
+from parley_chat_service.core.worker import Worker
+
+POLL_SECONDS = 0.25
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A turn that has begun, and what its reply needs. `deadline` is in the loop's time."""
+
+    caller: Caller
+    new: NewTurn
+    begun: Begun
+    prompt: Prompt
+    turn: RunningTurn
+    deadline: float
+
+
+class Outcome(NamedTuple):
+    """How the work on a reply ended."""
+
+    status: Status
+    finished: Finished | None = None
+    fault: Fault | None = None
+
+
+class Generation:
+    """Makes replies and stores how they end."""
+
+    def __init__(self, store: TurnStore, providers: Providers, worker: Worker) -> None:
+        self.store = store
+        self.providers = providers
+        self.worker = worker
+
+    async def run(self, job: Job) -> None:
+        """Make a reply, store its ending, and only then tell it."""
+        outcome = await self._work(job)
+        await job.turn.settled()
+        job.turn.take()
+        ending = ending_of(job, outcome)
+        lost = await self._store(job, ending)
+        fault = lost or outcome.fault
+        if fault is None:
+            job.turn.finish(message_of(job, ending), stored=True)
+        else:
+            fault.metadata |= {"chat_id": job.new.chat_id, "message_id": str(job.new.message_id)}
+            job.turn.finish(fault, stored=lost is None)
+
+    async def _work(self, job: Job) -> Outcome:
+        try:
+            async with asyncio.timeout_at(job.deadline) as scope:
+                with job.turn.working(scope):
+                    return await self._generate(job)
+        except TimeoutError:
+            if job.turn.interrupted:
+                return interrupted(job)
+            fault: Fault = DeadlineExceeded("The reply took too long.")
+        except Fault as raised:
+            # The provider service has gone and may have said half a word; a fault that it
+            # reported is its answer instead.
+            gone = isinstance(raised, Unavailable) and not isinstance(raised, RemoteFault)
+            if gone and job.turn.grown:
+                return interrupted(job)
+            fault = raised
+        except Exception:  # the turn's task: every turn gets its ending
+            fields = {"message_id": str(job.new.message_id)}
+            logger.exception("turn failed", extra={"fields": fields})
+            fault = Internal("Parley failed while the reply was made.")
+        return Outcome(Status.FAILED, fault=fault)
+
+    async def _generate(self, job: Job) -> Outcome:
+        past = await self._path(job)
+        new, send = job.new, job.new.send
+        files = {file.info.sha256: file.data for file in send.attachments}
+        if wanted := newest_files(past, sum(file.info.size for file in send.attachments)):
+            files |= await self.store.load_files(new.owner_id, wanted)
+        infos = [file.info for file in send.attachments]
+        asked = Past(new.user_message_id, Role.USER, Status.COMPLETE, send.content, infos)
+        request = ReplyRequest(
+            usage_id=new.message_id,
+            choice=new.choice,
+            system=job.prompt.content,
+            past=[*(message for message in past if message.content), asked],
+            files=files,
+            temperature=send.temperature,
+            max_tokens=send.max_tokens,
+            stream=send.watched,
+        )
+        within = job.deadline - asyncio.get_running_loop().time()
+        finished = await self.providers.generate(job.caller, request, job.turn, within)
+        return Outcome(Status.COMPLETE, finished) if finished else interrupted(job)
+
+    async def _path(self, job: Job) -> Sequence[Past]:
+        """Return the path to the user's message, once all replies on it have ended."""
+        begun = job.begun
+        path = begun.path
+        while not leads_to(path, begun):
+            parent = begun.parent_id and self.worker.turns.get(begun.parent_id)
+            if parent:
+                await parent.finished()
+            else:
+                await asyncio.sleep(POLL_SECONDS)
+            path = await self.worker.insist(lambda: self.store.path(begun.chat_uid, begun.seq - 1))
+        return path
+
+    async def _store(self, job: Job, ending: Ending) -> Fault | None:
+        """Store an ending; return why it could not be."""
+        try:
+            if await self.worker.insist(lambda: self.store.end(ending)):
+                return None
+            fate = await self.worker.insist(lambda: self.store.fate(ending.message_id))
+        except DatabaseUnavailable:
+            return TurnInterrupted(ending.message_id)
+        if fate is None or fate.deleted:
+            return ChatDeleted(job.new.chat_id)
+        if fate.status == ending.status != Status.INTERRUPTED:
+            # Only we write such an ending: in an attempt whose answer was lost.
+            return None
+        return TurnInterrupted(ending.message_id)
+
+
+def leads_to(path: Sequence[Past], begun: Begun) -> bool:
+    """Say whether a path is whole: it ends at the parent, and nothing on it is running.
+
+    The one that came with the beginning of the turn may miss a turn that began just before.
+    """
+    if begun.parent_id is None:
+        return True
+    whole = bool(path) and path[-1].message_id == begun.parent_id
+    return whole and not any(message.status == Status.RUNNING for message in path)
+
+
+def newest_files(path: Sequence[Past], size: int) -> list[str]:
+    """Name the newest files on a path that, after `size` bytes, still fit into one call."""
+    names: list[str] = []
+    for message in reversed(path):
+        for info in message.attachments:
+            size += info.size
+            if size > LARGEST_ATTACHMENTS:
+                return names
+            names.append(info.sha256)
+    return names
+
+
+def interrupted(job: Job) -> Outcome:
+    """Return the outcome of a reply that nobody could bring to its end."""
+    return Outcome(Status.INTERRUPTED, fault=TurnInterrupted(job.new.message_id))
+
+
+def ending_of(job: Job, outcome: Outcome) -> Ending:
+    """Return what is stored of an outcome."""
+    finished, turn = outcome.finished, job.turn
+    return Ending(
+        message_id=job.new.message_id,
+        worker_id=job.new.worker_id,
+        status=outcome.status,
+        content="".join(piece.text for piece in turn.pieces),
+        reasoning="".join(piece.reasoning for piece in turn.pieces),
+        finish_reason=finished.reason if finished else "",
+        error_reason=reason_of(outcome.fault) if outcome.fault else "",
+        usage=(finished and finished.usage) or turn.usage,
+        cost=finished and finished.cost,
+    )
+
+
+def message_of(job: Job, ending: Ending) -> Message:
+    """Return the reply as it is stored."""
+    new, begun = job.new, job.begun
+    return Message(
+        message_id=new.message_id,
+        parent_id=new.user_message_id,
+        sibling_ids=[new.message_id],
+        seq=begun.seq,
+        role=Role.ASSISTANT,
+        status=ending.status,
+        content=ending.content,
+        created_at=begun.created_at,
+        reasoning=ending.reasoning,
+        provider=new.choice.provider,
+        model=new.choice.model,
+        prompt_version=new.prompt_version,
+        finish_reason=ending.finish_reason,
+        error_reason=ending.error_reason,
+        usage=ending.usage,
+        cost=ending.cost,
+    )

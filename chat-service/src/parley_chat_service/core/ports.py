@@ -1,0 +1,144 @@
+"""What the core needs from the world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from parley_chat_service.core.model import (
+    Attachment,
+    Caller,
+    Chat,
+    ChatPage,
+    ChatQuery,
+    Choice,
+    Message,
+    MessagePage,
+    MessageQuery,
+    Prompt,
+    Usage,
+)
+from parley_chat_service.core.turn import (
+    Begun,
+    Ending,
+    Fate,
+    Finished,
+    NewTurn,
+    Past,
+    PastSend,
+    Piece,
+    ReplyRequest,
+)
+
+
+class ChatStore(Protocol):
+    """Keeps chats. What belongs to others, or is deleted, does not exist."""
+
+    async def list_chats(self, owner_id: UUID, query: ChatQuery) -> ChatPage:
+        """Return a page of chats, most recently changed first."""
+
+    async def get_chat(self, owner_id: UUID, chat_id: str) -> Chat | None:
+        """Return a chat."""
+
+    async def list_messages(self, owner_id: UUID, query: MessageQuery) -> MessagePage | None:
+        """Return a page of the messages on the active path; None when there is no such chat."""
+
+    async def delete_chat(self, owner_id: UUID, chat_id: str) -> Sequence[UUID] | None:
+        """Delete a chat and stop its replies, which are returned; None when there is none."""
+
+
+class TurnStore(Protocol):
+    """Keeps turns. Whoever writes one must be the worker that it belongs to."""
+
+    async def last_choice(self, owner_id: UUID, chat_id: str) -> Choice | None:
+        """Return who answered last in a chat; None when there is no such chat."""
+
+    async def begin(self, turn: NewTurn, most_running: int) -> Begun | None:
+        """Store both messages, and the chat when it is new.
+
+        None, and nothing stored, when the idempotency key is in use or the chat has
+        `most_running` running replies already.
+        """
+
+    async def find_send(self, owner_id: UUID, key: str) -> PastSend | None:
+        """Return the turn that an idempotency key stands for."""
+
+    async def path(self, chat_uid: UUID, before: int) -> Sequence[Past]:
+        """Return the messages on the active path with a `seq` below `before`, oldest first."""
+
+    async def append(self, worker_id: UUID, pieces: Sequence[Piece]) -> frozenset[UUID]:
+        """Store what running replies grew by; return those that still belong to the worker.
+
+        The same pieces may be stored again: that changes nothing.
+        """
+
+    async def end(self, ending: Ending) -> bool:
+        """Write how a reply ended; False when it does not belong to the worker any more."""
+
+    async def fate(self, message_id: UUID) -> Fate | None:
+        """Return how a reply stands."""
+
+    async def find_reply(self, owner_id: UUID, message_id: UUID) -> Message | None:
+        """Return a reply with its text so far; None when its chat is deleted."""
+
+    async def save_files(self, owner_id: UUID, files: Sequence[Attachment]) -> None:
+        """Keep the bytes of files."""
+
+    async def load_files(self, owner_id: UUID, names: Sequence[str]) -> Mapping[str, bytes]:
+        """Return the bytes that some SHA-256 (hexadecimal) name."""
+
+
+class WorkerStore(Protocol):
+    """Keeps the leases of processes, and closes what the dead leave behind."""
+
+    async def renew(
+        self, worker_id: UUID, seconds: float, running: Sequence[UUID]
+    ) -> Sequence[UUID]:
+        """Extend a lease; return those of `running` that do not belong to the worker any more."""
+
+    async def release(self, worker_id: UUID) -> None:
+        """End a lease."""
+
+    async def sweep(self, worker_id: UUID, held: Sequence[UUID], older_than: float) -> int:
+        """Interrupt, with the text so far, every running reply that nobody works on; count them.
+
+        Nobody does when its worker's lease has run out, when its deadline has long passed, or
+        when it belongs to `worker_id` for more than `older_than` seconds, but is not among those
+        that are `held`. Expired keys go as well.
+        """
+
+
+class Reply(Protocol):
+    """Takes in a reply as it comes."""
+
+    def text(self, text: str, /) -> None:
+        """Append text."""
+
+    def reasoning(self, text: str, /) -> None:
+        """Append reasoning."""
+
+    def count(self, usage: Usage, /) -> None:
+        """Note what is known of the usage."""
+
+
+class Providers(Protocol):
+    """Knows the models and makes replies."""
+
+    async def resolve(self, caller: Caller, choice: Choice, within: float) -> Choice:
+        """Fill in the defaults; fails with the provider service's fault for unknown names."""
+
+    async def generate(
+        self, caller: Caller, request: ReplyRequest, reply: Reply, within: float
+    ) -> Finished | None:
+        """Make a reply; None when it was cut off. Fails with the provider service's faults."""
+
+
+class Prompts(Protocol):
+    """Knows the prompts."""
+
+    async def active(self, caller: Caller, within: float) -> Prompt:
+        """Return the caller's active prompt."""
+
+    async def get(self, caller: Caller, prompt_id: str, within: float) -> Prompt:
+        """Return one prompt; fails with the prompt service's fault when there is none."""

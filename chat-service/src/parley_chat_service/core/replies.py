@@ -1,0 +1,256 @@
+"""A turn from its request: prompt and model → both messages stored → the reply.
+
+A turn runs in a task of this service. Its caller listens, and may leave: the turn goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from parley_rpc.faults import DatabaseUnavailable, Fault, Internal, TooBusy
+from uuid_utils.compat import uuid7
+
+from parley_chat_service.core.faults import (
+    ChatBusy,
+    ChatDeleted,
+    IdempotencyKeyReused,
+    TurnInterrupted,
+)
+from parley_chat_service.core.generation import POLL_SECONDS, Generation, Job
+from parley_chat_service.core.journal import Journal
+from parley_chat_service.core.model import Caller, Choice, Position, Prompt, Status
+from parley_chat_service.core.ports import Prompts, Providers, TurnStore
+from parley_chat_service.core.rules import body_hash, check_send
+from parley_chat_service.core.running import RunningTurn
+from parley_chat_service.core.titles import title_of
+from parley_chat_service.core.turn import (
+    Begun,
+    Delta,
+    End,
+    NewTurn,
+    PastSend,
+    Send,
+    Start,
+    TurnEvent,
+)
+from parley_chat_service.core.worker import Worker
+
+MOST_WAITING = 4
+MOST_RUNNING = MOST_WAITING + 1
+SLOT_WITHIN_SECONDS = 1.0
+LOOK_UP_SECONDS = 10.0
+
+logger = logging.getLogger(__name__)
+
+# A turn as its caller is told of it: a new one, or what an idempotency key stands for.
+Opening = tuple[Start, RunningTurn] | PastSend
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a turn may be, and how many of them."""
+
+    message_chars: int = 200_000
+    turns: int = 256
+    turn_seconds: float = 600.0
+
+
+class Replies:
+    """Runs turns."""
+
+    def __init__(
+        self,
+        store: TurnStore,
+        providers: Providers,
+        prompts: Prompts,
+        worker: Worker,
+        journal: Journal,
+        limits: Limits,
+    ) -> None:
+        self.store = store
+        self.providers = providers
+        self.prompts = prompts
+        self.worker = worker
+        self.journal = journal
+        self.limits = limits
+        self.generation = Generation(store, providers, worker)
+        self.slots = asyncio.Semaphore(limits.turns)
+        # Turns of this process by owner and chat.
+        self.at_once: Counter[tuple[UUID, str]] = Counter()
+
+    async def send(self, caller: Caller, send: Send) -> AsyncGenerator[TurnEvent, None]:
+        """Run a turn and yield what becomes of it; leaving does not end it."""
+        check_send(send, self.limits.message_chars)
+        if not self.worker.held:
+            raise DatabaseUnavailable
+        opened: asyncio.Future[Opening] = asyncio.get_running_loop().create_future()
+        self.worker.spawn(self._run(caller, send, opened))
+        opening = await opened
+        if isinstance(opening, PastSend):
+            async for event in self._repeat(caller, send, opening):
+                yield event
+        else:
+            start, turn = opening
+            yield start
+            async for event in turn.listen(deltas=send.watched):
+                yield event
+
+    async def _run(self, caller: Caller, send: Send, opened: asyncio.Future[Opening]) -> None:
+        """Run a turn to its end, whoever listens; `opened` tells how it began."""
+        try:
+            async with self._slot():
+                choice, prompt = await asyncio.gather(
+                    self._choose(caller, send), self._prompt(caller, send)
+                )
+                # Who left before anything was stored wants nothing of it.
+                if not opened.cancelled():
+                    new = self._new(caller, send, choice, prompt)
+                    await self._turn(caller, new, prompt, opened)
+        except Fault as fault:
+            if not opened.done():
+                opened.set_exception(fault)
+        except Exception:  # the turn's task: every caller gets an answer
+            logger.exception("turn failed")
+            if not opened.done():
+                opened.set_exception(Internal("Parley failed to begin the turn."))
+
+    async def _turn(
+        self, caller: Caller, new: NewTurn, prompt: Prompt, opened: asyncio.Future[Opening]
+    ) -> None:
+        if new.send.attachments:
+            await self.store.save_files(new.owner_id, new.send.attachments)
+        deadline = asyncio.get_running_loop().time() + new.seconds
+        with self._registered(new) as turn:
+            begun = await self._begin(new)
+            if isinstance(begun, PastSend):
+                opening: Opening = begun
+            else:
+                turn.begun = True
+                opening = started(new), turn
+            if not opened.done():
+                opened.set_result(opening)
+            if isinstance(begun, Begun):
+                await self.generation.run(Job(caller, new, begun, prompt, turn, deadline))
+
+    async def _begin(self, new: NewTurn) -> Begun | PastSend:
+        """Store a new turn, or find the one that its idempotency key stands for."""
+        if self.at_once[new.owner_id, new.chat_id] <= MOST_RUNNING:
+            begun = await self.store.begin(new, MOST_RUNNING)
+            if begun is not None:
+                return begun
+        if new.send.idempotency_key:
+            past = await self.store.find_send(new.owner_id, new.send.idempotency_key)
+            if past is not None:
+                return past
+        raise ChatBusy(new.chat_id, MOST_WAITING)
+
+    async def _repeat(self, caller: Caller, send: Send, past: PastSend) -> AsyncIterator[TurnEvent]:
+        """Yield the turn that an idempotency key stands for, from its beginning."""
+        if past.body_hash != body_hash(send):
+            raise IdempotencyKeyReused
+        if past.deleted:
+            raise ChatDeleted(past.chat_id)
+        message = past.message
+        choice = Choice(message.provider, message.model)
+        yield Start(past.chat_id, message.parent_id, message.message_id, choice)
+        turn = self.worker.turns.get(message.message_id)
+        events = turn.listen(deltas=send.watched) if turn else self._follow(caller, send, past)
+        async for event in events:
+            yield event
+
+    async def _follow(
+        self, caller: Caller, send: Send, past: PastSend
+    ) -> AsyncIterator[Delta | End]:
+        """Yield a reply that another process works on, or that has ended, as it is stored."""
+        told = Position()
+        while True:
+            message = await self.store.find_reply(caller.owner_id, past.message.message_id)
+            if message is None:
+                raise ChatDeleted(past.chat_id)
+            end = Position(len(message.reasoning), len(message.content))
+            if send.watched and end != told:
+                yield Delta(message.reasoning[told.reasoning :], message.content[told.text :], end)
+                told = end
+            if message.status != Status.RUNNING:
+                yield End(message, whole=not send.watched)
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _choose(self, caller: Caller, send: Send) -> Choice:
+        """Find who answers: as asked, or else the chat's last ones, or else the defaults."""
+        choice = send.choice
+        if send.chat_id and not (choice.provider and choice.model):
+            last = await self.store.last_choice(caller.owner_id, send.chat_id)
+            if last is not None:
+                choice = completed(choice, last)
+        return await self.providers.resolve(caller, choice, LOOK_UP_SECONDS)
+
+    async def _prompt(self, caller: Caller, send: Send) -> Prompt:
+        if send.prompt_id:
+            return await self.prompts.get(caller, send.prompt_id, LOOK_UP_SECONDS)
+        return await self.prompts.active(caller, LOOK_UP_SECONDS)
+
+    def _new(self, caller: Caller, send: Send, choice: Choice, prompt: Prompt) -> NewTurn:
+        return NewTurn(
+            owner_id=caller.owner_id,
+            chat_uid=(chat_uid := uuid7()),
+            chat_id=send.chat_id or str(chat_uid),
+            user_message_id=uuid7(),
+            message_id=uuid7(),
+            worker_id=self.worker.worker_id,
+            title=title_of(send.content),
+            send=send,
+            body_hash=body_hash(send) if send.idempotency_key else b"",
+            choice=choice,
+            prompt_version=prompt.version,
+            seconds=self.limits.turn_seconds,
+        )
+
+    @contextlib.asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """Hold one of the places for turns."""
+        try:
+            async with asyncio.timeout(SLOT_WITHIN_SECONDS):
+                await self.slots.acquire()
+        except TimeoutError:
+            most = self.limits.turns
+            raise TooBusy(f"{most} turns run already.", retry_after=1.0, limit=most) from None
+        try:
+            yield
+        finally:
+            self.slots.release()
+
+    @contextlib.contextmanager
+    def _registered(self, new: NewTurn) -> Iterator[RunningTurn]:
+        """Name a turn as one that this process works on, from before it is stored to its end."""
+        turn = RunningTurn(new.message_id, self.journal.note, watched=new.send.watched)
+        chat = new.owner_id, new.chat_id
+        self.worker.turns[new.message_id] = turn
+        self.at_once[chat] += 1
+        try:
+            yield turn
+        finally:
+            del self.worker.turns[new.message_id]
+            self.at_once[chat] -= 1
+            if not self.at_once[chat]:
+                del self.at_once[chat]
+            if turn.ending is None:
+                turn.finish(TurnInterrupted(new.message_id), stored=False)
+
+
+def started(new: NewTurn) -> Start:
+    """Return what a caller is told when its turn is stored."""
+    return Start(new.chat_id, new.user_message_id, new.message_id, new.choice)
+
+
+def completed(asked: Choice, last: Choice) -> Choice:
+    """Fill in what a request leaves open with what answered last in its chat."""
+    if asked.provider and asked.provider != last.provider:
+        return asked
+    return Choice(last.provider, asked.model or last.model)

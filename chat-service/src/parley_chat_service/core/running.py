@@ -1,0 +1,165 @@
+"""A turn while this process works on it: what came, what is stored, who listens."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from uuid import UUID
+
+from parley_rpc.faults import Fault
+
+from parley_chat_service.core.model import Message, Position, Usage
+from parley_chat_service.core.turn import Delta, End, Piece
+
+
+class RunningTurn:
+    """Takes a reply in, hands it out in pieces to be stored, and shows what is stored.
+
+    Listeners hold nothing but their place in the text, which is kept for the ending anyway: a
+    slow one costs no memory, and catches up in one step. `watched` says that the first piece is
+    urgent; `grew` is told when text has come after the last piece was taken.
+    """
+
+    def __init__(
+        self, message_id: UUID, grew: Callable[[RunningTurn], None], *, watched: bool
+    ) -> None:
+        self.message_id = message_id
+        self.grew = grew
+        self.watched = watched
+        self.begun = False
+        self.usage: Usage | None = None
+        self.ending: Message | Fault | None = None
+        self.interrupted = False
+        self.pieces: list[Piece] = []
+        self._shown = 0
+        self._texts: list[str] = []
+        self._reasonings: list[str] = []
+        self._untaken = False
+        self._position = Position()
+        self._storing: asyncio.Future[None] | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        self._scope: asyncio.Timeout | None = None
+
+    def text(self, text: str, /) -> None:
+        """Append text."""
+        self._texts.append(text)
+        if not self._untaken:
+            self._untaken = True
+            self.grew(self)
+
+    def reasoning(self, text: str, /) -> None:
+        """Append reasoning."""
+        self._reasonings.append(text)
+        if not self._untaken:
+            self._untaken = True
+            self.grew(self)
+
+    def count(self, usage: Usage, /) -> None:
+        """Note what is known of the usage."""
+        self.usage = usage
+
+    @property
+    def grown(self) -> bool:
+        """Whether anything of the reply has come."""
+        return self._untaken or bool(self.pieces)
+
+    def take(self) -> Piece | None:
+        """Hand out what has come since the last time, as one piece; None when nothing has."""
+        self._untaken = False
+        # PostgreSQL stores no NUL, and what is shown is what is stored.
+        reasoning = "".join(self._reasonings).replace("\0", "")
+        text = "".join(self._texts).replace("\0", "")
+        self._reasonings.clear()
+        self._texts.clear()
+        if not text and not reasoning:
+            return None
+        before = self._position
+        self._position = Position(before.reasoning + len(reasoning), before.text + len(text))
+        piece = Piece(self.message_id, self._position, reasoning, text)
+        self.pieces.append(piece)
+        return piece
+
+    def storing(self) -> None:
+        """Note that a piece is on its way into the store."""
+        self._storing = asyncio.get_running_loop().create_future()
+
+    def stored(self, *, ours: bool) -> None:
+        """Show what is stored; end when it was not, because the turn is not ours any more."""
+        if self._storing is not None:
+            self._storing.set_result(None)
+            self._storing = None
+        if ours:
+            self._shown = len(self.pieces)
+            self._wake()
+        else:
+            self.interrupt()
+
+    async def settled(self) -> None:
+        """Return when no piece is on its way into the store."""
+        if self._storing is not None:
+            await self._storing
+
+    @contextlib.contextmanager
+    def working(self, scope: asyncio.Timeout) -> Iterator[None]:
+        """Let `interrupt` end what is done inside, by running `scope` out of time."""
+        self._scope = scope
+        if self.interrupted:
+            scope.reschedule(0)
+        try:
+            yield
+        finally:
+            self._scope = None
+
+    def interrupt(self) -> None:
+        """End the work on the reply; what came so far stays."""
+        self.interrupted = True
+        if self._scope is not None and not self._scope.expired():
+            self._scope.reschedule(0)
+
+    def finish(self, ending: Message | Fault, *, stored: bool) -> None:
+        """Show how it ended, after the rest of the text when that is stored."""
+        self.ending = ending
+        if stored:
+            self._shown = len(self.pieces)
+        self._wake()
+
+    async def finished(self) -> None:
+        """Return when the turn has ended."""
+        while self.ending is None:
+            await self._change()
+
+    async def listen(self, *, deltas: bool) -> AsyncIterator[Delta | End]:
+        """Yield the reply from its beginning, as it is stored; raise the fault it ends with."""
+        at = 0
+        while True:
+            if deltas and at < self._shown:
+                fresh = self.pieces[at : self._shown]
+                at = self._shown
+                yield joined(fresh)
+            elif self.ending is None:
+                await self._change()
+            else:
+                break
+        if isinstance(self.ending, Fault):
+            raise self.ending
+        yield End(self.ending, whole=not deltas)
+
+    async def _change(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+    def _wake(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
+
+
+def joined(pieces: Sequence[Piece]) -> Delta:
+    """Make one delta of pieces that follow each other."""
+    if len(pieces) == 1:
+        return Delta(pieces[0].reasoning, pieces[0].text, pieces[0].end)
+    reasoning = "".join(piece.reasoning for piece in pieces)
+    return Delta(reasoning, "".join(piece.text for piece in pieces), pieces[-1].end)

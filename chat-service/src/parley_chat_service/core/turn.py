@@ -1,0 +1,164 @@
+"""What makes up a turn: what is asked, what is stored, what is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from parley_chat_service.core.model import (
+    OPEN,
+    Attachment,
+    AttachmentInfo,
+    Choice,
+    Cost,
+    Message,
+    Position,
+    Status,
+    Usage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """What a caller asks of a turn. `watched` says that somebody reads along."""
+
+    content: str
+    chat_id: str = ""
+    choice: Choice = OPEN
+    temperature: float | None = None
+    max_tokens: int | None = None
+    prompt_id: str = ""
+    attachments: Sequence[Attachment] = ()
+    idempotency_key: str = ""
+    watched: bool = True
+
+
+class Past(NamedTuple):
+    """A message as the model is shown it."""
+
+    message_id: UUID
+    role: str
+    status: str
+    content: str
+    attachments: Sequence[AttachmentInfo] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRequest:
+    """What a model is asked. `files` holds the bytes that the attachments of `past` name."""
+
+    usage_id: UUID
+    choice: Choice
+    system: str
+    past: Sequence[Past]
+    files: Mapping[str, bytes]
+    temperature: float | None
+    max_tokens: int | None
+    stream: bool
+
+
+class Finished(NamedTuple):
+    """How a reply ended by itself."""
+
+    reason: str
+    usage: Usage | None
+    cost: Cost | None
+
+
+class Piece(NamedTuple):
+    """What a reply grew by, and the position behind it."""
+
+    message_id: UUID
+    end: Position
+    reasoning: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewTurn:
+    """What is stored when a turn begins."""
+
+    owner_id: UUID
+    chat_uid: UUID
+    chat_id: str
+    user_message_id: UUID
+    message_id: UUID
+    worker_id: UUID
+    title: str
+    send: Send
+    body_hash: bytes
+    choice: Choice
+    prompt_version: int
+    seconds: float
+
+
+class Begun(NamedTuple):
+    """What was found out when a turn was stored, and the path that leads to it."""
+
+    chat_uid: UUID
+    seq: int
+    parent_id: UUID | None
+    created_at: datetime
+    path: Sequence[Past]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is written when a turn ends."""
+
+    message_id: UUID
+    worker_id: UUID
+    status: Status
+    content: str
+    reasoning: str
+    finish_reason: str
+    error_reason: str
+    usage: Usage | None
+    cost: Cost | None
+
+
+class Fate(NamedTuple):
+    """How a reply stands in the store, and whether its chat is deleted."""
+
+    status: str
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PastSend:
+    """A send that came with an idempotency key before: the turn that it began."""
+
+    body_hash: bytes
+    chat_id: str
+    deleted: bool
+    message: Message
+
+
+class Start(NamedTuple):
+    """A turn is stored."""
+
+    chat_id: str
+    user_message_id: UUID | None
+    message_id: UUID
+    choice: Choice
+
+
+class Delta(NamedTuple):
+    """A reply grew."""
+
+    reasoning: str
+    text: str
+    end: Position
+
+
+class End(NamedTuple):
+    """A turn is over; `whole` says that nobody has told the text yet."""
+
+    message: Message
+    whole: bool
+
+
+TurnEvent = Start | Delta | End

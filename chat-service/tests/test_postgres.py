@@ -1,0 +1,249 @@
+"""What only a real PostgreSQL can show: migrations, rights, races, restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from parley_chat_service import migrations
+from parley_chat_service.adapters.database import ROLE, SCHEMA, SCHEMA_REVISION, Database
+from parley_chat_service.adapters.store.turns import PostgresTurnStore
+from parley_chat_service.adapters.tables import metadata
+from parley_chat_service.core.model import Caller, MessageQuery
+from parley_chat_service.core.turn import Send
+from parley_chat_service.migrations.upgrade import migrate
+from parley_chat_service.settings import Settings
+from parley_rpc.faults import DatabaseUnavailable
+from psycopg import sql
+from pydantic import SecretStr
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+from uuid_utils.compat import uuid7
+
+from .conftest import opened, postgres_edges, running
+from .fakes import new_turn, until
+
+pytestmark = pytest.mark.integration
+
+
+def test_migrations_and_tables_agree(settings: Settings) -> None:
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(settings.conninfo, options=f"-c search_path={SCHEMA}"),
+        poolclass=NullPool,
+    )
+    with engine.connect() as connection:
+        options = {"compare_server_default": True}
+        differences = compare_metadata(
+            MigrationContext.configure(connection, opts=options), metadata
+        )
+
+    assert [] == differences
+
+
+def test_serving_asks_for_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(str(migrations.__file__)).parent))
+
+    assert SCHEMA_REVISION == ScriptDirectory.from_config(config).get_current_head()
+
+
+def test_two_migrations_at_once_are_one(database_url: str) -> None:
+    command = [sys.executable, "-m", "parley_chat_service", "migrate"]
+    environment = {**os.environ, "DATABASE_URL": database_url}  # noqa: TID251  (a child's)
+    children = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) for _ in range(3)
+    ]
+    outputs = [child.communicate(timeout=60)[0] for child in children]
+
+    assert [0, 0, 0] == [child.returncode for child in children]
+    assert 1 == sum(output.count(b"Running upgrade  -> 0001") for output in outputs)
+
+
+def test_who_may_not_is_given_the_sql(
+    database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"poor_{uuid4().hex}"
+    poor = sql.Identifier(name)
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(sql.SQL("create role {}").format(poor))
+        owner.execute(sql.SQL("grant {} to current_user").format(poor))
+        try:
+            options = f"-c role={name}"
+            conninfo = psycopg.conninfo.make_conninfo(database_url, options=options)
+            assert 1 == migrate(Settings(database_url=SecretStr(conninfo)))
+            statements = capsys.readouterr().out.splitlines()[1:]
+            assert f'create schema "chat" authorization "{owner.info.user}";' == statements[-1]
+            for statement in statements:
+                owner.execute(statement.encode())
+        finally:
+            owner.execute(sql.SQL("drop role {}").format(poor))
+
+    assert 0 == migrate(Settings(database_url=SecretStr(database_url)))
+
+
+async def test_a_database_is_ready_when_it_is_migrated(database_url: str) -> None:
+    settings = Settings(database_url=SecretStr(database_url))
+    async with opened(settings) as database:
+        before = await database.answers()
+        await asyncio.to_thread(migrate, settings)
+
+        assert (False, True) == (before, await database.answers())
+
+
+async def test_the_role_can_read_and_write_and_nothing_else(database: Database) -> None:
+    async with database.connection() as connection:
+        cursor = await connection.execute("select current_user, current_schema")
+        assert (ROLE, SCHEMA) == await cursor.fetchone()
+    for statement in (
+        b"create table more (id int)",
+        b"drop table chats",
+        b"delete from alembic_version",
+        b"truncate messages",
+    ):
+        with pytest.raises(DatabaseUnavailable):
+            async with database.connection() as connection:
+                await connection.execute(statement)
+
+
+async def test_many_at_once_keep_one_order(settings: Settings, ada: Caller) -> None:
+    """120 begins on two pools: no gap, no fork, each key one turn."""
+    keys = ["", *(f"k{n}" for n in range(40))]
+    async with opened(settings) as one, opened(settings) as two:
+        stores = [PostgresTurnStore(one), PostgresTurnStore(two)]
+        sends = [Send("Hi", "c", idempotency_key=keys[n % 41]) for n in range(120)]
+        turns = [new_turn(ada.owner_id, uuid7(), send) for send in sends]
+        begun = await asyncio.gather(
+            *(stores[n % 2].begin(turn, 1000) for n, turn in enumerate(turns))
+        )
+        page = await postgres_edges(one).chats.list_messages(ada.owner_id, MessageQuery("c", 1000))
+
+    kept = Counter(send.idempotency_key for send, found in zip(sends, begun, strict=True) if found)
+    assert {"": 3, **dict.fromkeys(keys[1:], 1)} == kept
+    assert page is not None
+    messages = page.messages
+    assert list(range(1, 2 * 43 + 1)) == [message.seq for message in messages]
+    parents = [message.parent_id for message in messages]
+    assert parents == [None, *(message.message_id for message in messages[:-1])]
+
+
+async def test_a_key_is_free_after_a_day(settings: Settings, ada: Caller) -> None:
+    send = Send("Hi", "c", idempotency_key="k")
+    async with opened(settings) as database:
+        store = PostgresTurnStore(database)
+        assert await store.begin(new_turn(ada.owner_id, uuid7(), send), 5)
+        with psycopg.connect(settings.conninfo) as owner:
+            owner.execute("update chat.send_keys set expire_time = now()")
+
+        assert await store.find_send(ada.owner_id, "k") is None
+        assert await store.begin(new_turn(ada.owner_id, uuid7(), send), 5)
+        assert await store.find_send(ada.owner_id, "k") is not None
+
+
+async def test_the_requests_after_a_restart_of_the_database_succeed(
+    settings: Settings, ada: Caller
+) -> None:
+    async with opened(settings) as database:
+        store = PostgresTurnStore(database)
+        for _ in range(3):
+            await asyncio.gather(*(store.last_choice(ada.owner_id, "c") for _ in range(8)))
+            with psycopg.connect(settings.conninfo, autocommit=True) as owner:
+                owner.execute(
+                    "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                    " where application_name = %s and datname = current_database()",
+                    [ROLE],
+                )
+            await asyncio.sleep(0.05)
+            async with asyncio.timeout(5):
+                await asyncio.gather(*(store.last_choice(ada.owner_id, "c") for _ in range(8)))
+
+
+async def test_a_turn_survives_the_loss_of_all_connections(settings: Settings, ada: Caller) -> None:
+    gate = asyncio.Event()
+    async with opened(settings) as database, running(postgres_edges(database)) as world:
+        world.providers.script = ["Hello", gate, " again"]
+        events = world.server.replies.send(ada, Send("Hi", "c"))
+        told = [await anext(events), await anext(events)]
+        with psycopg.connect(settings.conninfo, autocommit=True) as owner:
+            owner.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                " where application_name = %s and datname = current_database()",
+                [ROLE],
+            )
+        gate.set()
+        told += [event async for event in events]
+
+        reply = await world.edges.turns.find_reply(ada.owner_id, told[0].message_id)  # type: ignore[union-attr]
+
+    assert reply is not None
+    assert ("Hello again", "complete") == (reply.content, reply.status)
+
+
+async def test_a_database_that_is_away_is_told_quickly(ada: Caller) -> None:
+    database = Database("host=127.0.0.1 port=1", connections=1)
+    await database.open()
+    try:
+        async with asyncio.timeout(2):
+            with pytest.raises(DatabaseUnavailable):
+                await PostgresTurnStore(database).last_choice(ada.owner_id, "c")
+        async with asyncio.timeout(0.5):
+            assert not await database.answers()
+    finally:
+        await database.aclose()
+
+
+async def test_a_locked_row_is_told_in_time(settings: Settings, ada: Caller) -> None:
+    async with opened(settings) as database:
+        store = PostgresTurnStore(database)
+        await store.begin(new_turn(ada.owner_id, uuid7(), Send("Hi", "c")), 5)
+        with psycopg.connect(settings.conninfo) as other:
+            other.execute("select from chat.chats for update")
+            async with asyncio.timeout(3):
+                with pytest.raises(DatabaseUnavailable):
+                    await store.begin(new_turn(ada.owner_id, uuid7(), Send("Hi", "c")), 5)
+
+
+async def test_a_frozen_server_is_told_in_time(settings: Settings) -> None:
+    database = Database(settings.conninfo, connections=1, answer_within=0.5)
+    await database.open()
+    try:
+        async with asyncio.timeout(3):
+            with pytest.raises(DatabaseUnavailable):
+                async with database.connection() as connection:
+                    await connection.execute("select pg_sleep(4)")
+        assert await database.answers()
+    finally:
+        await database.aclose()
+
+
+async def test_the_process_serves_and_stops_when_told(settings: Settings) -> None:
+    environment = {
+        **os.environ,  # noqa: TID251  (a child's)
+        "DATABASE_URL": settings.conninfo,
+        "CHAT_PORT": "0",
+    }
+    child = subprocess.Popen(  # noqa: ASYNC220  (a child whose signals matter, not its output)
+        [sys.executable, "-m", "parley_chat_service", "serve"], env=environment
+    )
+    try:
+        with psycopg.connect(settings.conninfo, autocommit=True) as owner:
+            workers = "select 1 from chat.workers"
+            await until(lambda: owner.execute(workers).fetchone())
+            child.send_signal(signal.SIGTERM)
+            assert 0 == await asyncio.to_thread(child.wait, 10)
+            assert owner.execute(workers).fetchone() is None
+    finally:
+        child.kill()
+        child.wait()

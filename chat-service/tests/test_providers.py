@@ -1,0 +1,159 @@
+"""The provider service behind its port, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+from parley_chat_service.adapters import providers as adapter
+from parley_chat_service.adapters.providers import GrpcProviders
+from parley_chat_service.core.model import AttachmentInfo, Caller, Choice, Cost, Usage
+from parley_chat_service.core.running import RunningTurn
+from parley_chat_service.core.turn import Finished, Past, ReplyRequest
+from parley_rpc.client import Peer
+from parley_rpc.context import new_caller
+from parley_rpc.faults import DeadlineExceeded, RemoteFault, Unavailable, reason_of
+
+from parley.provider.v1 import provider_pb2 as pb
+
+from .fakes import until
+from .peers import Event, PromptPeer, ProviderPeer, finished, serving
+
+pytestmark = pytest.mark.unit
+
+WITHIN = 5.0
+INFO = AttachmentInfo("cat", "image/png", 3, "aa")
+LOST = AttachmentInfo("dog", "image/png", 3, "bb")
+
+
+@pytest.fixture
+def caller() -> Caller:
+    user = uuid4()
+    return Caller(user, new_caller(str(user), "k", "r", valid_for=60).metadata)
+
+
+@pytest.fixture
+def peer() -> ProviderPeer:
+    return ProviderPeer()
+
+
+@pytest.fixture
+async def providers(peer: ProviderPeer) -> AsyncIterator[GrpcProviders]:
+    async with serving(peer, PromptPeer()) as address:
+        client = Peer("provider", address)
+        yield GrpcProviders(client)
+        await client.aclose()
+
+
+def request() -> ReplyRequest:
+    past = [
+        Past(UUID(int=1), "user", "complete", "Look", [INFO, LOST]),
+        Past(UUID(int=2), "assistant", "complete", "A cat"),
+        Past(UUID(int=3), "user", "complete", "And?"),
+    ]
+    return ReplyRequest(
+        usage_id=UUID(int=9), choice=Choice("acme", "big"), system="Be kind.", past=past,
+        files={"aa": b"png"}, temperature=0.0, max_tokens=None, stream=True,
+    )  # fmt: skip
+
+
+def turn() -> RunningTurn:
+    return RunningTurn(UUID(int=9), lambda _: None, watched=True)
+
+
+async def test_a_request_is_written_whole(
+    providers: GrpcProviders, peer: ProviderPeer, caller: Caller
+) -> None:
+    peer.script = finished()
+
+    await providers.generate(caller, request(), turn(), WITHIN)
+
+    image = pb.Blob(media_type="image/png", data=b"png", name="cat")
+    expected = pb.GenerateReplyRequest(
+        usage_id=str(UUID(int=9)), provider="acme", model="big", system="Be kind.",
+        temperature=0.0, stream=True,
+        messages=[
+            pb.InputMessage(role=pb.ROLE_USER, parts=[pb.Part(image=image), pb.Part(text="Look")]),
+            pb.InputMessage(role=pb.ROLE_ASSISTANT, parts=[pb.Part(text="A cat")]),
+            pb.InputMessage(role=pb.ROLE_USER, parts=[pb.Part(text="And?")]),
+        ],
+    )  # fmt: skip
+    assert [expected] == peer.requests
+    assert [str(caller.owner_id)] == peer.users
+
+
+async def test_a_reply_is_taken_in(
+    providers: GrpcProviders, peer: ProviderPeer, caller: Caller
+) -> None:
+    usage = Event(usage=pb.Usage(input_tokens=1))
+    peer.script = [Event(reasoning="Hm."), Event(text="He"), usage, *finished("llo")]
+    reply = turn()
+
+    end = await providers.generate(caller, request(), reply, WITHIN)
+
+    piece = reply.take()
+    assert piece is not None
+    assert ("Hm.", "Hello") == (piece.reasoning, piece.text)
+    assert Finished("stop", Usage(3, 2, 0, 0, "counted"), Cost(7, "list")) == end
+    assert Usage(1) == reply.usage
+
+
+async def test_a_reply_without_an_end_is_cut_off(
+    providers: GrpcProviders, peer: ProviderPeer, caller: Caller
+) -> None:
+    peer.script = [Event(text="Half")]
+
+    assert await providers.generate(caller, request(), turn(), WITHIN) is None
+
+
+@pytest.mark.parametrize("number", pb.FinishReason.values())
+async def test_every_reason_to_stop_is_read(number: pb.FinishReason.ValueType) -> None:
+    read = adapter.finished_of(pb.Finished(reason=number)).reason
+
+    name = pb.FinishReason.Name(number).removeprefix("FINISH_REASON_").lower()
+    assert read == ("other" if name == "unspecified" else name)
+
+
+async def test_leaving_a_reply_cancels_it(
+    providers: GrpcProviders, peer: ProviderPeer, caller: Caller
+) -> None:
+    peer.script = [Event(text="Half"), 60.0]
+    work = asyncio.ensure_future(providers.generate(caller, request(), turn(), WITHIN))
+    await until(lambda: peer.requests)
+
+    work.cancel()
+
+    await asyncio.wait_for(peer.cancelled.wait(), 2)
+
+
+async def test_a_silent_provider_service_runs_out_of_time(
+    providers: GrpcProviders, peer: ProviderPeer, caller: Caller
+) -> None:
+    peer.script = [60.0]
+
+    with pytest.raises(DeadlineExceeded):
+        await providers.generate(caller, request(), turn(), 0.2)
+
+
+async def test_models_are_remembered_and_failures_are_not(
+    providers: GrpcProviders, peer: ProviderPeer, caller: Caller
+) -> None:
+    for _ in range(2):
+        assert Choice("acme", "small") == await providers.resolve(caller, Choice(), WITHIN)
+        with pytest.raises(RemoteFault) as raised:
+            await providers.resolve(caller, Choice("acme", "bog"), WITHIN)
+        assert "model_not_found" == reason_of(raised.value)
+
+    assert [("", ""), ("acme", "bog"), ("acme", "bog")] == peer.asked
+
+
+async def test_a_provider_service_that_is_away_is_told_quickly(caller: Caller) -> None:
+    client = Peer("provider", "127.0.0.1:1")
+    async with asyncio.timeout(2):
+        with pytest.raises(Unavailable) as raised:
+            await GrpcProviders(client).resolve(caller, Choice(), WITHIN)
+    await client.aclose()
+
+    assert {"service": "provider"} == raised.value.metadata

@@ -1,0 +1,1 @@
+"""The parley command: all of Parley on one machine."""

@@ -1,0 +1,40 @@
+"""The `parley` command."""
+
+import sys
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from parley_local.commands.doctor import doctor
+from parley_local.commands.migrate import migrate
+from parley_local.commands.up import up
+from parley_local.faults import StartError
+
+app = typer.Typer(
+    help="Runs and looks after Parley. Settings come from the environment and from .env.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # A traceback with local variables would show secrets.
+)
+for command in (up, doctor, migrate):
+    app.command()(command)
+
+
+def main() -> None:
+    """Runs the command; says in a sentence what a person can put right, and exits with 1."""
+    try:
+        app()
+    except (StartError, OSError) as error:
+        _refuse(str(error))
+    except ValidationError as error:
+        for problem in error.errors():
+            _refuse(f"{problem['loc'][0]}: {problem['msg']}")
+
+
+def _refuse(words: str) -> None:
+    Console(stderr=True).print(words, style="red", soft_wrap=True, highlight=False, markup=False)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

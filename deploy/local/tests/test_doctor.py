@@ -1,0 +1,211 @@
+"""What `parley doctor` finds, against real servers in every state it knows."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psycopg
+import pytest
+from parley_local.__main__ import app
+from parley_local.doctor.database import SCHEMAS, check_database
+from parley_local.doctor.finding import Finding, Verdict
+from parley_local.doctor.gateway import check_gateway
+from parley_local.doctor.machine import check_home, check_python
+from parley_local.postgres import EmbeddedPostgres
+from parley_tests.fake_gateway import FakeGateway, fake_gateway, problem
+from parley_tests.platform import free_port
+from typer.testing import CliRunner, Result
+from typing_extensions import override
+
+pytestmark = pytest.mark.integration
+
+NOWHERE = "postgresql://parley:secret@127.0.0.1:1/parley"
+Run = Callable[..., Result]
+HEALTH = {"status": "unavailable", "version": "0.1.0", "providers": {}}
+
+
+@contextmanager
+def peer(status: int, body: bytes) -> Iterator[int]:
+    """Answers every GET alike."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        @override
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def gateway() -> Iterator[FakeGateway]:
+    with fake_gateway() as fake:
+        yield fake
+
+
+def examine(fake: FakeGateway, key: str | None) -> dict[str, Finding]:
+    return {finding.check: finding for finding in check_gateway(fake.url, key)}
+
+
+def verdicts(findings: Iterable[Finding]) -> list[tuple[str, Verdict]]:
+    return [(finding.check, finding.verdict) for finding in findings]
+
+
+def test_a_database_that_is_away() -> None:
+    (found,) = check_database(NOWHERE, embedded=False)
+    assert found.verdict is Verdict.FAILURE
+    assert found.detail == "Nothing takes connections at 127.0.0.1:1, database parley."
+    assert "DB_HOST" in found.advice
+
+
+def test_an_embedded_database_that_was_never_started(home: Path) -> None:
+    (found,) = check_database("postgresql://parley@/parley?host=/nowhere", embedded=True)
+    assert found.detail == "The embedded PostgreSQL is not running."
+    assert not home.exists()
+
+
+def test_a_url_that_is_none() -> None:
+    (found,) = check_database("postgresql://[", embedded=False)
+    assert found.detail.startswith("DATABASE_URL is not a URL")
+
+
+def test_wrong_credentials_are_told_from_a_missing_database(server: EmbeddedPostgres) -> None:
+    url = psycopg.conninfo.make_conninfo(server.url, password="wrong")
+    (refused,) = check_database(url, embedded=False)
+    (missing,) = check_database(server.url.replace("/parley?", "/nowhere?"), embedded=False)
+    assert refused.detail.startswith("PostgreSQL does not let 'parley' in")
+    assert "DB_PASSWORD" in refused.advice
+    assert missing.detail == "There is no database 'nowhere' that 'parley' may enter."
+    assert "createdb --owner parley nowhere" in missing.advice
+
+
+def test_schemas_that_are_missing_and_that_are_there(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("create schema chat")
+    reached, some = check_database(database_url, embedded=False)
+    assert (reached.verdict, some.verdict) == (Verdict.OK, Verdict.FAILURE)
+    assert some.detail == "Not migrated: gateway, prompt, provider."
+    with psycopg.connect(database_url) as connection:
+        for name in SCHEMAS[1:]:
+            connection.execute(f"create schema {name}")
+    assert check_database(database_url, embedded=False)[1].verdict is Verdict.OK
+
+
+def test_no_finding_shows_a_password(server: EmbeddedPostgres) -> None:
+    url = psycopg.conninfo.make_conninfo(server.url, password="hush-hush")
+    assert "hush-hush" not in str(check_database(url, embedded=False))
+
+
+def test_a_gateway_in_good_health(gateway: FakeGateway) -> None:
+    found = examine(gateway, gateway.key)
+    assert found["key"].detail == "accepted, for admin (admin)"
+    assert found["provider demo"].verdict is Verdict.OK
+    assert [c for c in found if c.startswith("service ")] == [
+        f"service {name}" for name in ("chat", "prompt", "provider", "database")
+    ]
+
+
+def test_a_provider_is_judged_by_its_own_words(gateway: FakeGateway) -> None:
+    found = examine(gateway, gateway.key)["provider acme"]
+    assert (found.verdict, found.detail) == (Verdict.WARNING, "unhealthy: Refused.")
+
+
+def test_a_key_that_is_refused(gateway: FakeGateway) -> None:
+    found = examine(gateway, "wrong")
+    assert found["key"].detail == "The gateway does not accept it (401)."
+    assert "API_KEY" in found["key"].advice
+    assert found["providers"].verdict is Verdict.SKIPPED
+
+
+def test_no_key(gateway: FakeGateway) -> None:
+    assert examine(gateway, None)["key"].detail == "There is none."
+
+
+def test_a_key_that_cannot_be_checked(gateway: FakeGateway) -> None:
+    gateway.refusals["GET /me"] = problem(503, "unavailable", "The database is away.")
+    assert "The database is away." in examine(gateway, gateway.key)["key"].detail
+
+
+def test_a_service_that_is_away() -> None:
+    services = {"chat": "ok", "prompt": "unavailable", "provider": "ok", "database": "ok"}
+    body = json.dumps({**HEALTH, "services": services}).encode()
+    with peer(503, body) as port:
+        found = list(check_gateway(f"http://127.0.0.1:{port}", None))
+    assert ("service prompt", Verdict.FAILURE) in verdicts(found)
+    assert ("service chat", Verdict.OK) in verdicts(found)
+
+
+def test_nothing_where_the_gateway_should_be() -> None:
+    found = list(check_gateway(f"http://127.0.0.1:{free_port()}", "key"))
+    assert verdicts(found) == [
+        ("gateway", Verdict.FAILURE),
+        ("key", Verdict.SKIPPED),
+        ("providers", Verdict.SKIPPED),
+    ]
+    assert "API_URL" in found[0].advice
+
+
+def test_something_else_where_the_gateway_should_be() -> None:
+    with peer(200, b"<html>hello</html>") as port:
+        found = next(iter(check_gateway(f"http://127.0.0.1:{port}", "key")))
+    assert "is no gateway" in found.detail
+
+
+@pytest.mark.parametrize(("version", "verdict"), [("3.10.13", "failure"), ("3.11.0rc1", "ok")])
+def test_the_interpreter(version: str, verdict: str) -> None:
+    assert check_python(version).verdict == verdict
+
+
+def test_a_home_that_cannot_be_written() -> None:
+    assert check_home(Path("/proc/parley")).verdict is Verdict.FAILURE
+
+
+def test_a_home_that_is_yet_to_be_made(home: Path) -> None:
+    assert check_home(home).verdict is Verdict.OK
+    assert not home.exists()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, root: Path, database_url: str) -> Run:
+    """Runs the command in a folder of its own, with nothing but these settings."""
+    for name in ("API_KEY", "API_URL", "DB_HOST", "PARLEY_HOME", "UI_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(root)
+
+    def run(*arguments: str, **settings: str) -> Result:
+        for name, value in {"DATABASE_URL": database_url, **settings}.items():
+            monkeypatch.setenv(name, value)
+        return CliRunner().invoke(app, ["doctor", *arguments])
+
+    return run
+
+
+def test_the_command_exits_with_1_for_a_failure_and_says_all_of_it_in_json(run: Run) -> None:
+    done = run("--output", "json", API_URL="http://127.0.0.1:1", UI_PORT="1")
+    document = json.loads(done.stdout)
+    failed = [f["check"] for f in document["findings"] if f["verdict"] == "failure"]
+    assert (done.exit_code, document["ok"], failed) == (1, False, ["schemas", "gateway"])
+
+
+def test_the_command_exits_with_0_in_spite_of_warnings(
+    run: Run, gateway: FakeGateway, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        for name in SCHEMAS:
+            connection.execute(f"create schema {name}")
+    done = run(API_URL=gateway.url, API_KEY=gateway.key, UI_PORT="1")
+    assert (done.exit_code, done.exception) == (0, None), done.output
+    assert "warning" in done.stdout

@@ -1,0 +1,217 @@
+"""The two clients. They differ in how they wait, and in nothing else.
+
+Each method is a function of `calls`, lifted onto the client: it takes the same arguments, sends the
+call, and returns what the answer says. The `all_…` methods walk through a list page by page.
+"""
+
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
+from functools import update_wrapper
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
+
+import httpx
+
+from parley_client import calls
+from parley_client.answers import TurnReader, refusal
+from parley_client.calls import Call, ChatOptions
+from parley_client.types import Page, TurnEvent
+from parley_client.wire import Timeouts, Wire, answer, is_stream
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _calling(build: Callable[P, Call[T]]) -> "Callable[Concatenate[Client, P], T]":
+    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.send(build(*args, **kwargs))
+
+    return _documented(method, build)
+
+
+def _walking(build: Callable[P, Call[Page[T]]]) -> "Callable[Concatenate[Client, P], Iterator[T]]":
+    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        call: Call[Page[T]] | None = build(*args, **kwargs)
+        while call is not None:
+            page = self.send(call)
+            yield from page.items
+            call = call.page_after(page)
+
+    return _documented(method, build)
+
+
+def _async_calling(
+    build: Callable[P, Call[T]],
+) -> "Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]":
+    async def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.send(build(*args, **kwargs))
+
+    return _documented(method, build)
+
+
+def _async_walking(
+    build: Callable[P, Call[Page[T]]],
+) -> "Callable[Concatenate[AsyncClient, P], AsyncIterator[T]]":
+    async def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        call: Call[Page[T]] | None = build(*args, **kwargs)
+        while call is not None:
+            page = await self.send(call)
+            for item in page.items:
+                yield item
+            call = call.page_after(page)
+
+    return _documented(method, build)
+
+
+def _documented(method: Method, build: Callable[..., Any]) -> Method:
+    """Gives a lifted method the documentation and the arguments of its call."""
+    update_wrapper(method, build)
+    signature = inspect.signature(build)
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = [itself, *signature.parameters.values()]
+    vars(method)["__signature__"] = inspect.Signature(parameters)
+    return method
+
+
+class Client:
+    """Calls the gateway and waits. Threads may share one. Close it at the end, or use `with`."""
+
+    def __init__(
+        self, base_url: str, key: str | None = None, *, timeouts: Timeouts | None = None
+    ) -> None:
+        self._wire = Wire(base_url, key, timeouts)
+        self._http = httpx.Client(**self._wire.client_options())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def send(self, call: Call[T]) -> T:
+        """Sends any call of `parley_client.calls`; raises a ParleyError when it fails."""
+        with self._wire.reaching():
+            response = self._http.request(**self._wire.request(call))
+        return call.answered(answer(response))
+
+    def stream_chat(
+        self, message: str, **options: Unpack[ChatOptions]
+    ) -> Generator[TurnEvent, None, None]:
+        """Sends a message and yields the reply's events. Closing does not stop the turn."""
+        request = self._wire.stream(calls.stream_chat(message, **options))
+        reader = TurnReader()
+        with self._wire.reaching(), self._http.stream(**request) as response:
+            if not is_stream(response):
+                response.read()
+                raise refusal(answer(response))
+            for chunk in response.iter_bytes():
+                yield from reader.feed(chunk)
+            reader.finish()
+
+    about = _calling(calls.about)
+    health = _calling(calls.health)
+    is_live = _calling(calls.is_live)
+    is_ready = _calling(calls.is_ready)
+    chat = _calling(calls.chat)
+    list_chats = _calling(calls.list_chats)
+    all_chats = _walking(calls.list_chats)
+    get_chat = _calling(calls.get_chat)
+    list_messages = _calling(calls.list_messages)
+    all_messages = _walking(calls.list_messages)
+    delete_chat = _calling(calls.delete_chat)
+    get_active_prompt = _calling(calls.get_active_prompt)
+    set_active_prompt = _calling(calls.set_active_prompt)
+    list_prompts = _calling(calls.list_prompts)
+    all_prompts = _walking(calls.list_prompts)
+    create_prompt = _calling(calls.create_prompt)
+    get_prompt = _calling(calls.get_prompt)
+    update_prompt = _calling(calls.update_prompt)
+    delete_prompt = _calling(calls.delete_prompt)
+    activate_prompt = _calling(calls.activate_prompt)
+    list_providers = _calling(calls.list_providers)
+    list_models = _calling(calls.list_models)
+    get_provider_health = _calling(calls.get_provider_health)
+    me = _calling(calls.me)
+    list_users = _calling(calls.list_users)
+    all_users = _walking(calls.list_users)
+    create_user = _calling(calls.create_user)
+    list_keys = _calling(calls.list_keys)
+    all_keys = _walking(calls.list_keys)
+    create_key = _calling(calls.create_key)
+    delete_key = _calling(calls.delete_key)
+
+
+class AsyncClient:
+    """Calls the gateway from a coroutine. Close it at the end, or use `async with`."""
+
+    def __init__(
+        self, base_url: str, key: str | None = None, *, timeouts: Timeouts | None = None
+    ) -> None:
+        self._wire = Wire(base_url, key, timeouts)
+        self._http = httpx.AsyncClient(**self._wire.client_options())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def send(self, call: Call[T]) -> T:
+        """Sends any call of `parley_client.calls`; raises a ParleyError when it fails."""
+        with self._wire.reaching():
+            response = await self._http.request(**self._wire.request(call))
+        return call.answered(answer(response))
+
+    async def stream_chat(
+        self, message: str, **options: Unpack[ChatOptions]
+    ) -> AsyncGenerator[TurnEvent, None]:
+        """Sends a message and yields the reply's events. Closing does not stop the turn."""
+        request = self._wire.stream(calls.stream_chat(message, **options))
+        reader = TurnReader()
+        with self._wire.reaching():
+            async with self._http.stream(**request) as response:
+                if not is_stream(response):
+                    await response.aread()
+                    raise refusal(answer(response))
+                async for chunk in response.aiter_bytes():
+                    for event in reader.feed(chunk):
+                        yield event
+                reader.finish()
+
+    about = _async_calling(calls.about)
+    health = _async_calling(calls.health)
+    is_live = _async_calling(calls.is_live)
+    is_ready = _async_calling(calls.is_ready)
+    chat = _async_calling(calls.chat)
+    list_chats = _async_calling(calls.list_chats)
+    all_chats = _async_walking(calls.list_chats)
+    get_chat = _async_calling(calls.get_chat)
+    list_messages = _async_calling(calls.list_messages)
+    all_messages = _async_walking(calls.list_messages)
+    delete_chat = _async_calling(calls.delete_chat)
+    get_active_prompt = _async_calling(calls.get_active_prompt)
+    set_active_prompt = _async_calling(calls.set_active_prompt)
+    list_prompts = _async_calling(calls.list_prompts)
+    all_prompts = _async_walking(calls.list_prompts)
+    create_prompt = _async_calling(calls.create_prompt)
+    get_prompt = _async_calling(calls.get_prompt)
+    update_prompt = _async_calling(calls.update_prompt)
+    delete_prompt = _async_calling(calls.delete_prompt)
+    activate_prompt = _async_calling(calls.activate_prompt)
+    list_providers = _async_calling(calls.list_providers)
+    list_models = _async_calling(calls.list_models)
+    get_provider_health = _async_calling(calls.get_provider_health)
+    me = _async_calling(calls.me)
+    list_users = _async_calling(calls.list_users)
+    all_users = _async_walking(calls.list_users)
+    create_user = _async_calling(calls.create_user)
+    list_keys = _async_calling(calls.list_keys)
+    all_keys = _async_walking(calls.list_keys)
+    create_key = _async_calling(calls.create_key)
+    delete_key = _async_calling(calls.delete_key)

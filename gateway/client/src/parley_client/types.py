@@ -1,0 +1,298 @@
+"""What the gateway answers, as plain values.
+
+Statuses, roles, reasons and sources are strings, so that a newer gateway may add to them. Fields
+that this client does not know are ignored; fields with a default may be missing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A part of a list; `next_page_token` is None at its end."""
+
+    items: tuple[T, ...]
+    next_page_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Who answers, and what it offers."""
+
+    name: str
+    version: str
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of the platform; `status` is "ok" when all services and the database are there."""
+
+    status: str
+    version: str
+    services: Mapping[str, str]
+    providers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a reply took; `source` is reported, counted or estimated, or None when unknown."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
+    source: str | None = "reported"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a reply cost."""
+
+    amount: Decimal
+    currency: str = "USD"
+    price_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one message, whole."""
+
+    chat_id: str
+    message_id: str
+    response: str
+    provider: str
+    model: str
+    status: str
+    created_at: datetime
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    cost: Cost | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A conversation, without its messages."""
+
+    chat_id: str
+    title: str
+    message_count: int
+    created_at: datetime
+    updated_at: datetime
+    provider: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a chat; `status` is running, complete, stopped, failed or interrupted."""
+
+    message_id: str
+    role: str
+    content: str
+    status: str
+    created_at: datetime
+    seq: int = 0
+    parent_id: str | None = None
+    sibling_ids: tuple[str, ...] = ()
+    reasoning: str | None = None
+    finish_reason: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    prompt_version: int | str | None = None
+    usage: Usage | None = None
+    cost: Cost | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A chat with one page of its messages, oldest first."""
+
+    chat: Chat
+    messages: Page[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class ActivePrompt:
+    """The system prompt that the caller's next message will use."""
+
+    prompt: str
+    prompt_id: str
+    name: str
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A system prompt of the library; a `shared` one belongs to everybody and cannot be changed."""
+
+    prompt_id: str
+    name: str
+    content: str
+    description: str | None = None
+    version: int = 1
+    is_active: bool = False
+    shared: bool = False
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """The package a provider comes from."""
+
+    package: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Somebody who offers models; `error` says why it cannot be used, if so."""
+
+    name: str
+    display_name: str
+    status: str
+    enabled: bool = True
+    is_default: bool = False
+    default_model: str | None = None
+    models: tuple[str, ...] = ()
+    plugin: Plugin | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a million tokens cost."""
+
+    input: Decimal | None = None
+    output: Decimal | None = None
+    currency: str = "USD"
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model of a provider; None where the vendor does not say."""
+
+    name: str
+    display_name: str
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    capabilities: tuple[str, ...] = ()
+    price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderHealth:
+    """The outcome of asking a provider just now."""
+
+    provider: str
+    status: str
+    latency_ms: float | None = None
+    checked_at: datetime | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a key may do; None is the platform's own limit."""
+
+    requests_per_hour: int | None = None
+    tokens_per_minute: int | None = None
+    concurrent_turns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """What may be spent, in USD; None is no budget."""
+
+    daily: Decimal | None = None
+    monthly: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as it is listed: never the secret itself."""
+
+    key_id: str
+    name: str
+    last4: str | None = None
+    scopes: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey(Key):
+    """A key just made, with the secret that is shown this once."""
+
+    key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """The caller."""
+
+    user_id: str
+    name: str
+    role: str
+    key: Key | None = None
+    limits: Limits | None = None
+    budgets: Budgets | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user, as administrators see them."""
+
+    user_id: str
+    name: str
+    role: str
+    disabled: bool = False
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStart:
+    """A turn was accepted: from here on it goes on without us."""
+
+    chat_id: str
+    message_id: str
+    provider: str
+    model: str
+    user_message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """Some more of the reply."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """Some more of what the model thinks before it replies."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnd:
+    """The reply is finished and stored."""
+
+    message_id: str
+    status: str
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    cost: Cost | None = None
+
+
+TurnEvent = TurnStart | TextDelta | ReasoningDelta | TurnEnd

@@ -1,0 +1,102 @@
+"""Between calls and httpx: what both clients do alike, short of waiting."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from parley_client.answers import Answer
+from parley_client.calls import Call
+from parley_client.errors import GatewayUnreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long to wait, in seconds.
+
+    `connect` is for the connection, `read` for an ordinary answer, `reply` for a whole reply of a
+    model, `silence` for the next sign of life in a stream: a gateway gives one every 15 seconds.
+    """
+
+    connect: float = 5.0
+    read: float = 30.0
+    reply: float = 600.0
+    silence: float = 60.0
+
+
+class Wire:
+    """Puts calls into httpx's words, and httpx's answers into ours."""
+
+    def __init__(self, base_url: str, key: str | None, timeouts: Timeouts | None) -> None:
+        self._base_url = base_url
+        self._key = key
+        self._timeouts = timeouts or Timeouts()
+
+    def client_options(self) -> dict[str, Any]:
+        """Returns what an httpx client is made of; proxies in the environment do not count."""
+        headers = {b"accept": b"application/json"}
+        if self._key is not None:
+            headers[b"authorization"] = b"Bearer " + self._key.encode()
+        return {
+            "base_url": self._base_url,
+            "headers": headers,
+            "follow_redirects": False,
+            "trust_env": False,
+        }
+
+    def request(self, call: Call[Any]) -> dict[str, Any]:
+        """Returns a call as the arguments of a request."""
+        wait = self._timeouts.reply if call.slow else self._timeouts.read
+        return self._arguments(call, wait, dict(call.headers))
+
+    def stream(self, call: Call[Any]) -> dict[str, Any]:
+        """Returns a call as the arguments of a request whose answer is a stream."""
+        headers = {**call.headers, "Accept": "text/event-stream"}
+        return self._arguments(call, self._timeouts.silence, headers)
+
+    def _arguments(self, call: Call[Any], wait: float, headers: dict[str, str]) -> dict[str, Any]:
+        content = None
+        if call.body is not None:
+            content = json.dumps(call.body, default=_encode).encode()
+            headers["Content-Type"] = "application/json"
+        return {
+            "method": call.method,
+            "url": call.path,
+            "params": dict(call.query),
+            "content": content,
+            "headers": headers,
+            "timeout": httpx.Timeout(wait, connect=self._timeouts.connect),
+        }
+
+    @contextmanager
+    def reaching(self) -> Iterator[None]:
+        """Says GatewayUnreachable for whatever goes wrong on the way."""
+        try:
+            yield
+        except httpx.TimeoutException as error:
+            raise GatewayUnreachable(f"{self._base_url} took too long to answer.") from error
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise GatewayUnreachable(f"{self._base_url} cannot be reached: {error}") from error
+
+
+def is_stream(response: httpx.Response) -> bool:
+    """Tells whether an answer is a stream of events, by its headers."""
+    return response.is_success and "text/event-stream" in response.headers.get("content-type", "")
+
+
+def answer(response: httpx.Response) -> Answer:
+    """Returns an answer that has been read to its end."""
+    return Answer(response.status_code, response.headers, response.content)
+
+
+def _encode(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be sent.")

@@ -1,0 +1,1 @@
+"""The HTTP door: users, keys and limits; gRPC behind it."""

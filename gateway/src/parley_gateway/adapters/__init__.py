@@ -1,0 +1,1 @@
+"""Where the outside is reached: PostgreSQL, and the services over gRPC."""

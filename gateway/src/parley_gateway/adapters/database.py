@@ -1,0 +1,156 @@
+"""The pool of connections to PostgreSQL, and what its failures mean here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import select
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, LiteralString
+
+from parley_rpc.faults import DatabaseUnavailable
+from psycopg import AsyncConnection, InterfaceError, OperationalError, errors
+from psycopg_pool import AsyncConnectionPool
+
+ROLE = "parley_gateway"
+SCHEMA = "gateway"
+# What `serve` needs. Revisions are numbered, so that a newer one is known to be newer.
+SCHEMA_REVISION = "0001"
+
+ACQUIRE_WITHIN_SECONDS = 1.5
+# Short, because a pool that has given up tries again with the next request, and one that
+# has not waits longer after each failure: this bounds the time to notice a database's return.
+RECONNECT_FOR_SECONDS = 2.0
+MAX_WAITING = 1_000
+OPTIONS = (
+    "-c role={role} -c search_path={schema} -c statement_timeout=5000 -c lock_timeout=2000 "
+    "-c idle_in_transaction_session_timeout=10000 -c jit=off"
+)
+# For what may be lost with the server: the last moments of a count.
+NOT_DURABLE = " -c synchronous_commit=off"
+# Longer than the server's own time limit: a server that breaks its word is frozen.
+FROZEN_AFTER_SECONDS = 6.0
+# So long nobody waits for a database that was away a moment ago.
+AWAY_FOR_SECONDS = 0.5
+# What says that the database is away, full, frozen, or not migrated yet.
+AWAY = (
+    OperationalError,
+    InterfaceError,
+    errors.ReadOnlySqlTransaction,
+    errors.UndefinedTable,
+    errors.InsufficientPrivilege,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Database:
+    """Runs statements as the service's role, in its schema, each a transaction of its own."""
+
+    def __init__(self, conninfo: str, *, connections: int, durable: bool = True) -> None:
+        options = OPTIONS.format(role=ROLE, schema=SCHEMA) + ("" if durable else NOT_DURABLE)
+        self._running: set[asyncio.Task[list[tuple[Any, ...]]]] = set()
+        self._away_until = 0.0
+        # The pool tells of every connection it lends.
+        logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
+        self.pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
+            conninfo,
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": 0,
+                "connect_timeout": 2,
+                "application_name": ROLE,
+                "options": options,
+            },
+            min_size=1,
+            max_size=connections,
+            max_waiting=MAX_WAITING,
+            timeout=ACQUIRE_WITHIN_SECONDS,
+            reconnect_timeout=RECONNECT_FOR_SECONDS,
+            open=False,
+        )
+
+    async def open(self) -> None:
+        """Begin to connect; does not wait for the database."""
+        await self.pool.open()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.pool.close()
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection; whatever says that the database is away is DatabaseUnavailable."""
+        try:
+            connection = await self._checkout()
+            try:
+                yield connection
+            finally:
+                await self.pool.putconn(connection)
+        except AWAY as error:
+            fields = {"error": type(error).__name__, "sqlstate": error.sqlstate}
+            logger.warning("database unavailable", extra={"fields": fields})
+            self._away_until = time.monotonic() + AWAY_FOR_SECONDS
+            raise DatabaseUnavailable from error
+
+    async def fetch(
+        self, statement: LiteralString, values: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows; DatabaseUnavailable.
+
+        It runs in a task of its own: a server that is frozen cannot be asked to stop, so
+        nobody waits for it, and a caller who leaves interrupts nothing.
+        """
+        if time.monotonic() < self._away_until:
+            raise DatabaseUnavailable
+        running = asyncio.create_task(self._fetch(statement, values))
+        self._running.add(running)
+        running.add_done_callback(self._forget)
+        await asyncio.wait({running}, timeout=FROZEN_AFTER_SECONDS)
+        if not running.done():
+            raise DatabaseUnavailable
+        return running.result()
+
+    async def answers(self) -> bool:
+        """Say whether the database is there, with the schema that is needed or a newer one."""
+        try:
+            rows = await self.fetch("select max(version_num) from alembic_version")
+        except DatabaseUnavailable:
+            return False
+        return bool(rows[0][0] is not None and rows[0][0] >= SCHEMA_REVISION)
+
+    async def _fetch(
+        self, statement: LiteralString, values: Mapping[str, Any] | None
+    ) -> list[tuple[Any, ...]]:
+        async with self._connection() as connection:
+            cursor = await connection.execute(statement, values)
+            return await cursor.fetchall()
+
+    def _forget(self, task: asyncio.Task[list[tuple[Any, ...]]]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def _checkout(self) -> AsyncConnection:
+        give_up = time.monotonic() + ACQUIRE_WITHIN_SECONDS
+        while True:
+            connection = await self.pool.getconn(give_up - time.monotonic())
+            if not left(connection):
+                return connection
+            await connection.close()
+            await self.pool.putconn(connection)
+
+
+def left(connection: AsyncConnection) -> bool:
+    """Say whether the server has left an idle connection.
+
+    To an idle connection it has nothing to say but goodbye, so one that can be read is gone:
+    a microsecond here saves the first requests after a restart of PostgreSQL from failing.
+    """
+    if connection.closed:
+        return True
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))

@@ -1,0 +1,1 @@
+"""The inbound edge: HTTP in, contracts out; it translates and decides nothing."""

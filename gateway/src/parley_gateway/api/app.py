@@ -1,0 +1,80 @@
+"""The HTTP application: routes, failures, and what every request passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from parley_rpc.faults import Fault, Internal
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from parley_gateway.api import about, accounts, chats, health, openapi, problems, prompts, providers
+from parley_gateway.api.dependencies import Gateway
+from parley_gateway.api.health import Monitor
+from parley_gateway.api.middleware import Exchanges, exchange_of
+from parley_gateway.api.validation import invalid
+from parley_gateway.core.faults import (
+    MethodNotAllowed,
+    RouteNotFound,
+)
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+# The hot route first: routes are tried in order.
+ROUTERS = (chats, prompts, providers, accounts, health, about)
+
+
+def build_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:
+    """Put the application together around what its routes use."""
+    app = FastAPI(
+        title=about.NAME,
+        version=about.VERSION,
+        lifespan=lifespan,
+        openapi_url=about.OPENAPI,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(Exchanges)],
+        exception_handlers={
+            Fault: answer_fault,
+            HTTPException: answer_http_exception,
+            RequestValidationError: answer_validation_error,
+        },
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.gateway = gateway
+    app.state.monitor = Monitor(gateway)
+    for module in ROUTERS:
+        # Flat: an included router is matched twice, which the hot route would pay for.
+        app.router.routes.extend(module.router.routes)
+    app.router.routes.extend(about.pages.routes)
+    app.mount(about.ASSETS, about.assets)
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
+    return app
+
+
+async def answer_fault(request: Request, fault: Exception) -> Response:
+    """Answer with a fault that a route, or a service behind it, reported."""
+    assert isinstance(fault, Fault)  # noqa: S101  (what it is registered for)
+    return problems.response(fault, exchange_of(request.scope).request_id)
+
+
+async def answer_http_exception(request: Request, error: Exception) -> Response:
+    """Answer with what the router or FastAPI refuses."""
+    assert isinstance(error, HTTPException)  # noqa: S101  (what it is registered for)
+    known: dict[int, Fault] = {
+        404: RouteNotFound(request.scope["path"]),
+        405: MethodNotAllowed(request.method),
+    }
+    fault = known.get(error.status_code, Internal(error.detail))
+    response = await answer_fault(request, fault)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def answer_validation_error(request: Request, error: Exception) -> Response:
+    """Answer with what pydantic found wrong."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101  (what it is registered for)
+    return await answer_fault(request, invalid(error.errors()))

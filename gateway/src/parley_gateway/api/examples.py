@@ -1,0 +1,147 @@
+"""One example of everything that goes over HTTP, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Example = dict[str, Any]
+AT = "2026-11-23T12:00:00Z"
+USER_ID = "01990000-0000-7000-8000-000000000001"
+QUESTION_ID = "01990000-0000-7000-8000-000000000002"
+REPLY_ID = "01990000-0000-7000-8000-000000000003"
+
+ATTACHMENT: Example = {"media_type": "image/png", "data": "iVBORw0KGgo=", "name": "moon.png"}
+CHAT_BODY: Example = {"message": "Tell me a fun fact about space", "chat_id": "space-facts"}
+PROMPT_TEXT: Example = {"prompt": "You are a helpful assistant."}
+PROMPT_BODY: Example = {
+    "name": "Customer Support",
+    "content": "You help customers.",
+    "description": "For the help desk",
+}
+PROMPT_CHANGE: Example = {"content": "You help customers, and stay polite."}
+USER_BODY: Example = {"name": "ada", "role": "user"}
+KEY_BODY: Example = {"name": "laptop", "expires_at": "2027-11-23T12:00:00Z"}
+
+USAGE: Example = {
+    "input_tokens": 12,
+    "output_tokens": 34,
+    "cached_input_tokens": 0,
+    "reasoning_tokens": 0,
+    "source": "reported",
+}
+COST: Example = {"amount": "0.00042", "currency": "USD", "price_version": "genai-prices 0.2.3"}
+ENDED: Example = {"status": "complete", "finish_reason": "stop", "usage": USAGE, "cost": COST}
+MADE_BY: Example = {"provider": "demo", "model": "demo"}
+CHAT_ANSWER: Example = {
+    "chat_id": "space-facts",
+    "message_id": REPLY_ID,
+    "response": "A day on Venus is longer than its year.",
+    **MADE_BY,
+    **ENDED,
+    "created_at": AT,
+}
+CHAT: Example = {
+    "chat_id": "space-facts",
+    "title": "Tell me a fun fact about space",
+    **MADE_BY,
+    "message_count": 2,
+    "created_at": AT,
+    "updated_at": AT,
+}
+CHAT_PAGE: Example = {"chats": [CHAT], "next_page_token": None}
+MESSAGE: Example = {
+    "message_id": REPLY_ID,
+    "parent_id": QUESTION_ID,
+    "sibling_ids": [REPLY_ID],
+    "seq": 2,
+    "role": "assistant",
+    "content": "A day on Venus is longer than its year.",
+    "reasoning": None,
+    **MADE_BY,
+    **ENDED,
+    "prompt_version": 1,
+    "created_at": AT,
+}
+CHAT_HISTORY: Example = {**CHAT, "messages": [MESSAGE], "next_page_token": None}
+ACTIVE_PROMPT: Example = {
+    "prompt": "You are a helpful assistant.",
+    "prompt_id": "default",
+    "name": "Default",
+    "version": 1,
+}
+PROMPT: Example = {
+    "prompt_id": "customer-support",
+    **PROMPT_BODY,
+    "version": 1,
+    "is_active": False,
+    "shared": False,
+    "created_at": AT,
+    "updated_at": AT,
+}
+PROMPT_PAGE: Example = {"prompts": [PROMPT], "next_page_token": None}
+PROVIDER: Example = {
+    "name": "demo",
+    "display_name": "Demo",
+    "status": "ready",
+    "enabled": True,
+    "is_default": True,
+    "default_model": "demo",
+    "models": ["demo"],
+    "plugin": {"package": "parley-provider-demo", "version": "0.1.0"},
+    "error": None,
+}
+PROVIDER_LIST: Example = {"providers": [PROVIDER]}
+MODEL: Example = {
+    "name": "demo",
+    "display_name": "Demo",
+    "context_window": 128000,
+    "max_output_tokens": 8192,
+    "capabilities": ["text"],
+    "price": {"input": "1.25", "output": "10", "currency": "USD", "version": "2026-11"},
+}
+MODEL_LIST: Example = {"provider": "demo", "models": [MODEL]}
+PROVIDER_HEALTH: Example = {
+    "provider": "demo",
+    "status": "ready",
+    "latency_ms": 12.5,
+    "checked_at": AT,
+    "detail": "It answers.",
+}
+ME: Example = {
+    "user_id": USER_ID,
+    "name": "ada",
+    "role": "user",
+    "key": {"key_id": "4fK2mQ0aZ81x", "name": "laptop", "expires_at": None},
+    "limits": {"requests_per_hour": 1000},
+}
+CONTEXT: Example = {"context": "CjQKJDAxOThjMGRl", "expires_at": AT}
+USER: Example = {
+    "user_id": USER_ID,
+    "name": "ada",
+    "role": "user",
+    "disabled": False,
+    "created_at": AT,
+}
+USER_PAGE: Example = {"users": [USER], "next_page_token": None}
+KEY: Example = {
+    "key_id": "4fK2mQ0aZ81x",
+    "name": "laptop",
+    "last4": "x7Qz",
+    "expires_at": None,
+    "last_used_at": None,
+    "created_at": AT,
+}
+KEY_PAGE: Example = {"keys": [KEY], "next_page_token": None}
+NEW_KEY: Example = {**KEY, "key": "parley_key_4fK2mQ0aZ81x_…"}
+ABOUT: Example = {
+    "name": "Parley",
+    "version": "0.1.0",
+    "links": {"docs": "/docs", "openapi": "/openapi.json"},
+    "routes": [{"method": "GET", "path": "/health", "summary": "How the platform is"}],
+}
+HEALTH: Example = {
+    "status": "ok",
+    "version": "0.1.0",
+    "services": {"chat": "ok", "prompt": "ok", "provider": "ok", "database": "ok"},
+    "providers": {"demo": "ready"},
+}

@@ -1,0 +1,88 @@
+"""The kinds of fields that schemas are made of."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
+
+
+def storable(text: str) -> str:
+    """Refuse NUL, which no database takes, and lone surrogates, which are no Unicode."""
+    if "\0" in text:
+        raise ValueError("It must not hold a NUL character.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("It must not hold a lone surrogate.") from None
+    return text
+
+
+def not_blank(text: str) -> str:
+    """Refuse what holds nothing to read."""
+    if not text or text.isspace():
+        raise ValueError("It must not be blank.")
+    return text
+
+
+def base64_only(text: str) -> str:
+    """Refuse what does not decode."""
+    try:
+        base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ValueError("It must be base64.") from None
+    return text
+
+
+def whole(value: Any) -> Any:
+    """Take `5.0` for 5, as JSON Schema does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def text_only(value: Any) -> Any:
+    """Refuse a number where RFC 3339 is meant, which would pass for seconds since 1970."""
+    if not isinstance(value, str):
+        raise ValueError("It must be a time such as 2027-01-31T12:00:00Z.")  # noqa: TRY004 (pydantic reads ValueError)
+    return value
+
+
+NO_NUL = {"pattern": r"^[^\u0000]*$"}
+FILLED = {"pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"}
+Text = Annotated[str, AfterValidator(storable), Field(json_schema_extra=NO_NUL)]
+FilledText = Annotated[
+    str, AfterValidator(storable), AfterValidator(not_blank), Field(json_schema_extra=FILLED)
+]
+Name = Annotated[FilledText, Field(max_length=100)]
+Label = Annotated[Text, Field(min_length=1, max_length=200)]
+ChatId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,50}$")]
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(text_only),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+def example(value: dict[str, Any]) -> ConfigDict:
+    """Configure an answer."""
+    return ConfigDict(json_schema_extra={"examples": [value]})
+
+
+def body(value: dict[str, Any]) -> ConfigDict:
+    """Configure a request: unknown fields are refused."""
+    return ConfigDict(json_schema_extra={"examples": [value]}, extra="forbid")
+
+
+class Page(BaseModel):
+    """A part of a list."""
+
+    next_page_token: Annotated[str | None, Field(description="Null at the end.")]

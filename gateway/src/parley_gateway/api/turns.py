@@ -1,0 +1,234 @@
+"""`POST /chat`, the hot route: one turn, whole or as a stream of events.
+
+Written against ASGI itself, for it is on the path of every message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Annotated
+
+import msgspec
+import orjson
+from msgspec import DecodeError, Meta, Struct
+from msgspec.json import Decoder
+from parley_rpc.faults import Fault, Internal, InvalidArgument
+from pydantic import ValidationError
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from parley.chat.v1.chat_pb2 import (
+    Attachment,
+    SendMessageRequest,
+    SendMessageResponse,
+    TurnDelta,
+    TurnStart,
+)
+from parley_gateway.api import convert, problems, sse
+from parley_gateway.api.bodies import parse
+from parley_gateway.api.dependencies import BODY, CALLER, SPARE_SECONDS, gateway_of
+from parley_gateway.api.middleware import exchange_of, header
+from parley_gateway.api.schemas import chats
+from parley_gateway.api.schemas.chats import MOST_TOKENS
+from parley_gateway.api.validation import invalid
+
+LONGEST_IDEMPOTENCY_KEY = 255
+NOT_ENDED = "The chat service did not end the turn."
+Label = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class FastAttachment(Struct, forbid_unknown_fields=True):
+    """`Attachment` of the schemas, for the fast decoder."""
+
+    media_type: Label
+    data: bytes
+    name: Label | None = None
+
+
+class FastBody(Struct, forbid_unknown_fields=True):
+    """`ChatBody` of the schemas, for the fast decoder, which takes nothing that that one refuses.
+
+    What this one refuses is shown to that one, which knows how to say why, or takes it all
+    the same: a whole number of tokens written `5.0`.
+    """
+
+    message: str
+    chat_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,50}\Z")] | None = None
+    provider: Label | None = None
+    model: Label | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Meta(ge=1, le=MOST_TOKENS)] | None = None
+    system_prompt_id: Label | None = None
+    attachments: Annotated[list[FastAttachment], Meta(max_length=10)] | None = None
+    stream: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what types cannot say."""
+        if (
+            not self.message
+            or self.message.isspace()
+            or any("\0" in text for text in self._texts())
+        ):
+            raise ValueError
+
+    def _texts(self) -> list[str]:
+        texts = [self.message, self.provider or "", self.model or "", self.system_prompt_id or ""]
+        for attachment in self.attachments or ():
+            texts += attachment.media_type, attachment.name or ""
+        return texts
+
+
+DECODER = Decoder(FastBody)
+
+
+async def post_chat(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request of somebody who was admitted."""
+    gateway = gateway_of(scope)
+    body = decode(scope[BODY])
+    if len(body.message) > gateway.max_message_chars:
+        limit = f"It must have at most {gateway.max_message_chars} characters."
+        raise InvalidArgument.of("message", limit)
+    request = request_of(body, idempotency_key(scope))
+    streamed = wants_stream(body, scope)
+    request.omit_deltas = not streamed
+    with convert.naming(content="message", idempotency_key="Idempotency-Key"):
+        events = gateway.chat.stream(
+            gateway.chat.stub.SendMessage,
+            request,
+            scope[CALLER],
+            gateway.turn_seconds + SPARE_SECONDS,
+        )
+        turn = Turn(events, exchange_of(scope).request_id)
+        if not streamed:
+            answer = orjson.dumps(await turn.whole())
+            await Response(answer, media_type="application/json")(scope, receive, send)
+            return
+        # Until it has begun a failure still has a status line.
+        start = await turn.begin()
+    await sse.stream(turn.frames(start), receive, send, problem=turn.problem)
+
+
+def decode(body: bytes) -> FastBody:
+    """Decode a body; MalformedBody, InvalidArgument."""
+    try:
+        return DECODER.decode(body)
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        value = parse(body)
+    try:
+        taken = chats.ChatBody.model_validate(value)
+    except ValidationError as error:
+        raise invalid(error.errors(include_url=False, include_input=False)) from None
+    return msgspec.convert(taken.model_dump(), FastBody)
+
+
+def idempotency_key(scope: Scope) -> str:
+    """Return the key that makes the send repeatable, empty when there is none."""
+    key = (header(scope, b"idempotency-key") or b"").decode("latin-1")
+    if len(key) > LONGEST_IDEMPOTENCY_KEY:
+        limit = f"It must have at most {LONGEST_IDEMPOTENCY_KEY} characters."
+        raise InvalidArgument.of("Idempotency-Key", limit)
+    return key
+
+
+def wants_stream(body: FastBody, scope: Scope) -> bool:
+    """Say whether the answer is to be a stream: by the body, else by what the client accepts."""
+    if body.stream is not None:
+        return body.stream
+    return b"text/event-stream" in (header(scope, b"accept") or b"")
+
+
+def request_of(body: FastBody, key: str) -> SendMessageRequest:
+    """Write a body as the contract has it."""
+    request = SendMessageRequest(
+        chat_id=body.chat_id or "",
+        content=body.message,
+        provider=body.provider or "",
+        model=body.model or "",
+        temperature=body.temperature,
+        max_tokens=body.max_tokens,
+        system_prompt_id=body.system_prompt_id or "",
+        idempotency_key=key,
+    )
+    for file in body.attachments or ():
+        request.attachments.append(
+            Attachment(name=file.name or "", media_type=file.media_type, data=file.data)
+        )
+    return request
+
+
+class Turn:
+    """One turn as its events come in."""
+
+    def __init__(self, events: AsyncIterator[SendMessageResponse], request_id: str) -> None:
+        self.events = events
+        self.request_id = request_id
+        self.start = TurnStart()
+
+    async def begin(self) -> TurnStart:
+        """Return the start of the turn; the fault that keeps it from starting."""
+        async for event in self.events:
+            self.start = event.start
+            return event.start
+        raise Internal("The chat service ended a turn without beginning it.")
+
+    async def whole(self) -> dict[str, object]:
+        """Return the turn when it has ended, as `ChatAnswer` has it."""
+        answer: dict[str, object] | None = None
+        try:
+            await self.begin()
+            async for event in self.events:
+                if event.HasField("end"):
+                    answer = convert.chat_answer(self.start, event.end.message)
+        except Fault as fault:
+            raise self.located(fault) from None
+        if answer is None:
+            raise self.located(Internal(NOT_ENDED))
+        return answer
+
+    async def frames(self, start: TurnStart) -> AsyncGenerator[bytes, None]:
+        """Yield the turn as server-sent events, to `end` or `problem`."""
+        yield sse.event(b"start", start_data(start), "0.0")
+        last: bytes | None = None
+        try:
+            async for event in self.events:
+                if event.HasField("delta"):
+                    yield delta_frame(event.delta)
+                elif event.HasField("end"):
+                    last = sse.event(b"end", convert.ended(event.end.message))
+        except Fault as fault:
+            last = self.problem(fault)
+        yield last or self.problem(Internal(NOT_ENDED))
+
+    def problem(self, fault: Fault) -> bytes:
+        """Write a failure as the last event."""
+        return sse.event(b"problem", problems.document(self.located(fault), self.request_id))
+
+    def located(self, fault: Fault) -> Fault:
+        """Say in a failure after the start which turn it was."""
+        if self.start.message_id:
+            fault.metadata |= {
+                "chat_id": self.start.chat_id,
+                "message_id": self.start.message_id,
+            }
+        return fault
+
+
+def start_data(start: TurnStart) -> dict[str, str]:
+    """Return the data of the event `start`."""
+    return {
+        "chat_id": start.chat_id,
+        "user_message_id": start.user_message_id,
+        "message_id": start.message_id,
+        "provider": start.provider,
+        "model": start.model,
+    }
+
+
+def delta_frame(delta: TurnDelta) -> bytes:
+    """Write a piece of a reply; the position stands behind the last event of a piece."""
+    if not delta.reasoning:
+        return sse.event(b"delta", {"text": delta.text}, delta.position)
+    if not delta.text:
+        return sse.event(b"reasoning", {"text": delta.reasoning}, delta.position)
+    reasoning = sse.event(b"reasoning", {"text": delta.reasoning})
+    return reasoning + sse.event(b"delta", {"text": delta.text}, delta.position)

@@ -1,0 +1,93 @@
+"""The settings of the gateway, read from the environment."""
+
+from __future__ import annotations
+
+from psycopg.conninfo import make_conninfo
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SHORTEST_PEPPER = 16
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; read once, in `__main__`."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    # PostgreSQL as one URL; the five below are read when it is not set.
+    database_url: SecretStr | None = Field(default=None, alias="DATABASE_URL")
+    db_host: str = Field(default="127.0.0.1", alias="DB_HOST")
+    db_port: int = Field(default=5432, alias="DB_PORT")
+    db_name: str = Field(default="parley", alias="DB_NAME")
+    db_user: str = Field(default="parley", alias="DB_USER")
+    db_password: SecretStr = Field(default=SecretStr(""), alias="DB_PASSWORD")
+    # Connections that one process may hold; one more counts requests.
+    db_connections: int = Field(default=8, alias="DB_CONNECTIONS", ge=1)
+
+    # Where to listen.
+    gateway_host: str = Field(default="127.0.0.1", alias="GATEWAY_HOST")
+    gateway_port: int = Field(default=8000, alias="GATEWAY_PORT")
+
+    # Where the services listen; a target that is not set is on this machine.
+    chat_port: int = Field(default=9101, alias="CHAT_PORT")
+    chat_target: str = Field(default="", alias="CHAT_TARGET")
+    prompt_port: int = Field(default=9102, alias="PROMPT_PORT")
+    prompt_target: str = Field(default="", alias="PROMPT_TARGET")
+    provider_port: int = Field(default=9103, alias="PROVIDER_PORT")
+    provider_target: str = Field(default="", alias="PROVIDER_TARGET")
+
+    # The administrator's first key, of any form. Needed to serve.
+    api_key: SecretStr = Field(default=SecretStr(""), alias="API_KEY")
+    # What keys are hashed with: random, at least 16 characters, never changed. Needed to serve.
+    key_pepper: SecretStr = Field(default=SecretStr(""), alias="KEY_PEPPER")
+    # Requests of one user in an hour, over all routes and gateways together.
+    rate_limit_per_hour: int = Field(
+        default=1000, alias="RATE_LIMIT_PER_HOUR", ge=1, le=1_000_000_000
+    )
+
+    # The longest message, in characters.
+    max_message_chars: int = Field(default=200_000, alias="MAX_MESSAGE_CHARS", ge=1)
+    # The longest that a turn may take, in seconds.
+    turn_seconds: float = Field(default=600.0, alias="TURN_SECONDS", gt=0)
+    # What running requests are given to end when the gateway stops, in seconds.
+    grace_seconds: float = Field(default=8.0, alias="GRACE_SECONDS", ge=0)
+    # How much is logged: DEBUG, INFO, WARNING or ERROR.
+    log_level: str = Field(default="INFO", alias="LOG_LEVEL")
+
+    @property
+    def conninfo(self) -> str:
+        """How to reach the database, in libpq's words."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return make_conninfo(
+            host=self.db_host,
+            port=self.db_port,
+            dbname=self.db_name,
+            user=self.db_user,
+            password=self.db_password.get_secret_value() or None,
+        )
+
+    @property
+    def chat_address(self) -> str:
+        """Where the chat service listens."""
+        return self.chat_target or f"127.0.0.1:{self.chat_port}"
+
+    @property
+    def prompt_address(self) -> str:
+        """Where the prompt service listens."""
+        return self.prompt_target or f"127.0.0.1:{self.prompt_port}"
+
+    @property
+    def provider_address(self) -> str:
+        """Where the provider service listens."""
+        return self.provider_target or f"127.0.0.1:{self.provider_port}"
+
+    @property
+    def missing(self) -> list[str]:
+        """What has to be set before the gateway may serve."""
+        missing = []
+        if not self.api_key.get_secret_value():
+            missing.append("API_KEY: the administrator's first key, of any form")
+        if len(self.key_pepper.get_secret_value()) < SHORTEST_PEPPER:
+            missing.append(f"KEY_PEPPER: at least {SHORTEST_PEPPER} random characters, kept safe")
+        return missing

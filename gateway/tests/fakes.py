@@ -1,0 +1,274 @@
+"""Doubles: stores in memory, and the three services scripted behind a real gRPC server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from google.protobuf.message import Message
+from parley_gateway.core.model import Identity, Key, NewKey, Place, Role, StoredKey, User, Window
+from parley_gateway.core.ports import KeyStore, LimitStore, UserStore
+from parley_rpc.context import caller_of
+from parley_rpc.faults import DatabaseUnavailable, Fault
+from parley_rpc.server import SERVING, Server
+from typing_extensions import override
+from uuid_utils.compat import uuid7
+
+from parley.chat.v1 import chat_pb2, chat_pb2_grpc
+from parley.prompt.v1 import prompt_pb2, prompt_pb2_grpc
+from parley.provider.v1 import provider_pb2, provider_pb2_grpc
+
+Scripted = Message | Fault
+HOUR = timedelta(hours=1)
+
+
+class Outage:
+    """Whether the database is away."""
+
+    def __init__(self) -> None:
+        self.now = False
+        self.queries = 0
+
+    def check(self) -> None:
+        self.queries += 1
+        if self.now:
+            raise DatabaseUnavailable
+
+
+class Clock:
+    """A monotonic clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class MemoryUserStore(UserStore):
+    def __init__(self, outage: Outage) -> None:
+        self.outage = outage
+        self.users: dict[UUID, User] = {}
+
+    @override
+    async def administrator(self) -> User:
+        known = next((u for u in self.users.values() if u.name == "admin"), None)
+        return known or await self._add(uuid7(), "admin", Role.ADMIN)
+
+    @override
+    async def add(self, user_id: UUID, name: str, role: Role) -> User | None:
+        if any(user.name == name for user in self.users.values()):
+            return None
+        return await self._add(user_id, name, role)
+
+    @override
+    async def page(self, after: Place | None, size: int) -> Sequence[User]:
+        newest = sorted(
+            self.users.values(), key=lambda u: (u.created_at, str(u.user_id)), reverse=True
+        )
+        return [u for u in newest if not after or (u.created_at, str(u.user_id)) < after][:size]
+
+    async def _add(self, user_id: UUID, name: str, role: Role) -> User:
+        self.outage.check()
+        user = User(user_id, name, role, disabled=False, created_at=datetime.now(UTC))
+        self.users[user_id] = user
+        return user
+
+
+class MemoryKeyStore(KeyStore):
+    def __init__(self, outage: Outage, users: MemoryUserStore) -> None:
+        self.outage = outage
+        self.users = users
+        self.keys: dict[str, tuple[NewKey, Key]] = {}
+
+    @override
+    async def find(self, key_id: str) -> StoredKey | None:
+        self.outage.check()
+        if key_id not in self.keys:
+            return None
+        new, key = self.keys[key_id]
+        user, now = self.users.users[new.user_id], datetime.now(UTC)
+        if user.disabled or (key.expires_at and key.expires_at <= now):
+            return None
+        if key.last_used_at is None or key.last_used_at < now - timedelta(minutes=1):
+            self.keys[key_id] = (new, replace(key, last_used_at=now))
+        identity = Identity(
+            user.user_id, user.name, user.role, key.key_id, key.name, key.expires_at
+        )
+        return StoredKey(new.digest, identity)
+
+    @override
+    async def add(self, key: NewKey) -> Key | None:
+        self.outage.check()
+        if key.user_id not in self.users.users:
+            return None
+        made = Key(key.key_id, key.name, key.last4, key.expires_at, None, datetime.now(UTC))
+        self.keys[key.key_id] = (key, made)
+        return made
+
+    @override
+    async def page(self, user_id: UUID, after: Place | None, size: int) -> Sequence[Key]:
+        own = [key for new, key in self.keys.values() if new.user_id == user_id]
+        newest = sorted(own, key=lambda k: (k.created_at, k.key_id), reverse=True)
+        return [k for k in newest if not after or (k.created_at, k.key_id) < after][:size]
+
+    @override
+    async def revoke(self, key_id: str, user_id: UUID | None) -> bool:
+        self.outage.check()
+        known = self.keys.get(key_id)
+        if known is None or (user_id and known[0].user_id != user_id):
+            return False
+        del self.keys[key_id]
+        return True
+
+
+class MemoryLimitStore(LimitStore):
+    def __init__(self, outage: Outage) -> None:
+        self.outage = outage
+        self.windows: dict[str, tuple[datetime, int]] = {}
+        self.statements = 0
+
+    @override
+    async def spend(self, requests: Mapping[str, int], limit: int) -> Mapping[str, Window]:
+        self.outage.check()
+        self.statements += 1
+        await asyncio.sleep(0)
+        return {subject: self._spend(subject, n, limit) for subject, n in requests.items()}
+
+    def _spend(self, subject: str, asked: int, limit: int) -> Window:
+        now = datetime.now(UTC)
+        start, used = self.windows.get(subject, (now, 0))
+        if start <= now - HOUR:
+            start, used = now, 0
+        granted = max(0, min(asked, limit - used))
+        self.windows[subject] = (start, used + granted)
+        return Window(granted, used + granted, (start + HOUR - now).total_seconds())
+
+
+@dataclass
+class Received:
+    """One call as a service got it."""
+
+    method: str
+    request: Any
+    user_id: str
+    request_id: str
+
+
+class Script:
+    """What the services answer, by the name of the call, and what they were asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Scripted] = {}
+        self.paged: dict[str, Mapping[str, Message]] = {}
+        self.turn: list[Scripted | asyncio.Event] = []
+        self.received: list[Received] = []
+
+    def note(self, method: str, request: Any, context: Any) -> None:
+        caller = caller_of(context)
+        self.received.append(Received(method, request, caller.user_id, caller.request_id))
+
+    def answer(self, method: str, default: Message) -> Any:
+        if method in self.paged:
+            return self.paged[method][self.last.request.page_token]
+        answer = self.answers.get(method, default)
+        if isinstance(answer, Fault):
+            raise answer
+        return answer
+
+    @property
+    def last(self) -> Received:
+        return self.received[-1]
+
+
+def unary(name: str, default: type[Message]) -> Any:
+    async def call(self: Any, request: Any, context: Any) -> Any:
+        self.script.note(name, request, context)
+        return self.script.answer(name, default())
+
+    return call
+
+
+class FakeChat(chat_pb2_grpc.ChatServiceServicer):
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.left = asyncio.Event()
+
+    @override
+    async def SendMessage(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self.script.note("SendMessage", request, context)
+        try:
+            for step in self.script.turn:
+                if isinstance(step, asyncio.Event):
+                    await step.wait()
+                elif isinstance(step, Fault):
+                    raise step
+                else:
+                    yield step
+        except (asyncio.CancelledError, GeneratorExit):
+            self.left.set()
+            raise
+
+    ListChats = unary("ListChats", chat_pb2.ListChatsResponse)
+    GetChat = unary("GetChat", chat_pb2.GetChatResponse)
+    DeleteChat = unary("DeleteChat", chat_pb2.DeleteChatResponse)
+    ListMessages = unary("ListMessages", chat_pb2.ListMessagesResponse)
+
+
+class FakePrompts(prompt_pb2_grpc.PromptServiceServicer):
+    def __init__(self, script: Script) -> None:
+        self.script = script
+
+    ListPrompts = unary("ListPrompts", prompt_pb2.ListPromptsResponse)
+    GetPrompt = unary("GetPrompt", prompt_pb2.GetPromptResponse)
+    CreatePrompt = unary("CreatePrompt", prompt_pb2.CreatePromptResponse)
+    UpdatePrompt = unary("UpdatePrompt", prompt_pb2.UpdatePromptResponse)
+    DeletePrompt = unary("DeletePrompt", prompt_pb2.DeletePromptResponse)
+    ActivatePrompt = unary("ActivatePrompt", prompt_pb2.ActivatePromptResponse)
+    GetActivePrompt = unary("GetActivePrompt", prompt_pb2.GetActivePromptResponse)
+    SetActivePrompt = unary("SetActivePrompt", prompt_pb2.SetActivePromptResponse)
+
+
+class FakeProviders(provider_pb2_grpc.ProviderServiceServicer):
+    def __init__(self, script: Script) -> None:
+        self.script = script
+
+    ListProviders = unary("ListProviders", provider_pb2.ListProvidersResponse)
+    CheckProvider = unary("CheckProvider", provider_pb2.CheckProviderResponse)
+    ListModels = unary("ListModels", provider_pb2.ListModelsResponse)
+    GetModel = unary("GetModel", provider_pb2.GetModelResponse)
+    ListUsage = unary("ListUsage", provider_pb2.ListUsageResponse)
+
+    @override
+    def GenerateReply(self, request: Any, context: Any) -> Any:
+        raise NotImplementedError
+
+
+class FakeServices:
+    """The three services in one server on a free port."""
+
+    def __init__(self) -> None:
+        self.script = Script()
+        self.chat = FakeChat(self.script)
+        self.server = Server("fake.parley")
+        chat_pb2_grpc.add_ChatServiceServicer_to_server(self.chat, self.server.grpc)
+        prompt_pb2_grpc.add_PromptServiceServicer_to_server(
+            FakePrompts(self.script), self.server.grpc
+        )
+        provider_pb2_grpc.add_ProviderServiceServicer_to_server(
+            FakeProviders(self.script), self.server.grpc
+        )
+
+    async def start(self) -> None:
+        """Serve, and be well."""
+        await self.server.start("127.0.0.1:0", [])
+        await self.server.health.set("", SERVING)
+
+    @property
+    def address(self) -> str:
+        """Where they are found."""
+        return f"127.0.0.1:{self.server.port}"

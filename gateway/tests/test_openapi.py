@@ -1,0 +1,100 @@
+"""The OpenAPI document: complete, and true to what the routes do."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi import FastAPI
+from parley_gateway.api.openapi import describe
+from parley_gateway.api.problems import MEDIA_TYPE
+
+pytestmark = pytest.mark.unit
+
+# The users' document and `api.md`: the routes that people and programs were promised.
+PROMISED = """
+GET / | GET /health | POST /chat | GET /chat/history | GET /chat/history/{chat_id}
+DELETE /chat/delete/{chat_id} | GET /system-prompt | POST /system-prompt
+GET /system-prompts | POST /system-prompts | GET /system-prompts/{prompt_id}
+PUT /system-prompts/{prompt_id} | DELETE /system-prompts/{prompt_id}
+POST /system-prompts/{prompt_id}/activate | GET /providers | GET /providers/{provider}/models
+GET /providers/{provider}/health | GET /livez | GET /readyz | GET /me | POST /me/context
+GET /users | POST /users | GET /keys | POST /keys | DELETE /keys/{key_id}
+"""
+PUBLIC = {"/", "/health", "/livez", "/readyz"}
+Operation = dict[str, object]
+
+
+@pytest.fixture
+def operations(app: FastAPI) -> dict[str, Operation]:
+    paths = describe(app)["paths"]
+    return {f"{verb.upper()} {path}": paths[path][verb] for path in paths for verb in paths[path]}
+
+
+def test_every_route_that_was_promised_is_there(operations: dict[str, Operation]) -> None:
+    promised = {route.strip() for line in PROMISED.splitlines() for route in line.split("|")}
+
+    assert promised - {""} == set(operations)
+
+
+def test_operations_have_names_and_places(operations: dict[str, Operation]) -> None:
+    assert len(operations) == len({str(op["operationId"]) for op in operations.values()})
+    for operation in operations.values():
+        assert operation["summary"]
+        assert operation["description"]
+        assert operation["tags"]
+
+
+def statuses(operation: Operation) -> set[str]:
+    responses = operation["responses"]
+    assert isinstance(responses, dict)
+    return set(responses)
+
+
+def test_guarded_operations_want_a_key_and_say_how_they_fail(
+    operations: dict[str, Operation],
+) -> None:
+    for name, operation in operations.items():
+        method, path = name.split()
+        if path in PUBLIC:
+            assert "security" not in operation
+            continue
+        assert [{"bearer": []}, {"x-api-key": []}] == operation["security"]
+        assert {"401", "429", "500", "503", "504"} <= statuses(operation), name
+        if "requestBody" in operation:
+            assert {"400", "413", "422"} <= statuses(operation), name
+        if "{" in path:
+            assert {"404", "422"} <= statuses(operation), name
+        assert method in {"GET", "POST", "PUT", "DELETE"}
+
+
+def test_every_failure_is_a_problem_with_examples(app: FastAPI) -> None:
+    document = describe(app)
+    examples = document["components"]["examples"]
+    for path in set(document["paths"]) - PUBLIC:
+        for operation in document["paths"][path].values():
+            for status, response in operation["responses"].items():
+                if int(status) < 400:
+                    continue
+                told = response["content"][MEDIA_TYPE]
+                assert "#/components/schemas/Problem" == told["schema"]["$ref"]
+                for reason in told["examples"]:
+                    assert int(status) == examples[reason]["value"]["status"]
+
+
+def test_every_answer_and_body_has_an_example(app: FastAPI) -> None:
+    document = describe(app)
+    schemas = document["components"]["schemas"]
+    for operation in (op for path in document["paths"].values() for op in path.values()):
+        shown = [operation["requestBody"]] if "requestBody" in operation else []
+        shown += [r for status, r in operation["responses"].items() if status in {"200", "201"}]
+        for thing in shown:
+            name = thing["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+            assert schemas[name]["examples"], name
+
+
+def test_the_stream_is_described(operations: dict[str, Operation]) -> None:
+    responses = operations["POST /chat"]["responses"]
+    assert isinstance(responses, dict)
+    content = responses["200"]["content"]
+
+    assert {"application/json", "text/event-stream"} == set(content)
+    assert "event: delta" in content["text/event-stream"]["example"]

@@ -1,0 +1,196 @@
+"""What only a real PostgreSQL can show: migrations, rights, races, outages."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from parley_gateway import migrations
+from parley_gateway.adapters.database import AWAY_FOR_SECONDS, SCHEMA, SCHEMA_REVISION, Database
+from parley_gateway.adapters.tables import metadata
+from parley_gateway.core.limits import Limiter
+from parley_gateway.core.model import NewKey, Role
+from parley_gateway.migrations.upgrade import migrate
+from parley_gateway.settings import Settings
+from parley_rpc.faults import DatabaseUnavailable
+from pydantic import SecretStr
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+from uuid_utils.compat import uuid7
+
+from .stores import Stores, migrated, postgres_stores
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def settings(database_url: str) -> Settings:
+    return await migrated(database_url)
+
+
+@pytest.fixture
+async def stores(settings: Settings) -> AsyncIterator[Stores]:
+    async with postgres_stores(settings) as stores:
+        yield stores
+
+
+def test_migrations_and_tables_agree(settings: Settings) -> None:
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(settings.conninfo),
+        poolclass=NullPool,
+    )
+    with engine.connect() as connection:
+        options = {
+            "include_schemas": True,
+            "include_name": lambda name, kind, _: kind != "schema" or name == SCHEMA,
+            "compare_server_default": True,
+        }
+        differences = compare_metadata(
+            MigrationContext.configure(connection, opts=options), metadata
+        )
+
+    # Alembic's own table stands beside ours.
+    assert ["alembic_version"] == [change[1].name for change in differences]
+
+
+def test_what_serving_needs_is_the_last_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", migrations.__path__[0])
+
+    assert [SCHEMA_REVISION] == ScriptDirectory.from_config(config).get_heads()
+
+
+def test_migrating_again_changes_nothing(settings: Settings) -> None:
+    assert 0 == migrate(settings)
+
+
+async def test_many_may_migrate_at_once(database_url: str) -> None:
+    every = Settings(DATABASE_URL=SecretStr(database_url))
+
+    codes = await asyncio.gather(*(asyncio.to_thread(migrate, every) for _ in range(4)))
+
+    assert [0, 0, 0, 0] == codes
+
+
+async def test_a_database_answers_when_it_is_migrated(database_url: str) -> None:
+    database = Database(database_url, connections=1)
+    await database.open()
+    try:
+        before = await database.answers()
+        await migrated(database_url)
+        await asyncio.sleep(AWAY_FOR_SECONDS)
+        assert (False, True) == (before, await database.answers())
+    finally:
+        await database.aclose()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["drop table api_keys", "create table mine (id int)", "delete from alembic_version"],
+)
+async def test_the_gateways_role_cannot_change_the_schema(
+    settings: Settings, statement: str
+) -> None:
+    database = Database(settings.conninfo, connections=1)
+    await database.open()
+    try:
+        with pytest.raises(DatabaseUnavailable):
+            await database.fetch(statement)
+    finally:
+        await database.aclose()
+
+
+async def test_two_gateways_count_one_limit(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        gateways = [
+            Limiter((await stack.enter_async_context(postgres_stores(settings))).limits, 50)
+            for _ in range(2)
+        ]
+        standings = await asyncio.gather(
+            *(gateways[number % 2].spend("user:ada") for number in range(120))
+        )
+
+    assert 50 == sum(standing.granted for standing in standings)
+
+
+async def test_an_hour_after_the_first_request_another_begins(
+    settings: Settings, stores: Stores
+) -> None:
+    await stores.limits.spend({"ada": 5}, 5)
+    with psycopg.connect(settings.conninfo) as owner:
+        owner.execute(
+            "update gateway.rate_limits set window_start = window_start - interval '1 hour'"
+        )
+
+    window = (await stores.limits.spend({"ada": 1}, 5))["ada"]
+
+    assert (1, 1) == (window.granted, window.used)
+    assert window.seconds_left > 3590
+
+
+async def test_only_a_digest_of_a_key_is_in_the_database(
+    settings: Settings, stores: Stores
+) -> None:
+    user = await stores.users.administrator()
+    await stores.keys.add(NewKey("abcdefghijkl", user.user_id, "k", b"\1\2", "last", None))
+
+    with psycopg.connect(settings.conninfo) as owner:
+        row = owner.execute("select * from gateway.api_keys").fetchone()
+    assert row
+    assert ["abcdefghijkl", user.user_id, "k", b"\1\2", "last"] == list(row[:5])
+
+
+async def test_a_disabled_users_keys_are_not_found(settings: Settings, stores: Stores) -> None:
+    user = await stores.users.add(uuid7(), "ada", Role.USER)
+    assert user
+    await stores.keys.add(NewKey("abcdefghijkl", user.user_id, "k", b"\1\2", "last", None))
+    assert await stores.keys.find("abcdefghijkl")
+    with psycopg.connect(settings.conninfo) as owner:
+        owner.execute("update gateway.users set disabled = true")
+
+    assert await stores.keys.find("abcdefghijkl") is None
+
+
+async def test_many_gateways_make_one_administrator(settings: Settings, stores: Stores) -> None:
+    made = await asyncio.gather(*(stores.users.administrator() for _ in range(8)))
+
+    assert 1 == len({user.user_id for user in made})
+
+
+async def test_a_broken_connection_is_replaced_before_anybody_notices(
+    settings: Settings, stores: Stores
+) -> None:
+    await stores.users.administrator()
+    with psycopg.connect(settings.conninfo) as owner:
+        owner.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+    await asyncio.sleep(0.1)
+
+    await stores.users.administrator()
+    await stores.limits.spend({"ada": 1}, 5)
+
+
+async def test_a_database_that_is_away_is_told_quickly() -> None:
+    database = Database("host=127.0.0.1 port=1", connections=1)
+    await database.open()
+    try:
+        began = time.monotonic()
+        with pytest.raises(DatabaseUnavailable):
+            await database.fetch("select 1")
+        assert time.monotonic() - began < 2.0
+        began = time.monotonic()
+        assert not await database.answers()
+        assert time.monotonic() - began < 0.1
+    finally:
+        await database.aclose()

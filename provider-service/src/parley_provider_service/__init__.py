@@ -1,0 +1,1 @@
+"""Talks to the models through plugins; owns settings, catalogue and usage."""

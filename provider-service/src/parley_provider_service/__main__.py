@@ -1,0 +1,37 @@
+"""The commands of the provider service: `serve` and `migrate`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import pkgutil
+import sys
+
+from parley_rpc import log
+
+from parley_provider_service.settings import Settings
+
+# By name, so that serving does not load what only migrating needs.
+COMMANDS = {
+    "serve": "parley_provider_service.bootstrap:serve",
+    "migrate": "parley_provider_service.migrations.upgrade:migrate",
+}
+
+
+def main() -> int:
+    """Run one command and return the exit code."""
+    parser = argparse.ArgumentParser(prog="parley-provider-service", description=__doc__)
+    parser.add_argument("command", choices=COMMANDS)
+    arguments = parser.parse_args()
+    run = pkgutil.resolve_name(COMMANDS[arguments.command])
+    settings = Settings()
+    log.configure("provider", settings.log_level)
+    try:
+        return int(run(settings))
+    except Exception:  # the last place where a failure can be told
+        logging.getLogger(__name__).exception("failed")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

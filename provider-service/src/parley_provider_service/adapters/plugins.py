@@ -1,0 +1,118 @@
+"""The providers of all installed plugins, each loaded by itself: a broken one is an exhibit."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from importlib.metadata import EntryPoint
+from typing import TypeVar
+
+from parley_provider_sdk import (
+    InvalidSettings,
+    Provider,
+    Registration,
+    RegistrationError,
+    collect,
+    missing_settings,
+)
+
+from parley_provider_service.adapters.secrets import Secrets
+from parley_provider_service.core.guard import log_bug
+from parley_provider_service.core.model import Installed
+
+T = TypeVar("T")
+# How an entry point becomes a plugin.
+Importer = Callable[[EntryPoint], object]
+
+logger = logging.getLogger(__name__)
+
+
+def load(
+    entry_points: Iterable[EntryPoint], secrets: Secrets, importer: Importer = EntryPoint.load
+) -> Sequence[Installed]:
+    """Load all plugins and make the providers that are configured; call it in a running loop.
+
+    Whatever a plugin does at import, at registration, or when its provider is made, becomes the
+    sentence of an entry that says what is wrong.
+    """
+    found: dict[str, Installed] = {}
+    for entry_point in sorted(entry_points, key=lambda one: (package_of(one).package, one.name)):
+        for installed in installed_by(entry_point, secrets, importer):
+            if installed.name not in found:
+                found[installed.name] = installed
+                continue
+            other = found[installed.name].package
+            name = as_name(f"{installed.name}-{installed.package}")
+            error = f"The name '{installed.name}' is taken by {other or 'another plugin'}."
+            found[name] = broken(replace(installed, name=name), error)
+    return list(found.values())
+
+
+def installed_by(
+    entry_point: EntryPoint, secrets: Secrets, importer: Importer
+) -> Sequence[Installed]:
+    """Return what one entry point brings: its providers, or the exhibit of its failure."""
+    exhibit = package_of(entry_point)
+    registrations = attempt(exhibit, lambda: collect(importer(entry_point)))
+    if isinstance(registrations, Installed):
+        return [registrations]
+    return [configured(exhibit, registration, secrets) for registration in registrations]
+
+
+def configured(package: Installed, registration: Registration, secrets: Secrets) -> Installed:
+    """Return a provider as far as its settings allow."""
+    info = registration.info
+    entry = replace(package, name=info.name, display_name=info.display_name, free=info.free)
+    try:
+        settings = secrets.fill(info)
+    except InvalidSettings as error:
+        return replace(entry, error=str(error))
+    entry = replace(entry, base_url=str(getattr(settings, "base_url", "")))
+    missing = missing_settings(settings)
+    if missing:
+        return replace(entry, error=f"Set {' and '.join(missing)}.")
+    provider = attempt(entry, lambda: made(registration, settings))
+    return provider if isinstance(provider, Installed) else replace(entry, provider=provider)
+
+
+def made(registration: Registration, settings: object) -> Provider:
+    """Make a provider; RegistrationError when what comes is none."""
+    provider: object = registration.create(settings)
+    if isinstance(provider, Provider):
+        return provider
+    raise RegistrationError(f"{type(provider).__name__} lacks methods of a provider.")
+
+
+def attempt(entry: Installed, step: Callable[[], T]) -> T | Installed:
+    """Take one step of a plugin's; return the exhibit of its failure when it fails."""
+    try:
+        return step()
+    except RegistrationError as error:
+        sentence = str(error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin may raise anything)
+        # The message of a foreign error may quote a setting, and so a key.
+        sentence = f"{type(error).__name__} when its plugin was loaded; the log says where."
+        log_bug(entry.name, error)
+    return broken(entry, sentence)
+
+
+def broken(entry: Installed, sentence: str) -> Installed:
+    """Return the exhibit of a plugin that cannot be used; tell the log once."""
+    fields = {"package": entry.package, "version": entry.version, "reason": sentence}
+    logger.warning("plugin quarantined", extra={"fields": fields})
+    return replace(entry, error=sentence, broken=True, provider=None)
+
+
+def package_of(entry_point: EntryPoint) -> Installed:
+    """Return what is known of a plugin before any of its code has run."""
+    name, distribution = as_name(entry_point.name), entry_point.dist
+    if distribution is None:
+        return Installed(name, name, "", "")
+    return Installed(name, name, distribution.name, distribution.version)
+
+
+def as_name(text: str) -> str:
+    """Return a text in the form that names of providers have."""
+    return "-".join(re.findall(r"[a-z0-9]+", text.lower())) or "plugin"

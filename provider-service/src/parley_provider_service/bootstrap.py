@@ -1,0 +1,107 @@
+"""The composition root: the only place where concrete classes meet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from uuid import uuid4
+
+import uvloop
+from parley_provider_sdk import ENTRY_POINT_GROUP
+from parley_rpc.faults import DatabaseUnavailable, Fault
+from parley_rpc.server import Probe, Server, always_ready
+
+from parley.provider.v1 import provider_pb2
+from parley.provider.v1.provider_pb2_grpc import add_ProviderServiceServicer_to_server
+from parley_provider_service.adapters.database import Database
+from parley_provider_service.adapters.ledger import PostgresLedger
+from parley_provider_service.adapters.plugins import load
+from parley_provider_service.adapters.prices import GenAIPrices
+from parley_provider_service.adapters.secrets import Secrets
+from parley_provider_service.adapters.store import PostgresCatalogStore
+from parley_provider_service.api.servicer import ProviderServicer
+from parley_provider_service.core.catalog import Catalog
+from parley_provider_service.core.generation import Generation, Limits
+from parley_provider_service.core.housekeeping import Housekeeping
+from parley_provider_service.core.ports import Ledger
+from parley_provider_service.core.roster import Roster
+from parley_provider_service.settings import Settings, environment
+
+NAME = provider_pb2.DESCRIPTOR.services_by_name["ProviderService"].full_name
+
+# What running calls are given to be settled after they were ended.
+SETTLE_SECONDS = 3.0
+
+logger = logging.getLogger(__name__)
+
+
+def build_server(
+    catalog: Catalog,
+    generation: Generation,
+    ledger: Ledger,
+    *,
+    probe: Probe = always_ready,
+    reflect: bool = False,
+) -> Server:
+    """Put a server together around its core."""
+    server = Server("provider.parley", probe=probe, reflect=reflect)
+    servicer = ProviderServicer(catalog, generation, ledger)
+    add_ProviderServiceServicer_to_server(servicer, server.grpc)
+    return server
+
+
+def load_roster(default_provider: str, environment: Mapping[str, str]) -> Roster:
+    """Load the plugins; say in the log when the default that was set cannot be used."""
+    plugins = entry_points(group=ENTRY_POINT_GROUP)
+    roster = Roster(load(plugins, Secrets(environment)), default_provider)
+    if default_provider:
+        try:
+            roster.ready(default_provider)
+        except Fault as fault:
+            fields = {"setting": "DEFAULT_PROVIDER", "reason": fault.sentence}
+            logger.warning("default provider not ready", extra={"fields": fields})
+    return roster
+
+
+async def run(settings: Settings) -> None:
+    """Serve until asked to stop."""
+    database = Database(settings.conninfo, connections=settings.db_connections)
+    ledger = PostgresLedger(database, uuid4())
+    roster = load_roster(settings.default_provider.strip().lower(), environment())
+    catalog = Catalog(roster, PostgresCatalogStore(database), GenAIPrices())
+    limits = Limits(
+        first_token_seconds=settings.first_token_seconds,
+        idle_seconds=settings.idle_seconds,
+        at_once=settings.max_replies_per_provider,
+    )
+    generation = Generation(catalog, ledger, limits)
+
+    async def probe() -> bool:
+        return catalog.loaded and await database.answers()
+
+    server = build_server(
+        catalog, generation, ledger, probe=probe, reflect=settings.grpc_reflection
+    )
+    await database.open()
+    try:
+        await server.start(f"{settings.grpc_host}:{settings.provider_port}", [NAME])
+        # Should housekeeping fail, so does the service: a process without a lease is a dead one.
+        async with asyncio.TaskGroup() as tasks:
+            housekeeping = tasks.create_task(Housekeeping(catalog, generation, ledger).run())
+            await server.run(grace=settings.grace_seconds)
+            await generation.aclose(SETTLE_SECONDS)
+            housekeeping.cancel()
+    finally:
+        with contextlib.suppress(DatabaseUnavailable):
+            await ledger.release()
+        await catalog.aclose()
+        await database.aclose()
+
+
+def serve(settings: Settings) -> int:
+    """Run the service in its own loop; return 0 after a graceful stop."""
+    uvloop.run(run(settings))
+    return 0

@@ -1,0 +1,1 @@
+"""The decisions about providers: no wire, no SQL, no framework."""

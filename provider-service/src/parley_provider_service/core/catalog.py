@@ -1,0 +1,220 @@
+"""What the providers offer: their models, asked for rarely and known at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import parley_provider_sdk as sdk
+from parley_rpc.faults import Fault
+
+from parley_provider_service.core.faults import (
+    BadProviderResponse,
+    ModelNotFound,
+    ProviderNotReady,
+)
+from parley_provider_service.core.guard import ask
+from parley_provider_service.core.model import (
+    FREE,
+    Checkup,
+    Config,
+    Facts,
+    Model,
+    Price,
+)
+from parley_provider_service.core.ports import CatalogStore, Prices
+from parley_provider_service.core.roster import Entry, Roster, near
+from parley_provider_service.core.rules import is_name
+
+# What a vendor is given to answer about itself.
+ASK_SECONDS = 10.0
+# A list older than this is asked for again in the background, while it is used.
+FRESH_SECONDS = 300.0
+# An unknown model makes us ask the vendor, but not again and again.
+ASK_AGAIN_SECONDS = 10.0
+MOST_MODELS = 10_000
+
+
+class Catalog:
+    """Answers from memory where it can; what it asks vendors, it asks once for all who wait."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        store: CatalogStore,
+        prices: Prices,
+        *,
+        ask_seconds: float = ASK_SECONDS,
+    ) -> None:
+        self.ask_seconds = ask_seconds
+        self.roster = roster
+        self.store = store
+        self.prices = prices
+        # Whether it knows what was decided and listed before this process began.
+        self.loaded = False
+
+    async def refresh(self) -> None:
+        """Read what administrators decided; the first time, also what vendors once listed."""
+        configs = await self.store.configs([entry.installed for entry in self.roster])
+        for entry in self.roster:
+            entry.config = configs.get(entry.name, Config())
+        if not self.loaded:
+            stored = await self.store.models()
+            for entry in self.roster:
+                entry.models = entry.models or by_name(
+                    m for m in stored if m.provider == entry.name
+                )
+            self.loaded = True
+
+    async def check(self, name: str) -> Checkup:
+        """Ask a provider how it is; ProviderNotFound."""
+        entry, now, began = self.roster.get(name), datetime.now(UTC), time.perf_counter()
+        if entry.provider is None:
+            return Checkup(name, entry.status, 0.0, now, entry.error)
+        try:
+            health = await ask(name, entry.provider.health_check, self.ask_seconds)
+            if not isinstance(health, sdk.Health):
+                raise nonsense(name)
+        except Fault as fault:
+            health = sdk.Health(healthy=False, detail=fault.sentence)
+        entry.trouble = "" if health.healthy else health.detail or "Its vendor is not well."
+        took = (time.perf_counter() - began) * 1000
+        return Checkup(name, entry.status, took, now, entry.trouble or health.detail)
+
+    async def models(self, name: str) -> Sequence[Model]:
+        """List a provider's models by name, as its vendor lists them now; its vendor's faults."""
+        entry, provider = self.roster.ready(name)
+        await self._ask(entry, provider)
+        return sorted(entry.models.values(), key=lambda model: model.name)
+
+    async def find(self, provider_name: str, model_name: str) -> Model:
+        """Find the model that is meant; empty names mean the defaults.
+
+        ProviderNotFound, ProviderNotReady, ModelNotFound. A provider that cannot list its models
+        is believed to have each that is named: its vendor will judge.
+        """
+        chosen = provider_name or self.roster.default()
+        if not chosen:
+            raise ProviderNotReady.none()
+        entry, provider = self.roster.ready(chosen)
+        known = entry.models.get(model_name or entry.default_model)
+        if known is None:
+            return await self._find_by_asking(entry, provider, model_name)
+        if time.monotonic() - entry.asked_at > FRESH_SECONDS:
+            self._begin_asking(entry, provider)
+        return known
+
+    async def target(self, provider_name: str, model: str) -> tuple[sdk.Provider, Price | None]:
+        """Return who makes a reply and at what price; asks no vendor."""
+        entry, provider = self.roster.ready(provider_name)
+        known = entry.models.get(model) or await self._unlisted(entry, model)
+        return provider, known.price
+
+    async def aclose(self) -> None:
+        """End what runs in the background, and let the providers go."""
+        asking = [entry.asking for entry in self.roster if entry.asking]
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        for entry in self.roster:
+            if entry.installed.provider is not None:
+                with contextlib.suppress(Fault):
+                    await ask(entry.name, entry.installed.provider.aclose, self.ask_seconds)
+
+    async def _find_by_asking(self, entry: Entry, provider: sdk.Provider, name: str) -> Model:
+        failed = bool(entry.trouble)
+        under_way = entry.asking is not None and not entry.asking.done()
+        if under_way or time.monotonic() - entry.asked_at > ASK_AGAIN_SECONDS:
+            try:
+                await self._ask(entry, provider)
+                failed = False
+            except Fault:
+                if not (name or entry.default_model):
+                    raise
+                failed = True
+        name = name or entry.default_model
+        if name in entry.models:
+            return entry.models[name]
+        if failed and name:
+            return await self._unlisted(entry, name)
+        raise ModelNotFound.near(entry.name, name, near(name, entry.models))
+
+    async def _unlisted(self, entry: Entry, name: str) -> Model:
+        """Describe a model that is not in the catalogue, as far as anybody knows it."""
+        return (await self._described(entry, [sdk.ModelInfo(name)]))[0]
+
+    def _begin_asking(self, entry: Entry, provider: sdk.Provider) -> asyncio.Task[None]:
+        if entry.asking is None or entry.asking.done():
+            entry.asking = asyncio.create_task(self._list(entry, provider))
+            # Whether or not anybody waits for it: asyncio wants a failure to be looked at.
+            entry.asking.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return entry.asking
+
+    async def _ask(self, entry: Entry, provider: sdk.Provider) -> None:
+        await asyncio.shield(self._begin_asking(entry, provider))
+
+    async def _list(self, entry: Entry, provider: sdk.Provider) -> None:
+        entry.asked_at = time.monotonic()
+        try:
+            infos = checked(
+                entry.name, await ask(entry.name, provider.list_models, self.ask_seconds)
+            )
+        except Fault as fault:
+            entry.trouble = fault.sentence
+            raise
+        entry.trouble = ""
+        listed = await self._described(entry, infos)
+        entry.models = by_name(listed)
+        entry.models = by_name(await self.store.save(entry.name, listed))
+
+    async def _described(self, entry: Entry, infos: Sequence[sdk.ModelInfo]) -> list[Model]:
+        installed = entry.installed
+        facts: Mapping[str, Facts] = {}
+        if not installed.free:
+            names = [info.name for info in infos]
+            facts = await self.prices.facts(installed.name, installed.base_url, names)
+        return [
+            described(info, entry.name, facts.get(info.name), free=installed.free) for info in infos
+        ]
+
+
+def described(info: sdk.ModelInfo, provider: str, facts: Facts | None, *, free: bool) -> Model:
+    """Put together what the vendor says and what else is known; the vendor is believed first."""
+    price = FREE if free else facts.price if facts else None
+    if info.price is not None:
+        said = info.price
+        rates = (said.input_nano_usd_per_million, said.output_nano_usd_per_million)
+        price = Price(*rates, cached_input=None, version=said.version)
+    return Model(
+        provider=provider,
+        name=info.name,
+        display_name=info.display_name or info.name,
+        context_window=info.context_window or (facts.context_window if facts else 0),
+        max_output_tokens=info.max_output_tokens,
+        capabilities=frozenset(info.capabilities),
+        price=price,
+    )
+
+
+def checked(provider: str, answer: object) -> Sequence[sdk.ModelInfo]:
+    """Return the models that a plugin listed; BadProviderResponse when they are none."""
+    if not isinstance(answer, Sequence) or len(answer) > MOST_MODELS:
+        raise nonsense(provider)
+    for info in answer:
+        if not isinstance(info, sdk.ModelInfo) or not is_name(info.name):
+            raise nonsense(provider)
+    return list({info.name: info for info in answer}.values())
+
+
+def nonsense(provider: str) -> Fault:
+    """Return the fault of a plugin that answers something else than it was asked."""
+    sentence = f"The plugin of '{provider}' gave an answer of the wrong kind."
+    return BadProviderResponse(sentence, provider=provider)
+
+
+def by_name(models: Iterable[Model]) -> dict[str, Model]:
+    """Index models by their names, in their order."""
+    return {model.name: model for model in models}

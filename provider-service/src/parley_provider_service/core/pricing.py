@@ -1,0 +1,91 @@
+"""What a call used and cost: as its vendor reports, or estimated from its length."""
+
+from __future__ import annotations
+
+import parley_provider_sdk as sdk
+from parley_provider_sdk import Usage, UsageSource
+
+from parley_provider_service.core.model import Cost, Price
+
+CHARACTERS_PER_TOKEN = 4
+MILLION = 1_000_000
+
+
+def estimate(input_chars: int, output_chars: int) -> Usage:
+    """Estimate the tokens of texts from their length."""
+    return Usage(
+        input_tokens=rounded_up(input_chars, CHARACTERS_PER_TOKEN),
+        output_tokens=rounded_up(output_chars, CHARACTERS_PER_TOKEN),
+        source=UsageSource.ESTIMATED,
+    )
+
+
+def usage_so_far(reported: Usage | None, input_chars: int, output_chars: int) -> Usage | None:
+    """Return what a call used that ended before its vendor counted up.
+
+    A vendor may have counted early and produced more afterwards, so the larger figure counts.
+    None when nothing was reported and nothing produced.
+    """
+    if reported is None:
+        return estimate(input_chars, output_chars) if output_chars else None
+    guessed = rounded_up(output_chars, CHARACTERS_PER_TOKEN)
+    if guessed <= reported.output_tokens:
+        return reported
+    return Usage(
+        input_tokens=reported.input_tokens,
+        output_tokens=guessed,
+        cached_input_tokens=reported.cached_input_tokens,
+        reasoning_tokens=reported.reasoning_tokens,
+        source=UsageSource.ESTIMATED,
+    )
+
+
+def larger(one: Usage | None, other: Usage) -> Usage:
+    """Return a usage that is in no figure less than either; the later one says where from."""
+    if one is None:
+        return other
+    return Usage(
+        input_tokens=max(one.input_tokens, other.input_tokens),
+        output_tokens=max(one.output_tokens, other.output_tokens),
+        cached_input_tokens=max(one.cached_input_tokens, other.cached_input_tokens),
+        reasoning_tokens=max(one.reasoning_tokens, other.reasoning_tokens),
+        source=other.source,
+    )
+
+
+def cost_of(usage: Usage, price: Price | None) -> Cost | None:
+    """Return what a usage costs, rounded up once; None when the price is unknown."""
+    if price is None:
+        return None
+    cached = min(usage.cached_input_tokens, usage.input_tokens)
+    cached_price = price.input if price.cached_input is None else price.cached_input
+    total = (
+        (usage.input_tokens - cached) * price.input
+        + cached * cached_price
+        + usage.output_tokens * price.output
+    )
+    return Cost(rounded_up(total, MILLION), price.version)
+
+
+def input_chars(request: sdk.ReplyRequest) -> int:
+    """Count the characters that a model is given; images and files do not count."""
+    return len(request.system) + sum(
+        length(part) for message in request.messages for part in message.parts
+    )
+
+
+def length(part: sdk.Part) -> int:
+    """Count the characters of one piece of a message."""
+    match part:
+        case sdk.TextPart() | sdk.ReasoningPart():
+            return len(part.text)
+        case sdk.ToolCallPart():
+            return len(part.arguments)
+        case sdk.ToolResultPart():
+            return len(part.content)
+    return 0
+
+
+def rounded_up(number: int, divisor: int) -> int:
+    """Divide, rounding up."""
+    return -(-number // divisor)

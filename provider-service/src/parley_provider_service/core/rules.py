@@ -1,0 +1,43 @@
+"""What may be asked of a provider at all; the rest its vendor judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from parley_rpc.faults import InvalidArgument, Violation
+
+from parley_provider_service.core.model import Ask
+
+UUID_VERSION = 7
+NAME_CHARACTERS = 200
+HIGHEST_TEMPERATURE = 2.0
+
+
+def check(ask: Ask) -> None:
+    """Raise InvalidArgument with every field that breaks its rule."""
+    violations = list(broken_rules(ask))
+    if violations:
+        sentence = "; ".join(f"{one.field}: {one.description}" for one in violations)
+        raise InvalidArgument(sentence, violations=violations, field=violations[0].field)
+
+
+def broken_rules(ask: Ask) -> Iterator[Violation]:
+    """Yield what is wrong with a request for a reply."""
+    request = ask.request
+    if ask.usage_id.version != UUID_VERSION:
+        yield Violation("usage_id", "must be a UUIDv7")
+    if not ask.provider:
+        yield Violation("provider", "must not be empty")
+    if not is_name(request.model):
+        yield Violation("model", f"must have 1 to {NAME_CHARACTERS} characters and no NUL")
+    if not request.messages:
+        yield Violation("messages", "must not be empty")
+    if request.temperature is not None and not 0 <= request.temperature <= HIGHEST_TEMPERATURE:
+        yield Violation("temperature", "must be from 0 to 2")
+    if request.max_tokens is not None and request.max_tokens < 1:
+        yield Violation("max_tokens", "must be at least 1")
+
+
+def is_name(name: object) -> bool:
+    """Say whether something can be the name of a model."""
+    return isinstance(name, str) and 0 < len(name) <= NAME_CHARACTERS and "\0" not in name

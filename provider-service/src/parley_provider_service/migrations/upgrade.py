@@ -1,0 +1,135 @@
+"""Brings the schema up to date: role, schema, migrations, grants; one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from psycopg import errors, sql
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from parley_provider_service.adapters.database import ROLE, SCHEMA
+from parley_provider_service.settings import Settings
+
+LOCK_WITHIN_SECONDS = 300.0
+ATTEMPTS = 30
+POLL_SECONDS = 0.1
+
+
+def migrate(settings: Settings) -> int:
+    """Return 0, or 1 when something must be done by somebody with more rights."""
+    with psycopg.connect(settings.conninfo, autocommit=True) as owner, locked(owner):
+        missing = prerequisites(owner)
+        try:
+            for statement in missing:
+                provide(owner, statement)
+        except errors.InsufficientPrivilege:
+            tell_the_administrator(owner, missing)
+            return 1
+        upgrade(settings.conninfo)
+        grant(owner)
+    return 0
+
+
+@contextlib.contextmanager
+def locked(owner: psycopg.Connection) -> Iterator[None]:
+    """Hold the service's migration lock.
+
+    Polled outside a transaction: one that waited in the server would keep a snapshot that
+    `create index concurrently` waits for.
+    """
+    give_up = time.monotonic() + LOCK_WITHIN_SECONDS
+    query = "select pg_try_advisory_lock(hashtext(%s))"
+    while owner.execute(query, [ROLE]).fetchone() != (True,):
+        if time.monotonic() > give_up:
+            raise TimeoutError("another migration holds the lock")
+        time.sleep(POLL_SECONDS)
+    yield
+
+
+def prerequisites(owner: psycopg.Connection) -> list[sql.Composed]:
+    """List what has to be done before the migrations and is not done yet."""
+    names = {
+        "role": sql.Identifier(ROLE),
+        "schema": sql.Identifier(SCHEMA),
+        "owner": sql.Identifier(owner.info.user),
+    }
+    # Since PostgreSQL 16 a member may be without the right to take the role.
+    right = "set" if owner.info.server_version >= 160_000 else "member"
+    missing = []
+    if not found(owner, "select from pg_roles where rolname = %s", [ROLE]):
+        missing += ["create role {role} nologin", "grant {role} to {owner}"]
+    elif not found(owner, "select where pg_has_role(%s, %s)", [ROLE, right]):
+        missing.append("grant {role} to {owner}")
+    if not found(owner, "select from pg_namespace where nspname = %s", [SCHEMA]):
+        missing.append("create schema {schema} authorization {owner}")
+    return [sql.SQL(statement).format(**names) for statement in missing]
+
+
+def found(owner: psycopg.Connection, query: LiteralString, names: list[str]) -> bool:
+    """Say whether a query finds a row."""
+    return owner.execute(query, names).fetchone() is not None
+
+
+def provide(owner: psycopg.Connection, statement: sql.Composed) -> None:
+    """Do one of the prerequisites.
+
+    Roles belong to the whole cluster: another database's migration, which our lock does not
+    hold back, may have made the same one a moment ago.
+    """
+    with contextlib.suppress(errors.DuplicateObject, errors.UniqueViolation):
+        owner.execute(statement)
+
+
+def tell_the_administrator(owner: psycopg.Connection, statements: list[sql.Composed]) -> None:
+    """Write the SQL that needs more rights than the owner has."""
+    sys.stdout.write("-- Have these run by somebody who may, then migrate again:\n")
+    for statement in statements:
+        sys.stdout.write(f"{statement.as_string(owner)};\n")
+
+
+def upgrade(conninfo: str) -> None:
+    """Run the migrations that are missing; wait for locks in small bites.
+
+    Two seconds at a time, because a migration that waits for a table's lock makes everybody
+    else wait behind it.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    options = f"-c search_path={SCHEMA} -c lock_timeout=2000"
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(conninfo, options=options),
+        poolclass=NullPool,
+    )
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with engine.connect() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except OperationalError as error:
+            if not isinstance(error.orig, errors.LockNotAvailable) or attempt == ATTEMPTS:
+                raise
+            time.sleep(POLL_SECONDS)
+        else:
+            return
+
+
+def grant(owner: psycopg.Connection) -> None:
+    """Let the service's role use the tables, and nothing but read the alembic version."""
+    names = {"role": sql.Identifier(ROLE), "schema": sql.Identifier(SCHEMA)}
+    for statement in (
+        "grant usage on schema {schema} to {role}",
+        "grant select, insert, update, delete on all tables in schema {schema} to {role}",
+        "revoke insert, update, delete on {schema}.alembic_version from {role}",
+    ):
+        owner.execute(sql.SQL(statement).format(**names))

@@ -1,0 +1,64 @@
+"""The settings of the provider service, read from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from psycopg.conninfo import make_conninfo
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, by the field's name in capitals; read once, in `__main__`."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    # PostgreSQL as one URL; the five below are read when it is not set.
+    database_url: SecretStr | None = None
+    db_host: str = "127.0.0.1"
+    db_port: int = 5432
+    db_name: str = "parley"
+    db_user: str = "parley"
+    db_password: SecretStr = SecretStr("")
+    # Connections that one process may hold.
+    db_connections: int = Field(default=8, ge=1)
+
+    # Where to listen.
+    grpc_host: str = "127.0.0.1"
+    provider_port: int = 9103
+    # Whether the server describes itself to tools such as grpcurl.
+    grpc_reflection: bool = False
+
+    # Who answers when nobody is named; when empty, the first that is configured.
+    default_provider: str = ""
+    # Replies of one provider that one process makes at once; more wait up to a second.
+    max_replies_per_provider: int = Field(default=128, ge=1)
+    # How long a provider may take to begin a reply, and be silent in it, in seconds.
+    first_token_seconds: float = Field(default=60.0, gt=0)
+    idle_seconds: float = Field(default=30.0, gt=0)
+
+    # What running calls are given to end when the service stops, in seconds.
+    grace_seconds: float = Field(default=8.0, ge=0)
+    # How much is logged: DEBUG, INFO, WARNING or ERROR.
+    log_level: str = "INFO"
+
+    @property
+    def conninfo(self) -> str:
+        """How to reach the database, in libpq's words."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return make_conninfo(
+            host=self.db_host,
+            port=self.db_port,
+            dbname=self.db_name,
+            user=self.db_user,
+            password=self.db_password.get_secret_value() or None,
+        )
+
+
+def environment() -> Mapping[str, str]:
+    """Return a frozen copy of the environment, in which plugins' settings are looked up."""
+    return MappingProxyType(dict(os.environ))  # noqa: TID251  (this is the settings module)

@@ -1,0 +1,253 @@
+"""Between the contract's messages and the core's values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import parley_provider_sdk as sdk
+import pytest
+from google.protobuf.struct_pb2 import Struct
+from parley_provider_service.api import convert
+from parley_provider_service.core.model import (
+    Ask,
+    Checkup,
+    Cost,
+    Ended,
+    Event,
+    Installed,
+    Listing,
+    Model,
+    Price,
+    ProviderStatus,
+    UsageRecord,
+)
+from parley_rpc.context import Caller
+from parley_rpc.faults import InvalidArgument, Unauthenticated
+from uuid_utils.compat import uuid7
+
+from parley.provider.v1 import provider_pb2 as pb
+
+pytestmark = pytest.mark.unit
+
+USAGE = sdk.Usage(1, 2, 3, 4)
+PB_USAGE = pb.Usage(
+    input_tokens=1,
+    output_tokens=2,
+    cached_input_tokens=3,
+    reasoning_tokens=4,
+    source=pb.USAGE_SOURCE_REPORTED,
+)
+CALLER = Caller("0198a000-0000-7000-8000-00000000000a", "key", b"")
+
+
+def user(*parts: pb.Part) -> pb.InputMessage:
+    return pb.InputMessage(role=pb.ROLE_USER, parts=parts)
+
+
+def ask(**fields: Any) -> Ask:
+    request = pb.GenerateReplyRequest(
+        **{"usage_id": str(uuid7()), "provider": "acme", "model": "small", **fields}
+    )
+    return convert.from_ask(request, CALLER, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("event", "written"),
+    [
+        (sdk.TextDelta("Hi."), pb.GenerateReplyResponse(text="Hi.")),
+        (sdk.ReasoningDelta("Hm."), pb.GenerateReplyResponse(reasoning="Hm.")),
+        (
+            sdk.ToolCallDelta(1, "call", "search", "{}", b"meta"),
+            pb.GenerateReplyResponse(
+                tool_call=pb.ToolCallDelta(
+                    index=1,
+                    tool_call_id="call",
+                    name="search",
+                    arguments="{}",
+                    provider_metadata=b"meta",
+                )
+            ),
+        ),
+        (sdk.UsageUpdate(USAGE), pb.GenerateReplyResponse(usage=PB_USAGE)),
+        (
+            Ended(sdk.FinishReason.LENGTH, USAGE, Cost(7, "list 1")),
+            pb.GenerateReplyResponse(
+                finished=pb.Finished(
+                    reason=pb.FINISH_REASON_LENGTH,
+                    usage=PB_USAGE,
+                    cost=pb.Cost(nano_usd=7, price_version="list 1"),
+                )
+            ),
+        ),
+    ],
+)
+def test_every_event_is_written(event: Event, written: pb.GenerateReplyResponse) -> None:
+    assert written == convert.to_event(event)
+
+
+def test_an_unknown_cost_is_absent_and_not_zero() -> None:
+    written = convert.to_event(Ended(sdk.FinishReason.STOP, USAGE, None))
+
+    assert not written.finished.HasField("cost")
+
+
+def test_every_word_of_ours_has_one_in_the_contract() -> None:
+    assert set(ProviderStatus) == convert.STATUSES.keys()
+    assert set(sdk.FinishReason) == convert.REASONS.keys()
+    assert set(sdk.UsageSource) == convert.SOURCES.keys()
+    assert set(sdk.Role) == set(convert.ROLES.values())
+    for table in (convert.STATUSES, convert.REASONS, convert.SOURCES):
+        assert set(range(1, len(table) + 1)) == set(table.values())
+
+
+def test_a_request_is_read_with_all_its_parts() -> None:
+    options = Struct()
+    options.update({"seed": 42, "bias": 0.5, "deep": [{"n": 1}, "x", None, True]})
+    parts = [
+        pb.Part(text="Hi.", provider_metadata=b"meta"),
+        pb.Part(reasoning="Hm."),
+        pb.Part(image=pb.Blob(media_type="image/png", data=b"png")),
+        pb.Part(file=pb.Blob(media_type="text/plain", data=b"txt", name="a.txt")),
+        pb.Part(tool_call=pb.ToolCall(tool_call_id="c", name="search", arguments="{}")),
+        pb.Part(tool_result=pb.ToolResult(tool_call_id="c", content="no", is_error=True)),
+    ]
+
+    read = ask(
+        system="Be brief.",
+        messages=[user(*parts)],
+        temperature=0.0,
+        stream=True,
+        tools=[pb.Tool(name="search", description="Searches.", parameters="{}")],
+        provider_options=options,
+    )
+
+    assert [
+        sdk.TextPart("Hi.", b"meta"),
+        sdk.ReasoningPart("Hm."),
+        sdk.ImagePart("image/png", b"png"),
+        sdk.FilePart("text/plain", b"txt", "a.txt"),
+        sdk.ToolCallPart("c", "search", "{}"),
+        sdk.ToolResultPart("c", "no", is_error=True),
+    ] == read.request.messages[0].parts
+    assert (0.0, None, True, "Be brief.") == (
+        read.request.temperature,
+        read.request.max_tokens,
+        read.request.stream,
+        read.request.system,
+    )
+    assert [sdk.Tool("search", "Searches.", "{}")] == read.request.tools
+    expected = {"seed": 42, "bias": 0.5, "deep": [{"n": 1}, "x", None, True]}
+    assert expected == read.request.provider_options
+    assert isinstance(read.request.provider_options["seed"], int)
+    assert (UUID(CALLER.user_id), "key", 5.0) == (read.owner_id, read.key_id, read.seconds)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"usage_id": ""}, "usage_id"),
+        ({"usage_id": "7"}, "usage_id"),
+        ({"messages": [pb.InputMessage(parts=[pb.Part(text="x")])]}, "messages.role"),
+        ({"messages": [user(pb.Part())]}, "messages.parts"),
+        (
+            {"messages": [user(pb.Part(file=pb.Blob(data=b"x" * (20 * 1024 * 1024 + 1))))]},
+            "messages.parts.data",
+        ),
+    ],
+)
+def test_what_cannot_be_said_to_a_provider_is_refused(fields: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        ask(**fields)
+
+    assert {"field": field} == caught.value.metadata
+
+
+def test_a_user_who_is_no_uuid_is_refused() -> None:
+    with pytest.raises(Unauthenticated):
+        convert.owner_of(Caller("ada", "key", b""))
+
+
+def test_a_provider_is_written() -> None:
+    installed = Installed("acme", "Acme", "parley-provider-acme", "1.0", error="Torn.")
+    listing = Listing(
+        installed, ProviderStatus.BROKEN, True, True, "small", ["small"], installed.error
+    )
+
+    assert pb.Provider(
+        name="acme",
+        display_name="Acme",
+        status=pb.PROVIDER_STATUS_BROKEN,
+        enabled=True,
+        is_default=True,
+        default_model="small",
+        models=["small"],
+        plugin_package="parley-provider-acme",
+        plugin_version="1.0",
+        error="Torn.",
+    ) == convert.to_provider(listing)
+
+
+def test_a_checkup_is_written() -> None:
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+
+    written = convert.to_checkup(Checkup("acme", ProviderStatus.READY, 1.5, now, "Well."))
+
+    assert ("acme", pb.PROVIDER_STATUS_READY, 1.5, now, "Well.") == (
+        written.provider,
+        written.status,
+        written.latency_ms,
+        written.checked_at.ToDatetime(UTC),
+        written.detail,
+    )
+
+
+def test_a_model_is_written_with_and_without_its_price() -> None:
+    model = Model("acme", "s", "S", 5, 6, frozenset({"tools", "text"}), Price(1, 2, 3, "list 1"))
+
+    written = convert.to_model(model)
+
+    assert (5, 6, ["text", "tools"]) == (
+        written.context_window,
+        written.max_output_tokens,
+        list(written.capabilities),
+    )
+    assert (1, 2, "list 1") == (
+        written.price.input_nano_usd_per_million,
+        written.price.output_nano_usd_per_million,
+        written.price.version,
+    )
+    assert not convert.to_model(Model("acme", "s", "S")).HasField("price")
+
+
+def test_a_row_of_the_ledger_is_written() -> None:
+    usage_id = uuid7()
+
+    held = convert.to_record(UsageRecord(usage_id, False, None, None))
+    settled = convert.to_record(UsageRecord(usage_id, True, USAGE, Cost(7, "list 1")))
+
+    assert pb.UsageRecord(usage_id=str(usage_id)) == held
+    assert (PB_USAGE, 7) == (settled.usage, settled.cost.nano_usd)
+
+
+@pytest.mark.parametrize("place", ["", "small", "gr\u00fc\u00df/e:1", "x" * 200])
+def test_a_token_holds_its_place(place: str) -> None:
+    assert place == convert.from_token(convert.to_token(place))
+
+
+@pytest.mark.parametrize("token", ["!", "x", "\u00e9", "//79"])
+def test_a_token_that_is_not_ours_is_refused(token: str) -> None:
+    with pytest.raises(InvalidArgument, match="page_token"):
+        convert.from_token(token)
+
+
+@pytest.mark.parametrize(("asked", "size"), [(0, 100), (1, 1), (100, 100)])
+def test_a_page_size_of_zero_means_as_much_as_there_can_be(asked: int, size: int) -> None:
+    assert size == convert.page_size(asked, 100)
+
+
+@pytest.mark.parametrize("asked", [-1, 101])
+def test_a_page_size_out_of_range_is_refused(asked: int) -> None:
+    with pytest.raises(InvalidArgument, match="page_size"):
+        convert.page_size(asked, 100)

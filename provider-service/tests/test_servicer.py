@@ -1,0 +1,251 @@
+"""The calls of ProviderService, through a real channel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import UUID
+
+import parley_provider_sdk as sdk
+import pytest
+from parley_provider_service.bootstrap import NAME, build_server
+from parley_rpc.client import Peer
+from parley_rpc.context import Metadata, new_caller
+from parley_rpc.faults import DeadlineExceeded, Fault, RemoteFault, kind_of, reason_of
+from uuid_utils.compat import uuid7
+
+from parley.provider.v1 import provider_pb2 as pb
+from parley.provider.v1.provider_pb2_grpc import ProviderServiceStub
+
+from .fakes import DONE, wait
+from .scene import Scene
+
+pytestmark = pytest.mark.unit
+
+Call = Callable[..., Any]
+HI = sdk.TextDelta("Hi there")
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene(HI, DONE)
+
+
+@pytest.fixture
+async def peer(scene: Scene) -> AsyncIterator[Peer]:
+    server = build_server(scene.catalog, scene.generation, scene.ledger)
+    await server.start("127.0.0.1:0", [NAME])
+    peer = Peer("provider", f"127.0.0.1:{server.port}")
+    yield peer
+    await peer.aclose()
+    await server.stop(0)
+    await scene.generation.aclose(1)
+
+
+@pytest.fixture
+def stub(peer: Peer) -> Any:
+    return ProviderServiceStub(peer.channel)
+
+
+def metadata(user: UUID) -> Metadata:
+    return new_caller(str(user), "key", "request", valid_for=60).metadata
+
+
+@pytest.fixture
+def call(peer: Peer, stub: Any, ada: UUID) -> Call:
+    """Call a method by its name in Ada's name; raise the fault that comes back."""
+
+    async def call(method: str, user: UUID = ada, **fields: Any) -> Any:
+        request = getattr(pb, f"{method}Request")(**fields)
+        return await peer.unary(getattr(stub, method)(request, timeout=5, metadata=metadata(user)))
+
+    return call
+
+
+@pytest.fixture
+def generate(stub: Any, ada: UUID) -> Call:
+    """Begin a reply; return its stream."""
+
+    def generate(seconds: float = 5.0, **fields: Any) -> Any:
+        message = pb.InputMessage(role=pb.ROLE_USER, parts=[pb.Part(text="Hello!")])
+        values = {"provider": "acme", "model": "small", "messages": [message], "stream": True}
+        request = pb.GenerateReplyRequest(**{"usage_id": str(uuid7()), **values, **fields})
+        return stub.GenerateReply(request, timeout=seconds, metadata=metadata(ada))
+
+    return generate
+
+
+async def heard(stream: AsyncIterator[pb.GenerateReplyResponse]) -> tuple[list[str | None], Fault]:
+    """Return the kinds of a stream's events, and the fault it ended with."""
+    events = []
+    try:
+        async for event in stream:
+            events += [event.WhichOneof("event")]
+    except Fault as fault:
+        return [*events], fault
+    raise AssertionError("The stream did not fail.")
+
+
+async def test_providers_are_listed(call: Call) -> None:
+    await call("ListModels", provider="acme")
+
+    [acme] = (await call("ListProviders")).providers
+
+    assert ("acme", pb.PROVIDER_STATUS_READY, True, True, "small", ["small", "large"]) == (
+        acme.name,
+        acme.status,
+        acme.enabled,
+        acme.is_default,
+        acme.default_model,
+        list(acme.models),
+    )
+
+
+async def test_a_provider_is_checked(call: Call) -> None:
+    checkup = await call("CheckProvider", provider="acme")
+
+    assert (pb.PROVIDER_STATUS_READY, "Well.") == (checkup.status, checkup.detail)
+
+
+async def test_models_come_in_pages(call: Call, scene: Scene) -> None:
+    scene.provider.listed = [sdk.ModelInfo(name) for name in ("c", "a", "b")]
+
+    first = await call("ListModels", provider="acme", page_size=2)
+    rest = await call("ListModels", provider="acme", page_token=first.next_page_token)
+
+    assert ["a", "b", "c"] == [model.name for model in [*first.models, *rest.models]]
+    assert "" == rest.next_page_token
+
+
+async def test_a_model_is_found(call: Call) -> None:
+    model = (await call("GetModel")).model
+
+    assert ("acme", "small", 1_000_000) == (
+        model.provider,
+        model.name,
+        model.price.input_nano_usd_per_million,
+    )
+
+
+async def test_a_reply_is_streamed_and_its_usage_can_be_looked_up(
+    peer: Peer, call: Call, generate: Call, bob: UUID
+) -> None:
+    usage_id = str(uuid7())
+
+    events = [event async for event in peer.stream(generate(usage_id=usage_id))]
+
+    assert ["text", "finished"] == [event.WhichOneof("event") for event in events]
+    assert (pb.FINISH_REASON_STOP, 20, 50) == (
+        events[-1].finished.reason,
+        events[-1].finished.usage.output_tokens,
+        events[-1].finished.cost.nano_usd,
+    )
+    [record] = (await call("ListUsage", usage_ids=[usage_id])).records
+    assert (usage_id, True, 50) == (record.usage_id, record.settled, record.cost.nano_usd)
+    assert not (await call("ListUsage", user=bob, usage_ids=[usage_id])).records
+
+
+async def test_usage_comes_in_pages(peer: Peer, call: Call, generate: Call) -> None:
+    ids = sorted(str(uuid7()) for _ in range(3))
+    for usage_id in ids:
+        _ = [event async for event in peer.stream(generate(usage_id=usage_id))]
+
+    first = await call("ListUsage", usage_ids=ids, page_size=2)
+    rest = await call("ListUsage", usage_ids=ids, page_token=first.next_page_token)
+
+    assert ids == [record.usage_id for record in [*first.records, *rest.records]]
+    assert "" == rest.next_page_token
+
+
+async def test_a_failure_comes_after_the_usage(peer: Peer, scene: Scene, generate: Call) -> None:
+    scene.provider.script = (HI, sdk.RateLimited("Slower.", retry_after=2.5))
+
+    events, fault = await heard(peer.stream(generate()))
+
+    assert ["text", "usage"] == events
+    assert ("rate_limited", "Slower.", 2.5) == (
+        reason_of(fault),
+        fault.sentence,
+        fault.retry_after,
+    )
+
+
+async def test_a_caller_who_hangs_up_closes_the_vendors_stream(
+    scene: Scene, generate: Call, ada: UUID
+) -> None:
+    scene.provider.script = (HI, wait(30), DONE)
+    stream = generate()
+    await stream.read()
+
+    stream.cancel()
+    async with asyncio.timeout(5):
+        while scene.generation.open:  # noqa: ASYNC110  (a fact to wait for, not an event)
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
+
+    assert 1 == scene.provider.closed_streams
+    [row] = scene.ledger.books.rows.values()
+    assert row.settlement is not None
+    assert ("stopped", ada) == (row.settlement.outcome, row.hold.owner_id)
+    assert sdk.Usage(2, 2, source=sdk.UsageSource.ESTIMATED) == row.settlement.usage
+
+
+async def test_the_usage_arrives_before_the_deadline(
+    peer: Peer, scene: Scene, generate: Call
+) -> None:
+    scene.provider.script = (HI, wait(30), DONE)
+
+    events, fault = await heard(peer.stream(generate(2.0)))
+
+    assert ["text", "usage"] == events
+    assert ("timeout", DeadlineExceeded) == (reason_of(fault), kind_of(fault))
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "reason"),
+    [
+        ("CheckProvider", {"provider": "acne"}, "provider_not_found"),
+        ("ListModels", {"provider": "acne"}, "provider_not_found"),
+        ("ListModels", {"provider": "acme", "page_size": 1_001}, "invalid_argument"),
+        ("ListProviders", {"page_size": -1}, "invalid_argument"),
+        ("ListProviders", {"page_token": "?"}, "invalid_argument"),
+        ("GetModel", {"provider": "acne"}, "provider_not_found"),
+        ("GetModel", {"model": "smal"}, "model_not_found"),
+        ("ListUsage", {"usage_ids": ["7"]}, "invalid_argument"),
+        ("ListUsage", {"usage_ids": [str(uuid7())] * 501}, "invalid_argument"),
+    ],
+)
+async def test_failures_have_reasons(
+    call: Call, method: str, fields: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(RemoteFault) as caught:
+        await call(method, **fields)
+
+    assert reason == reason_of(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"usage_id": "7"}, "invalid_argument"),
+        ({"messages": []}, "invalid_argument"),
+        ({"provider": "acne"}, "provider_not_found"),
+    ],
+)
+async def test_a_reply_that_cannot_be_begun_has_a_reason(
+    peer: Peer, generate: Call, fields: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(RemoteFault) as caught:
+        _ = [event async for event in peer.stream(generate(**fields))]
+
+    assert reason == reason_of(caught.value)
+
+
+async def test_a_reply_for_nobody_is_refused(peer: Peer, stub: Any) -> None:
+    request = pb.GenerateReplyRequest(usage_id=str(uuid7()), provider="acme", model="small")
+
+    with pytest.raises(RemoteFault) as caught:
+        _ = [event async for event in peer.stream(stub.GenerateReply(request, timeout=5))]
+
+    assert "unauthenticated" == reason_of(caught.value)

@@ -1,0 +1,290 @@
+"""The page as its readers see it: in a browser, on a desk and on a phone, by light and by dark.
+
+`target` says which gateway the page talks to: a fake one, so that replies can be made slow and
+hostile. Override it to drive the same page against a real platform.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from parley_tests.fake_gateway import FakeGateway, fake_gateway
+from parley_tests.platform import free_port
+from parley_tests.settings import inherited_environment
+from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
+
+pytestmark = pytest.mark.e2e
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+PATIENCE = 20_000  # milliseconds; the first run of a page imports a lot
+PHONE = {"width": 390, "height": 844}
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    url: str
+    key: str
+
+
+@dataclass
+class Tab:
+    """A browser's tab, and what it asked of hosts that are not ours."""
+
+    page: Page
+    home: str
+    foreign: list[str] = field(default_factory=list)
+
+    def note(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in ("http", "https", "ws", "wss") and address.netloc != self.home:
+            self.foreign.append(request.url)
+
+    def forgive(self, request: Request) -> None:
+        """Forgets a request that the page's content policy kept from leaving the browser."""
+        if request.failure == "csp":
+            self.foreign.remove(request.url)
+
+    def open(self, path: str = "/") -> None:
+        self.page.goto(f"http://{self.home}{path}")
+        expect(self.page.get_by_test_id("stSidebar")).to_be_attached()
+
+    def rest(self) -> None:
+        """Waits until nothing runs any more."""
+        idle = self.page.locator("[data-test-script-state=notRunning]")
+        expect(idle).to_be_attached()
+
+    @property
+    def input(self) -> Locator:
+        return self.page.get_by_role("textbox", name="Your message")
+
+    def say(self, text: str) -> None:
+        self.input.fill(text, timeout=PATIENCE)
+        self.input.press("Enter")
+
+    @property
+    def last(self) -> Locator:
+        return self.page.get_by_test_id("stChatMessage").last
+
+    def sideways(self) -> int:
+        return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+    def background(self) -> str:
+        script = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+        return str(self.page.evaluate(script))
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[FakeGateway]:
+    with fake_gateway() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def target(gateway: FakeGateway) -> Target:
+    return Target(gateway.url, gateway.key)
+
+
+@pytest.fixture(scope="module")
+def home(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Host and port of a page of our own, which must end well when it is told to stop."""
+    port, folder = free_port(), tmp_path_factory.mktemp("ui")
+    settings = {"API_URL": target.url, "API_KEY": target.key, "UI_PORT": str(port)}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "parley_ui", "serve"],
+            env=inherited_environment() | settings,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            wait_for_health(port, folder / "log")
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            code = process.wait(15)
+    assert (code, "Traceback" in (folder / "log").read_text()) == (0, False)
+
+
+def wait_for_health(port: int, log: Path) -> None:
+    give_up = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < give_up:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/_stcore/health").text == "ok":
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    pytest.fail(f"the page did not start: {log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium: apt-get install chromium fonts-dejavu-core")
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, home: str) -> Iterator[Callable[..., Tab]]:
+    """Returns what opens a tab; no tab may have asked anything of a foreign host."""
+    tabs = []
+
+    def open_tab(**options: Any) -> Tab:
+        tab = Tab(browser.new_context(**options).new_page(), home)
+        tab.page.set_default_timeout(PATIENCE)
+        tab.page.on("request", tab.note)
+        tab.page.on("requestfailed", tab.forgive)
+        tabs.append(tab)
+        return tab
+
+    yield open_tab
+    for tab in tabs:
+        tab.page.context.close()
+    assert [url for tab in tabs for url in tab.foreign] == []
+
+
+@pytest.fixture
+def tab(visit: Callable[..., Tab]) -> Tab:
+    return visit(viewport={"width": 1280, "height": 860})
+
+
+@pytest.fixture
+def slow(gateway: FakeGateway) -> Iterator[FakeGateway]:
+    """The gateway, writing a reply for two seconds."""
+    gateway.reply, gateway.pace = " ".join(f"word{number}" for number in range(40)), 0.05
+    yield gateway
+    gateway.reply, gateway.pace = FakeGateway.reply, FakeGateway.pace
+
+
+def test_a_message_is_answered_and_a_reload_shows_it_again(tab: Tab) -> None:
+    tab.open()
+    tab.say("What is a parley?")
+    account = tab.last.get_by_text(re.compile(r"tokens in, .* out"))
+    expect(account).to_be_visible()
+    expect(tab.input).to_be_focused()
+    assert re.search(r"\?chat=[0-9a-f-]{36}$", tab.page.url)
+    messages = tab.page.get_by_test_id("stChatMessage")
+    expect(messages).to_have_count(2)
+    before = messages.get_by_role("paragraph").all_inner_texts()
+    tab.page.reload()
+    expect(account).to_be_visible()
+    assert messages.get_by_role("paragraph").all_inner_texts() == before
+
+
+def test_a_reply_is_seen_as_it_grows(tab: Tab, slow: FakeGateway) -> None:
+    tab.open()
+    tab.say("Slowly, please.")
+    expect(tab.last).to_contain_text("word3")
+    assert "word39" not in tab.last.inner_text()
+    expect(tab.last).to_contain_text("word39")
+    expect(tab.last).to_contain_text("40 out")
+
+
+def test_leaving_a_reply_loses_nothing_and_sends_nothing_twice(tab: Tab, slow: FakeGateway) -> None:
+    tab.open()
+    tab.say("Do not wait for me.")
+    expect(tab.last).to_contain_text("word3")
+    tab.page.get_by_role("button", name="New chat").click()
+    expect(tab.page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
+    tab.page.go_back()
+    expect(tab.last).to_contain_text("Still writing")
+    expect(tab.last).to_contain_text("word39")
+    expect(tab.last).to_contain_text("40 out")
+    sent = [one.body["message"] for one in slow.calls("POST", "/chat")]
+    assert sent.count("Do not wait for me.") == 1
+
+
+def test_a_reload_in_the_middle_of_a_reply_goes_on(tab: Tab, slow: FakeGateway) -> None:
+    tab.open()
+    tab.say("I will reload.")
+    expect(tab.last).to_contain_text("word3")
+    tab.page.reload()
+    expect(tab.last).to_contain_text("Still writing")
+    expect(tab.last).to_contain_text("40 out")
+
+
+def test_the_end_of_a_long_chat_is_in_sight(tab: Tab, gateway: FakeGateway) -> None:
+    gateway.add_chat("tall", "Go on", "\n\n".join(f"Line {number}." for number in range(80)))
+    tab.open("/?chat=tall")
+    expect(tab.page.get_by_text("Line 79.")).to_be_in_viewport()
+    expect(tab.page.get_by_text("Line 0.", exact=True)).not_to_be_in_viewport()
+
+
+def test_a_hostile_reply_reaches_nobody(tab: Tab, gateway: FakeGateway) -> None:
+    gateway.add_chat(
+        "hostile",
+        "Show me",
+        "![a](https://evil.example/1.png) ![b][r] <img src='https://evil.example/2.png'>\n\n"
+        '<a title="`"> ![c](https://evil.example/3.png) `\n\n'
+        "    ```\n\n![d](https://evil.example/4.png)\n\n"
+        "```mermaid\nflowchart\nA@{ img: 'https://evil.example/5.png' }\n```\n\n"
+        "[r]: https://evil.example/6.png",
+    )
+    tab.open("/?chat=hostile")
+    link = tab.last.get_by_role("link", name="a (image at evil.example)")
+    expect(link).to_have_attribute("href", "https://evil.example/1.png")
+    expect(tab.last.locator("img[src^='https://evil.example/2']")).to_have_count(0)
+
+
+def test_readers_choose_light_or_dark(visit: Callable[..., Tab]) -> None:
+    tab = visit(color_scheme="light")
+    tab.open()
+    light = tab.background()
+    tab.page.get_by_test_id("stMainMenu").click()
+    tab.page.get_by_role("menuitemradio", name="Dark").click()
+    tab.page.wait_for_function(
+        "light => getComputedStyle(document.querySelector('.stApp')).backgroundColor !== light",
+        arg=light,
+    )
+    by_night = visit(color_scheme="dark")
+    by_night.open()
+    assert by_night.background() == tab.background()
+
+
+def test_a_phone_needs_no_sideways_scrolling(
+    visit: Callable[..., Tab], gateway: FakeGateway
+) -> None:
+    table = "| a | b | c | d |\n| - | - | - | - |\n" + f"| {'wide ' * 8} |" * 4
+    gateway.add_chat("wide", "W" * 200, f"{table}\n\n```\n{'x' * 300}\n```\n\n{'y' * 300}")
+    tab = visit(viewport=PHONE, has_touch=True)
+    for path in ("/", "/?chat=wide", "/prompts", "/providers"):
+        tab.open(path)
+        expect(tab.page.get_by_test_id("stHeading").first).to_be_visible()
+        tab.rest()
+        assert (path, tab.sideways()) == (path, 0)
+
+
+def test_the_keyboard_is_enough(tab: Tab, gateway: FakeGateway) -> None:
+    gateway.add_chat("keys", "Hello", "Hi")
+    tab.open("/?chat=keys")
+    expect(tab.last).to_contain_text("Hi")
+    welcome = tab.page.get_by_role("heading", name="What is on your mind?")
+    for _ in range(40):  # a page that has just been drawn does not listen to shortcuts yet
+        if welcome.is_visible():
+            break
+        tab.page.keyboard.press("Control+Shift+O")
+        tab.page.wait_for_timeout(500)
+    tab.page.get_by_role("button", name="What can you do?").press("Enter")
+    expect(tab.last).to_contain_text("You said: What can you do?")

@@ -1,0 +1,161 @@
+"""A newcomer's way: a fresh clone, `make up`, and every command of the README as it stands."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from parley_tests.platform import free_port
+from parley_tests.settings import inherited_environment
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PORTS = {
+    "GATEWAY_PORT": "8000",
+    "UI_PORT": "8501",
+    "CHAT_PORT": "9101",
+    "PROMPT_PORT": "9102",
+    "PROVIDER_PORT": "9103",
+}
+UP_WITHIN_SECONDS = 300.0
+STOPPED_WITHIN_SECONDS = 30.0
+
+
+class Clone:
+    """A fresh clone with a space in its name, where `make up` runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ports = {name: str(free_port()) for name in PORTS}
+        self.env = inherited_environment() | self.ports
+
+    def up(self) -> subprocess.Popen[bytes]:
+        with (self.folder / "up.log").open("wb") as log:
+            return subprocess.Popen(
+                ["bash", "-c", "exec " + bash_block("make up")],
+                cwd=self.folder,
+                env=self.env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def here(self, text: str) -> str:
+        """Put this clone's ports where the README names the usual ones."""
+        for name, usual in PORTS.items():
+            text = re.sub(rf"(?<=127\.0\.0\.1:){usual}\b", self.ports[name], text)
+        return text
+
+    def run(self, block: str) -> str:
+        command = ["bash", "-euo", "pipefail", "-c", self.here(block)]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert 0 == done.returncode, done.stderr
+        return done.stdout
+
+
+def bash_block(beginning: str, language: str = "bash") -> str:
+    """Return the README's block that begins so."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return next(block for block in blocks if block.startswith(beginning))
+
+
+def copy_of_the_repository(folder: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    clone = Clone(tmp_path_factory.mktemp("a fresh") / "clone of Parley")
+    copy_of_the_repository(clone.folder)
+    process = clone.up()
+    try:
+        wait_for(clone, process)
+        yield clone
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(STOPPED_WITHIN_SECONDS)
+
+
+def wait_for(clone: Clone, process: subprocess.Popen[bytes]) -> None:
+    give_up = time.monotonic() + UP_WITHIN_SECONDS
+    url = f"http://127.0.0.1:{clone.ports['GATEWAY_PORT']}/health"
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            if httpx.get(url, timeout=2).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.2)
+    pytest.fail((clone.folder / "up.log").read_text())
+
+
+def test_the_conversation_of_the_readme(clone: Clone) -> None:
+    printed = clone.run(bash_block("export API_KEY"))
+
+    health, reply, *stream, history = printed.replace("}{", "}\n{").splitlines()
+    assert "ok" == json.loads(health)["status"]
+    assert "space-facts" == json.loads(reply)["chat_id"]
+    assert "event: start" in stream
+    assert "event: end" in stream
+    contents = [m["content"] for m in json.loads(history)["messages"]]
+    assert ["Tell me a fun fact about space", "Tell me more about stars"] == contents[::2]
+
+
+def test_a_user_and_a_key_as_in_the_readme(clone: Clone) -> None:
+    key = json.loads(clone.run("export API_KEY=$(cat .parley/admin.key)\n" + bash_block("USER_ID")))
+
+    answer = httpx.get(
+        f"http://127.0.0.1:{clone.ports['GATEWAY_PORT']}/me",
+        headers={"Authorization": f"Bearer {key['key']}"},
+    )
+
+    assert "ada" == answer.json()["name"]
+
+
+def test_the_grpc_call_of_the_readme(clone: Clone) -> None:
+    program = clone.here(bash_block("import asyncio", "python"))
+    (clone.folder / "call.py").write_text(program)
+
+    printed = clone.run("export API_KEY=$(cat .parley/admin.key)\n.venv/bin/python call.py")
+
+    assert "demo provider" in printed
+
+
+def test_the_doctor_finds_everything_well(clone: Clone) -> None:
+    assert clone.run(".venv/bin/parley doctor")
+
+
+def test_the_environment_example_is_named_rightly() -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+
+    assert [] == [link for link in links if not (ROOT / link).exists()]

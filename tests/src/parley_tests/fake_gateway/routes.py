@@ -1,0 +1,295 @@
+"""What the fake gateway says on the wire."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import uuid_utils.compat as uuid
+from aiohttp import web
+
+from parley_tests.fake_gateway.state import (
+    JSON,
+    FakeGateway,
+    Received,
+    Refused,
+    now,
+    problem,
+    refused,
+)
+
+STEP = 0.005  # how often a stream looks whether its reply has grown, in seconds
+
+GATEWAY = web.AppKey("gateway", FakeGateway)
+routes = web.RouteTableDef()
+
+
+def page(items: list[JSON], request: web.Request, name: str, **more: Any) -> web.Response:
+    size, start = int(request.query.get("page_size", 20)), int(request.query.get("page_token", 0))
+    end = start + size
+    token = str(end) if end < len(items) else None
+    return web.json_response({**more, name: items[start:end], "next_page_token": token})
+
+
+@web.middleware
+async def front(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Notes the request, checks the key, and answers what is to be refused with a problem."""
+    fake = request.app[GATEWAY]
+    body = await request.json() if request.can_read_body else None
+    route = f"{request.method} {request.path}"
+    fake.received.append(
+        Received(request.method, request.path, dict(request.query), dict(request.headers), body)
+    )
+    open_to_all = request.path in ("/", "/health", "/livez", "/readyz")
+    try:
+        if route in fake.refusals:
+            raise refused(fake.refusals[route])
+        if not open_to_all and request.headers.get("Authorization") != f"Bearer {fake.key}":
+            raise refused(problem(401, "unauthenticated", "The key is missing or wrong."))
+        answer: web.StreamResponse = await handler(request)
+    except Refused as error:
+        answer = as_response(dict(error.args[0]))
+    except web.HTTPNotFound:
+        answer = as_response(problem(404, "route_not_found", "There is no such route."))
+    return answer
+
+
+def as_response(document: JSON) -> web.Response:
+    retry_after = document.pop("retry_after", None)
+    request_id = str(uuid.uuid7())
+    headers = {"X-Request-Id": request_id, "Content-Type": "application/problem+json"}
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    text = json.dumps({**document, "instance": request_id})
+    return web.Response(status=document["status"], text=text, headers=headers)
+
+
+def found(things: Mapping[str, JSON], name: str, reason: str) -> JSON:
+    if name not in things:
+        raise refused(problem(404, reason, f"There is no {name!r}."))
+    return things[name]
+
+
+@routes.get("/")
+async def about(_: web.Request) -> web.Response:
+    return web.json_response({"name": "Parley", "version": "0.1.0", "links": {"docs": "/docs"}})
+
+
+@routes.get("/health")
+async def health(request: web.Request) -> web.Response:
+    providers = {n: p["status"] for n, p in request.app[GATEWAY].providers.items()}
+    services = dict.fromkeys(("chat", "prompt", "provider", "database"), "ok")
+    document = {"status": "ok", "version": "0.1.0", "services": services, "providers": providers}
+    return web.json_response(document)
+
+
+@routes.get("/livez")
+@routes.get("/readyz")
+async def probe(_: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"})
+
+
+@routes.post("/chat")
+async def chat(request: web.Request) -> web.StreamResponse:
+    fake = request.app[GATEWAY]
+    body = await request.json()
+    if not body["message"].strip():
+        errors = [{"pointer": "/message", "detail": "It must not be blank."}]
+        raise refused(problem(422, "invalid_argument", "The message is blank.", errors=errors))
+    reply = fake.begin(body, request.headers.get("Idempotency-Key"))
+    if body.get("stream"):
+        return await stream(request, fake, reply)
+    while reply["status"] == "running":  # noqa: ASYNC110 - a fake may poll
+        await asyncio.sleep(STEP)
+    return web.json_response({**reply, "response": reply["content"]})
+
+
+async def stream(request: web.Request, fake: FakeGateway, reply: JSON) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+
+    async def send(name: str, data: JSON) -> None:
+        position = f"0.{len(reply['content'])}"
+        event = f"event: {name}\nid: {position}\ndata: {json.dumps(data)}\n\n"
+        await response.write(event.encode())
+
+    where = {name: reply[name] for name in ("chat_id", "message_id", "provider", "model")}
+    await send("start", {**where, "user_message_id": reply["parent_id"]})
+    for name, data in [("reasoning", {"text": fake.reasoning})] if fake.reasoning else []:
+        await send(name, data)
+    shown = ""
+    while reply["status"] == "running" or shown != reply["content"]:
+        if more := reply["content"].removeprefix(shown):
+            shown += more
+            await send("delta", {"text": more})
+        await asyncio.sleep(STEP)
+    if fake.breaks and reply["status"] == "failed":
+        await send("problem", fake.breaks)
+    else:
+        names = ("message_id", "status", "finish_reason", "usage", "cost")
+        await send("end", {name: reply[name] for name in names})
+    await response.write_eof()
+    return response
+
+
+@routes.get("/chat/history")
+async def list_chats(request: web.Request) -> web.Response:
+    fake = request.app[GATEWAY]
+    newest = sorted(fake.chats.values(), key=lambda one: one["updated_at"], reverse=True)
+    return page(newest, request, "chats")
+
+
+@routes.get("/chat/history/{chat_id}")
+async def get_chat(request: web.Request) -> web.Response:
+    fake, chat_id = request.app[GATEWAY], request.match_info["chat_id"]
+    known = found(fake.chats, chat_id, "chat_not_found")
+    return page(fake.messages.get(chat_id, []), request, "messages", **known)
+
+
+@routes.delete("/chat/delete/{chat_id}")
+async def delete_chat(request: web.Request) -> web.Response:
+    fake, chat_id = request.app[GATEWAY], request.match_info["chat_id"]
+    found(fake.chats, chat_id, "chat_not_found")
+    del fake.chats[chat_id], fake.messages[chat_id]
+    return web.Response(status=204)
+
+
+def active(fake: FakeGateway) -> web.Response:
+    now_used = fake.prompts[fake.active]
+    names = ("prompt_id", "name", "version")
+    return web.json_response({"prompt": now_used["content"], **{n: now_used[n] for n in names}})
+
+
+@routes.get("/system-prompt")
+async def get_active_prompt(request: web.Request) -> web.Response:
+    return active(request.app[GATEWAY])
+
+
+@routes.post("/system-prompt")
+async def set_active_prompt(request: web.Request) -> web.Response:
+    fake = request.app[GATEWAY]
+    version = fake.prompts.get("custom", {"version": 0})["version"] + 1
+    fake.add_prompt("Custom", (await request.json())["prompt"], version=version)
+    fake.active = "custom"
+    return active(fake)
+
+
+def shown(fake: FakeGateway, prompt: JSON) -> JSON:
+    return {**prompt, "is_active": prompt["prompt_id"] == fake.active}
+
+
+@routes.get("/system-prompts")
+async def list_prompts(request: web.Request) -> web.Response:
+    fake = request.app[GATEWAY]
+    return page([shown(fake, one) for one in fake.prompts.values()], request, "prompts")
+
+
+@routes.post("/system-prompts")
+async def create_prompt(request: web.Request) -> web.Response:
+    fake, body = request.app[GATEWAY], await request.json()
+    if body["name"].lower().replace(" ", "-") in fake.prompts:
+        raise refused(problem(409, "prompt_exists", f"There is a prompt {body['name']!r}."))
+    return web.json_response(shown(fake, fake.add_prompt(**body)), status=201)
+
+
+@routes.get("/system-prompts/{prompt_id}")
+async def get_prompt(request: web.Request) -> web.Response:
+    fake, name = request.app[GATEWAY], request.match_info["prompt_id"]
+    return web.json_response(shown(fake, found(fake.prompts, name, "prompt_not_found")))
+
+
+@routes.put("/system-prompts/{prompt_id}")
+async def update_prompt(request: web.Request) -> web.Response:
+    fake, name = request.app[GATEWAY], request.match_info["prompt_id"]
+    prompt = found(fake.prompts, name, "prompt_not_found")
+    if prompt["shared"]:
+        raise refused(problem(409, "prompt_shared", "A shared prompt cannot be changed."))
+    prompt |= {**await request.json(), "version": prompt["version"] + 1, "updated_at": now()}
+    return web.json_response(shown(fake, prompt))
+
+
+@routes.delete("/system-prompts/{prompt_id}")
+async def delete_prompt(request: web.Request) -> web.Response:
+    fake, name = request.app[GATEWAY], request.match_info["prompt_id"]
+    found(fake.prompts, name, "prompt_not_found")
+    del fake.prompts[name]
+    fake.active = "default" if fake.active == name else fake.active
+    return web.Response(status=204)
+
+
+@routes.post("/system-prompts/{prompt_id}/activate")
+async def activate_prompt(request: web.Request) -> web.Response:
+    fake, name = request.app[GATEWAY], request.match_info["prompt_id"]
+    prompt = found(fake.prompts, name, "prompt_not_found")
+    fake.active = name
+    return web.json_response(shown(fake, prompt))
+
+
+@routes.get("/providers")
+async def list_providers(request: web.Request) -> web.Response:
+    return web.json_response({"providers": list(request.app[GATEWAY].providers.values())})
+
+
+@routes.get("/providers/{provider}/models")
+async def list_models(request: web.Request) -> web.Response:
+    name = request.match_info["provider"]
+    provider = found(request.app[GATEWAY].providers, name, "provider_not_found")
+    price = {"input": "1.25", "output": "10", "currency": "USD", "version": "2026-11"}
+    limits = {"context_window": 128_000, "max_output_tokens": 8_192, "capabilities": ["streaming"]}
+    models = [
+        {"name": model, "display_name": model.title(), **limits, "price": price}
+        for model in provider["models"]
+    ]
+    return web.json_response({"provider": name, "models": models})
+
+
+@routes.get("/providers/{provider}/health")
+async def provider_health(request: web.Request) -> web.Response:
+    provider = found(
+        request.app[GATEWAY].providers, request.match_info["provider"], "provider_not_found"
+    )
+    seen = {"status": provider["status"], "latency_ms": 12, "checked_at": now()}
+    return web.json_response({"provider": provider["name"], **seen, "detail": provider["error"]})
+
+
+@routes.get("/me")
+async def me(_: web.Request) -> web.Response:
+    key: JSON = {"key_id": "k1", "name": "admin", "scopes": [], "expires_at": None}
+    limits = {"requests_per_hour": 1000}
+    user = {"user_id": str(uuid.uuid7()), "name": "admin", "role": "admin"}
+    return web.json_response({**user, "key": key, "limits": limits, "budgets": {"daily": "1.50"}})
+
+
+@routes.get("/users")
+async def list_users(request: web.Request) -> web.Response:
+    return page(request.app[GATEWAY].users, request, "users")
+
+
+@routes.post("/users")
+async def create_user(request: web.Request) -> web.Response:
+    user = {"user_id": str(uuid.uuid7()), "role": "user", "disabled": False, "created_at": now()}
+    user |= await request.json()
+    request.app[GATEWAY].users.append(user)
+    return web.json_response(user, status=201)
+
+
+@routes.get("/keys")
+async def list_keys(request: web.Request) -> web.Response:
+    return page(list(request.app[GATEWAY].keys.values()), request, "keys")
+
+
+@routes.post("/keys")
+async def create_key(request: web.Request) -> web.Response:
+    body = await request.json()
+    key_id, times = str(uuid.uuid7()), {"last_used_at": None, "created_at": now()}
+    key = {"key_id": key_id, "name": body["name"], "last4": "wxyz", "scopes": [], **times}
+    request.app[GATEWAY].keys[key_id] = {**key, "expires_at": body.get("expires_at")}
+    return web.json_response({**key, "key": "parley_secret_wxyz"}, status=201)
+
+
+@routes.delete("/keys/{key_id}")
+async def delete_key(request: web.Request) -> web.Response:
+    fake, key_id = request.app[GATEWAY], request.match_info["key_id"]
+    found(fake.keys, key_id, "key_not_found")
+    del fake.keys[key_id]
+    return web.Response(status=204)

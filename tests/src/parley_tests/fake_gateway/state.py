@@ -1,0 +1,184 @@
+"""What the fake gateway knows, was asked, and is told to do."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import uuid_utils.compat as uuid
+
+JSON = dict[str, Any]
+SHARED = ("Default", "Code assistant", "Research assistant")
+COST = MappingProxyType({"amount": "0.000125", "currency": "USD", "price_version": "2026-11"})
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def problem(status: int, reason: str, detail: str, **more: Any) -> JSON:
+    """Returns a problem document; `retry_after` becomes the header of that name."""
+    return {
+        "type": f"https://parley.test/problems/{reason}",
+        "title": reason.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "reason": reason,
+        "retryable": status in (429, 503),
+        "metadata": {},
+        **more,
+    }
+
+
+class Refused(Exception):  # noqa: N818 - a control flow of the fake, not an error of a program
+    """Carries a problem document to the middleware."""
+
+
+def refused(document: JSON) -> Refused:
+    return Refused(document)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it came."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: Any
+
+
+@dataclass
+class FakeGateway:
+    """What it knows, what it was asked, and how it is to behave. Change it at any time."""
+
+    key: str = "parley_test"
+    reply: str = "You said: {message}"
+    reasoning: str = ""
+    pace: float = 0.0  # seconds between two words of a reply
+    first_after: float = 0.0  # seconds of thinking before the first word
+    refusals: dict[str, JSON] = field(default_factory=dict)  # "POST /chat" -> a problem
+    breaks: JSON | None = None  # a problem that ends the next replies in the middle
+    received: list[Received] = field(default_factory=list)
+    chats: dict[str, JSON] = field(default_factory=dict)
+    messages: dict[str, list[JSON]] = field(default_factory=dict)
+    prompts: dict[str, JSON] = field(default_factory=dict)
+    keys: dict[str, JSON] = field(default_factory=dict)
+    users: list[JSON] = field(default_factory=list)
+    providers: dict[str, JSON] = field(default_factory=dict)
+    active: str = "default"
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        for name in SHARED:
+            self.add_prompt(name, f"You are the {name.lower()} prompt.", shared=True)
+        self.add_provider("demo", "Demo", ["demo-fast", "demo-slow"], is_default=True)
+        self.add_provider("acme", "Acme", ["acme-large"], status="unhealthy", error="Refused.")
+        self.add_provider("bare", "Bare", [], status="unconfigured", error="Set BARE_API_KEY.")
+        self._sent: dict[str, tuple[JSON, JSON]] = {}
+        self._turns: set[asyncio.Task[None]] = set()
+
+    def calls(self, method: str, path: str) -> list[Received]:
+        """Returns what was asked of one route, oldest first."""
+        return [one for one in self.received if (one.method, one.path) == (method, path)]
+
+    def add_prompt(self, name: str, content: str, *, shared: bool = False, **more: Any) -> JSON:
+        slug = name.lower().replace(" ", "-")
+        times = {"created_at": now(), "updated_at": now()}
+        known = {"prompt_id": slug, "name": name, "content": content, "shared": shared, **times}
+        self.prompts[slug] = {"description": None, "version": 1, **known, **more}
+        return self.prompts[slug]
+
+    def add_provider(self, name: str, display_name: str, models: list[str], **more: Any) -> None:
+        self.providers[name] = {
+            "name": name,
+            "display_name": display_name,
+            "status": "ready",
+            "enabled": True,
+            "is_default": False,
+            "default_model": models[0] if models else None,
+            "models": models,
+            "plugin": {"package": f"parley-provider-{name}", "version": "0.1.0"},
+            "error": None,
+            **more,
+        }
+
+    def add_chat(self, chat_id: str, *texts: str) -> JSON:
+        """Adds a chat in which user and assistant said these texts in turn."""
+        chat = {"chat_id": chat_id, "title": texts[0] if texts else chat_id, "created_at": now()}
+        self.chats[chat_id] = {**chat, "updated_at": now(), "provider": "demo"}
+        self.chats[chat_id] |= {"model": "demo-fast", "message_count": 0}
+        for number, text in enumerate(texts):
+            self.add_message(chat_id, "assistant" if number % 2 else "user", text)
+        return self.chats[chat_id]
+
+    def add_message(self, chat_id: str, role: str, content: str, **more: Any) -> JSON:
+        said = self.messages.setdefault(chat_id, [])
+        spent = {"input_tokens": 7, "output_tokens": len(content.split()), "source": "reported"}
+        message = {
+            "message_id": str(uuid.uuid7()),
+            "chat_id": chat_id,
+            "parent_id": said[-1]["message_id"] if said else None,
+            "sibling_ids": [],
+            "seq": len(said) + 1,
+            "role": role,
+            "content": content,
+            "reasoning": None,
+            "status": "complete",
+            "finish_reason": "stop" if role == "assistant" else None,
+            "provider": "demo" if role == "assistant" else None,
+            "model": "demo-fast" if role == "assistant" else None,
+            "prompt_version": None,
+            "usage": {"cached_input_tokens": 0, "reasoning_tokens": 0, **spent},
+            "cost": dict(COST) if role == "assistant" else None,
+            "created_at": now(),
+            **more,
+        }
+        said.append(message)
+        self.chats[chat_id] |= {"message_count": len(said), "updated_at": now()}
+        return message
+
+    def begin(self, body: JSON, key: str | None) -> JSON:
+        """Stores a message and starts its reply, or finds the reply of the same send."""
+        if key in self._sent:
+            before, reply = self._sent[key]
+            if before != body:
+                raise refused(problem(409, "idempotency_key_reused", "Another body."))
+            return reply
+        chat_id = body.get("chat_id") or str(uuid.uuid7())
+        if chat_id not in self.chats:
+            self.add_chat(chat_id)["title"] = body["message"][:60]
+        self.add_message(chat_id, "user", body["message"])
+        where = {"provider": body.get("provider", "demo"), "model": body.get("model", "demo-fast")}
+        self.chats[chat_id] |= where
+        status: JSON = {"status": "running", "finish_reason": None, "usage": None, "cost": None}
+        reply = self.add_message(chat_id, "assistant", "", **where, **status)
+        if key:
+            self._sent[key] = (body, reply)
+        turn = asyncio.create_task(self._write(reply, body["message"]))
+        self._turns.add(turn)
+        turn.add_done_callback(self._turns.discard)
+        return reply
+
+    async def _write(self, reply: JSON, message: str) -> None:
+        await asyncio.sleep(self.first_after)
+        reply["reasoning"] = self.reasoning or None
+        words = self.reply.format(message=message).split(" ")
+        for number, word in enumerate(words):
+            if self.breaks and number == len(words) // 2:
+                reply |= {"status": "failed", "finish_reason": "error"}
+                return
+            reply["content"] += word if number == 0 else f" {word}"
+            await asyncio.sleep(self.pace)
+        usage = {"input_tokens": 7, "output_tokens": len(words), "source": "reported"}
+        reply |= {"usage": {"cached_input_tokens": 0, "reasoning_tokens": 0, **usage}}
+        reply |= {"status": "complete", "finish_reason": "stop", "cost": dict(COST)}
+
+    async def forget_turns(self) -> None:
+        """Ends the replies that are still being written."""
+        for turn in self._turns:
+            turn.cancel()
+        await asyncio.gather(*self._turns, return_exceptions=True)

@@ -1,0 +1,56 @@
+"""The fixtures that every part's tests may ask for.
+
+What a fixture needs is imported when it is first asked for: this module is loaded at the start of
+every run, before coverage measures, and most runs want only a part of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from parley_tests.platform import Platform
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the options of the shared fixtures."""
+    parser.getgroup("parley").addoption(
+        "--durable",
+        action="store_true",
+        help="run the embedded PostgreSQL with fsync, as in production",
+    )
+
+
+@pytest.fixture(scope="session")
+def database_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a real PostgreSQL, whose owner may make databases and roles."""
+    database = importlib.import_module("parley_tests.database")
+    with database.server(durable=request.config.getoption("--durable")) as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(database_server: str) -> Iterator[str]:
+    """The URL of an empty database, dropped after the test."""
+    database = importlib.import_module("parley_tests.database")
+    with database.fresh_database(database_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def platform(database_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The four services as processes with the demo provider, shared by the tests of a worker.
+
+    A test that kills or reconfigures something starts a platform of its own.
+    """
+    database = importlib.import_module("parley_tests.database")
+    module = importlib.import_module("parley_tests.platform")
+    with (
+        database.fresh_database(database_server) as url,
+        module.running_platform(url, tmp_path_factory.mktemp("logs")) as running,
+    ):
+        yield running

@@ -1,0 +1,1 @@
+"""The page: a client of the gateway and nothing else."""

@@ -1,0 +1,52 @@
+"""One message, as it is stored."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import streamlit as st
+from parley_client import Message
+from streamlit.delta_generator import DeltaGenerator
+
+from parley_ui import state
+from parley_ui.markdown import plain, safe_markdown
+from parley_ui.views import trouble
+from parley_ui.wording import account
+
+ICON = Path(__file__).parents[1] / "icon.png"
+ENDINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "stopped": ":material/stop_circle: Stopped before its end.",
+        "failed": ":material/error: This reply failed.",
+        "interrupted": ":material/power_off: Interrupted: the service that wrote it went away.",
+    }
+)
+
+
+def draw(message: Message) -> None:
+    """Draws a message, and how it ended if not as it should."""
+    with bubble(message.role):
+        if message.reasoning:
+            with st.expander("Thoughts", type="compact"):
+                st.markdown(safe_markdown(message.reasoning))
+        st.markdown(safe_markdown(message.content))
+        if message.status == "running":
+            st.caption(":shimmer[Still writing]")
+        elif message.role != "user":
+            _footer(message)
+
+
+def bubble(role: str) -> DeltaGenerator:
+    """Returns the frame of a message by its author."""
+    if role == "user":
+        return st.chat_message("user", avatar=":material/person:")
+    return st.chat_message("assistant", avatar=ICON)
+
+
+def _footer(message: Message) -> None:
+    failure = state.failures().get(message.message_id)
+    if failure:
+        trouble.card(failure)
+    ending = "" if failure else ENDINGS.get(message.status, "")
+    lines = [ending, plain(account(message))]
+    st.caption("  \n".join(line for line in lines if line))

@@ -1,0 +1,93 @@
+"""Beside every page: where to go, which chats there are, and which system prompt is in use."""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import streamlit as st
+from parley_client import ActivePrompt, Chat
+
+from parley_ui import state
+from parley_ui.markdown import plain
+from parley_ui.views import trouble
+
+StreamlitPage: TypeAlias = Any  # what `st.Page` returns; Streamlit has no public name for it
+
+
+def draw(pages: Sequence[StreamlitPage]) -> None:
+    """Draws links to the pages, the first of which shows chats, and what goes with every page."""
+    with st.sidebar:
+        here = {state.CHAT: chat_id} if (chat_id := state.chat_id()) else None
+        with st.container(gap="xxsmall"):
+            for page in pages:
+                st.page_link(page, query_params=here, width="stretch")
+        with trouble.explained():
+            _system_prompt(state.active_prompt())
+            _chats(pages[0])
+
+
+def _chats(chat_page: StreamlitPage) -> None:
+    if st.button(
+        "New chat",
+        key="new_chat",
+        icon=":material/edit_square:",
+        shortcut="Ctrl+Shift+O",
+        width="stretch",
+    ):
+        st.switch_page(chat_page)
+    with st.container(gap=None, key="chats"):
+        token = None
+        for _ in range(st.session_state.setdefault("chat_pages", 1)):
+            page = state.chats(token)
+            for chat in page.items:
+                _chat(chat, chat_page)
+            token = page.next_page_token
+            if token is None:
+                return
+    st.button("More chats", key="more_chats", type="tertiary", on_click=_more_chats)
+
+
+def _chat(chat: Chat, chat_page: StreamlitPage) -> None:
+    shown = chat.chat_id == state.chat_id()
+    title = plain(chat.title) or plain(chat.chat_id)
+    pressed = st.button(
+        f"**{title}**" if shown else title,
+        key=f"open_{chat.chat_id}",
+        icon=":material/chevron_right:" if shown else ":material/chat_bubble:",
+        type="tertiary",
+        wrap=False,
+    )
+    if pressed:
+        st.switch_page(chat_page, query_params={state.CHAT: chat.chat_id})
+
+
+def _more_chats() -> None:
+    st.session_state.chat_pages += 1
+
+
+def _system_prompt(active: ActivePrompt) -> None:
+    """Draws the active prompt, to be changed here or exchanged for another of the library."""
+    label = f"System prompt: **{plain(active.name)}**"
+    panel = st.expander(label, icon=":material/psychology:", key="system_prompt", on_change="rerun")
+    if not panel.open:
+        return
+    with panel:
+        names = {prompt.prompt_id: prompt.name for prompt in state.prompts()}
+        mark = f"{active.prompt_id}_{active.version}"  # another prompt starts fresh widgets
+        chosen = st.selectbox(
+            "From the library",
+            names,
+            index=list(names).index(active.prompt_id) if active.prompt_id in names else None,
+            format_func=names.__getitem__,
+            key=f"active_{mark}",
+        )
+        with st.form(f"active_form_{mark}", border=False):
+            text = st.text_area("Text", active.prompt, key=f"active_text_{mark}", height=160)
+            edited = st.form_submit_button("Use this text", width="stretch")
+        if edited and text.strip():
+            state.client().set_active_prompt(text)
+        elif chosen and chosen != active.prompt_id:
+            state.client().activate_prompt(chosen)
+        else:
+            return
+        state.forget_prompts()
+        st.rerun()

@@ -1,0 +1,111 @@
+"""What the page says about figures and failures, in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
+
+from parley_client import Cost, GatewayUnreachable, Message, ParleyError, ProblemError, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A failure in words: what happened, what to do about it, and what to tell support."""
+
+    title: str
+    advice: str
+    facts: tuple[str, ...] = ()
+
+
+ADVICE: Mapping[str, str] = MappingProxyType(
+    {
+        "chat_busy": "Wait until the replies before it are done.",
+        "content_filtered": "The provider's filter refused it. Say it differently.",
+        "context_length": "Start a new chat, or choose a model with a larger context.",
+        "database_unavailable": "The database is away. Try again in a moment.",
+        "limit_exceeded": "Your own limit is reached. It frees by itself.",
+        "model_not_found": "Choose another model below.",
+        "overloaded": "The provider is overloaded. Try again, or choose another one.",
+        "prompt_exists": "Choose another name.",
+        "provider_auth": "The provider refused its key. Check that key in the platform's settings.",
+        "provider_error": "The provider failed. Try again, or choose another one.",
+        "provider_not_found": "Choose another provider below.",
+        "provider_not_ready": "Choose another provider below; its page says what it lacks.",
+        "provider_quota": "The account with the provider is used up. Choose another provider.",
+        "rate_limited": "Try again later, or choose another provider.",
+        "timeout": "The provider took too long. Try again, or choose another one.",
+        "too_busy": "More is asked at once than the platform takes on. Try again in a moment.",
+        "too_large": "Send less at once.",
+        "unavailable": "A part of the platform is away or starting. Try again in a moment.",
+        "unreachable": "The provider cannot be reached. Is it running, and is its address right?",
+    }
+)
+
+AWAY = (
+    "Is it running? `make up` starts everything, `python -m parley_gateway serve` the gateway "
+    "alone. If it runs elsewhere, set `API_URL` and start this page again."
+)
+NO_KEY = (
+    "Set `API_KEY` to a key of the gateway, or `PARLEY_HOME` to the folder that holds its "
+    "`admin.key`, and start this page again."
+)
+
+
+def explain(error: ParleyError, api_url: str) -> Explanation:
+    """Returns what to tell people about a failure."""
+    if isinstance(error, ProblemError):
+        return _explain_problem(error)
+    if isinstance(error, GatewayUnreachable):
+        return Explanation(f"The gateway at {api_url} does not answer", AWAY, (str(error),))
+    return Explanation(f"What answers at {api_url} is not a gateway", AWAY, (str(error),))
+
+
+def _explain_problem(error: ProblemError) -> Explanation:
+    if error.status == 401:
+        return Explanation("The gateway does not accept this page's key", NO_KEY, _facts(error))
+    details = [f"{one.pointer.strip('/')}: {one.detail}" for one in error.errors]
+    advice = ADVICE.get(error.reason) or ("Try again in a moment." if error.retryable else "")
+    return Explanation(error.detail or error.title, " ".join([*details, advice]), _facts(error))
+
+
+def _facts(error: ProblemError) -> tuple[str, ...]:
+    after = f"Try again in {duration(error.retry_after)}" if error.retry_after else ""
+    request = f"Request {error.request_id}" if error.request_id else ""
+    return tuple(fact for fact in (after, f"Reason {error.reason}", request) if fact)
+
+
+def duration(seconds: float) -> str:
+    """Returns a time in the largest unit that says it well: `45 s`, `3 min`, `2 h`."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{-(-seconds // size):.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def account(message: Message) -> str:
+    """Returns who answered, with what effort and at what cost."""
+    parts = [message.provider, message.model, tokens(message.usage), money(message.cost)]
+    if message.status == "complete" and message.cost is None:
+        parts[-1] = "cost unknown"
+    return " · ".join(part for part in parts if part)
+
+
+def tokens(usage: Usage | None) -> str:
+    """Returns a usage in words; a figure that nobody reported is marked."""
+    if usage is None:
+        return ""
+    about = "about " if usage.source == "estimated" else ""
+    return f"{about}{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
+
+
+def money(cost: Cost | None) -> str:
+    """Returns a cost with as many digits as say something: `$0.000125`, `$1.20`."""
+    if cost is None:
+        return ""
+    least = Decimal("0.000001")
+    amount = cost.amount.quantize(least)
+    if cost.amount and not amount:
+        return f"less than {least} {cost.currency}"
+    whole, _, cents = f"{amount:f}".partition(".")
+    figure = f"{int(whole):,}.{cents.rstrip('0').ljust(2, '0')}"
+    return f"${figure}" if cost.currency == "USD" else f"{figure} {cost.currency}"
