@@ -7,8 +7,8 @@ UV_VERSION := 0.13.9
 UV := $(shell printf '0.9\n%s\n' "$$(uv --version 2>/dev/null | cut -d' ' -f2)" | sort -V -C && echo uv || echo .uv/bin/uv)
 SYNC := $(UV) sync --frozen --python "$(shell command -v $(PYTHON))"
 SOURCES := $(wildcard */src gateway/client/src provider-service/sdk/src provider-service/plugins/*/src deploy/local/src)
-BUF := $(if $(shell command -v npm),protos/node_modules/.bin/buf)
-TESTS := $(wildcard $(SOURCES:src=tests) tests)
+BUF := $(if $(shell command -v npm),protos/node_modules/.package-lock.json)
+PARTS := $(patsubst %/src,%,$(filter-out tests/src,$(SOURCES)))
 
 export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
@@ -27,7 +27,8 @@ check: sync protos  ## What CI demands beside the tests.
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy $(SOURCES)
-	@for folder in $(TESTS); do .venv/bin/mypy "$$folder" || exit 1; done
+	@for part in $(PARTS); do MYPYPATH=$$part .venv/bin/mypy $$part/tests || exit 1; done
+	MYPYPATH=tests/bench .venv/bin/mypy tests
 	.venv/bin/lint-imports
 	.venv/bin/pytest -q tests/test_house_rules.py
 
@@ -36,7 +37,12 @@ fmt: sync  ## Formats, and mends what can be mended.
 	.venv/bin/ruff format
 
 protos: $(BUF)  ## Lints the contracts, where there is an npm to bring buf.
-	@$(if $(BUF),$(BUF) lint protos && $(BUF) format --diff --exit-code protos,echo "No npm: the contracts are not linted.")
+ifdef BUF
+	protos/node_modules/.bin/buf lint protos
+	protos/node_modules/.bin/buf format --diff --exit-code protos
+else
+	@echo "No npm: the contracts are not linted."
+endif
 
 bench: sync  ## CPU time per turn and per streamed token.
 	.venv/bin/python tests/bench/run.py
@@ -48,5 +54,6 @@ sync: $(filter .uv/%,$(UV))
 	$(PYTHON) -m venv .uv
 	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-protos/node_modules/.bin/buf: protos/package-lock.json
-	npm --prefix protos ci --no-audit --no-fund
+# Not `npm ci`: that insists on the packages of all platforms, and mirrors tend to lack some.
+protos/node_modules/.package-lock.json: protos/package-lock.json
+	npm --prefix protos install --no-save --no-audit --no-fund

@@ -17,14 +17,16 @@ SKIPPED = {".venv", ".uv", ".parley", "node_modules", "build", "dist", ".git"}
 SERVICES = ["gateway", "chat-service", "prompt-service", "provider-service"]
 FORBIDDEN_STEMS = re.compile(r"utils|helpers|common|misc|base|manager|handlers|.*_(v2|new|db)")
 FORBIDDEN_CLASSES = re.compile(r"\w*(Manager|Handler|Helper|Impl)|Abstract\w*|I[A-Z][a-z]\w*")
-BLANKET_EXCEPTS = {
-    "protos/src/parley_rpc/interceptors.py": 2,
-    "provider-service/src/parley_provider_service/adapters/plugins.py": 1,
-    "provider-service/src/parley_provider_service/core/generation.py": 1,
-    "chat-service/src/parley_chat_service/core/replies.py": 1,
+MAY_CATCH_ALL = {
+    "protos/src/parley_rpc/interceptors.py": "every call gets its status",
+    "gateway/src/parley_gateway/api/middleware.py": "every request gets its answer",
+    "chat-service/src/parley_chat_service/core/replies.py": "every caller of a turn gets an answer",
+    "chat-service/src/parley_chat_service/core/generation.py": "every turn gets its ending",
+    "provider-service/src/parley_provider_service/core/guard.py": "plugins may raise anything",
+    "provider-service/src/parley_provider_service/adapters/plugins.py": "so may their import",
 }
 VENDORS = re.compile(
-    r"openai|anthropic|claude|gemini|google(?!\.protobuf|\.rpc|apis)|ollama", re.IGNORECASE
+    r"openai|anthropic|claude|gemini|google(?![./](protobuf|rpc)|apis)|ollama", re.IGNORECASE
 )
 NESTED = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -93,14 +95,24 @@ def test_names_say_what_is_inside() -> None:
     assert ([], []) == (files, classes)
 
 
-def test_blanket_excepts_stand_in_five_named_places_only() -> None:
-    found = {}
-    for path in python_files():
-        count = len(re.findall(r"except (?:Base)?Exception\b", path.read_text()))
-        if count and not is_test(path):
-            found[named(path)] = count
+def catches_all(node: ast.AST) -> bool:
+    if not isinstance(node, ast.ExceptHandler):
+        return False
+    caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+    names = {name.id for name in caught if isinstance(name, ast.Name)}
+    return node.type is None or bool(names & {"Exception", "BaseException"})
 
-    assert {} == {p: n for p, n in found.items() if n > BLANKET_EXCEPTS.get(p, 0)}
+
+def test_blanket_excepts_stand_in_named_places_only() -> None:
+    """Each of these, and `__main__`, is the last place where a failure can be told."""
+    found = {
+        named(path)
+        for path in python_files()
+        if not is_test(path) and path.stem != "__main__"
+        if any(map(catches_all, ast.walk(ast.parse(path.read_text()))))
+    }
+
+    assert set(MAY_CATCH_ALL) == found
 
 
 @pytest.mark.parametrize("part", [*SERVICES[1:], "protos"])
@@ -124,14 +136,32 @@ def test_every_call_of_the_contracts_is_named_by_a_test_of_its_servicer(area: st
     assert [] == [rpc for rpc in re.findall(r"rpc (\w+)", proto) if rpc not in tests]
 
 
-def test_the_environment_is_documented() -> None:
+def test_every_setting_is_in_the_example() -> None:
     example = (ROOT / "deploy/.env.example").read_text()
-    settings = [p for p in python_files() if p.name == "settings.py" and not is_test(p)]
-    names = {
-        name
-        for path in settings
-        for name in re.findall(r'(?:alias|Alias\w*)\W+"?([A-Z][A-Z0-9_]{2,})"', path.read_text())
-    }
+    settings = [p for p in python_files() if p.name == "settings.py" and "sdk" not in p.parts]
+    names = {name.upper() for path in settings for name in setting_names(path)}
+    names -= {"PARLEY_TEST_DATABASE_URL"}
 
-    assert len(names) > 10
+    assert len(names) > 20
     assert [] == sorted(n for n in names if not re.search(rf"^#? ?{n}=", example, re.MULTILINE))
+
+
+def setting_names(path: Path) -> Iterator[str]:
+    """The names under which the classes of a settings module look things up."""
+    module = ast.parse(path.read_text())
+    constants = {
+        target.id: node.value.value
+        for node in module.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(module):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            call = node.value if isinstance(node.value, ast.Call) else None
+            given = {word.arg: word.value for word in call.keywords} if call else {}
+            name = given.get("alias") or given.get("env")
+            if isinstance(name, ast.Name):
+                yield constants[name.id]
+            else:
+                yield name.value if isinstance(name, ast.Constant) else node.target.id

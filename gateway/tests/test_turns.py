@@ -188,8 +188,12 @@ async def test_a_long_idempotency_key_is_refused(client: httpx.AsyncClient) -> N
 
 NOT_IT = st.sampled_from([True, -1, 0, 3, 1.5, "", " ", "a\0", "x" * 201, [], [1], {}, {"a": 1}])
 TEXT = st.text(max_size=3)
+ENCODED = st.text(alphabet="AQg+/=-_ \n", max_size=9)
 FILE = st.fixed_dictionaries(
-    {"media_type": TEXT | NOT_IT, "data": st.sampled_from(["", "YQ==", "YQ", "Y Q==", "-_==", 1])},
+    {
+        "media_type": TEXT | NOT_IT,
+        "data": st.sampled_from(["", "YQ==", "YR==", "é"]) | ENCODED | NOT_IT,
+    },
     optional={"name": TEXT | NOT_IT | st.none()},
 )
 BODIES = st.fixed_dictionaries(

@@ -66,6 +66,19 @@ async def test_a_mistake_of_ours_tells_the_caller_nothing(serve, caplog) -> None
     assert "KeyError" in caplog.text
 
 
+async def test_a_fault_is_not_asked_for_again_by_the_channel(serve) -> None:
+    asked = []
+
+    async def fail(_: ServerContext) -> prompt_pb2.Prompt:
+        asked.append(1)
+        raise faults.DatabaseUnavailable
+
+    with pytest.raises(Fault) as caught:
+        await ask(await serve(fail))
+
+    assert (1, "database_unavailable") == (len(asked), reason_of(caught.value))
+
+
 async def test_a_call_without_deadline_is_refused(serve) -> None:
     async def answer(_: ServerContext) -> prompt_pb2.Prompt:
         return prompt_pb2.Prompt()

@@ -7,10 +7,13 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import parley_gateway.api.problems
-import parley_gateway.core.faults
-import parley_provider_service.core.faults  # noqa: F401  (its classes are found below)
 import pytest
+from parley_chat_service.core import faults as chat_faults
+from parley_gateway.api.problems import PROBLEMS
+from parley_gateway.core import faults as gateway_faults
+from parley_prompt_service.core import faults as prompt_faults
+from parley_provider_service.core import faults as provider_faults
+from parley_rpc import faults as shared_faults
 from parley_rpc.faults import Fault
 
 from parley.errors.v1.error_reason_pb2 import ErrorReason
@@ -20,22 +23,20 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]
 PROTO = ROOT / "protos/proto/parley/errors/v1/error_reason.proto"
 PREFIX = "ERROR_REASON_"
+MODULES = [shared_faults, chat_faults, gateway_faults, prompt_faults, provider_faults]
 REASONS = sorted(
     name.removeprefix(PREFIX).lower() for name, number in ErrorReason.items() if number
 )
 
 
-def classes(root: type[Fault] = Fault) -> set[type[Fault]]:
-    below = {cls for child in root.__subclasses__() for cls in classes(child)}
-    return {root} | below
-
-
 def own_reasons() -> Counter[str]:
-    return Counter(
-        cls.__dict__["reason"]
-        for cls in classes()
-        if cls.__module__.startswith("parley_") and cls.__dict__.get("reason")
-    )
+    classes = {
+        cls
+        for module in MODULES
+        for cls in vars(module).values()
+        if isinstance(cls, type) and issubclass(cls, Fault)
+    }
+    return Counter(cls.__dict__["reason"] for cls in classes if cls.__dict__.get("reason"))
 
 
 def test_every_reason_has_exactly_one_fault() -> None:
@@ -43,7 +44,7 @@ def test_every_reason_has_exactly_one_fault() -> None:
 
 
 def test_every_reason_has_a_row_at_the_gateway() -> None:
-    assert REASONS == sorted(parley_gateway.api.problems.PROBLEMS)
+    assert REASONS == sorted(PROBLEMS)
 
 
 def test_every_reason_has_an_example_of_its_own() -> None:

@@ -19,27 +19,23 @@ HOP_SECONDS = 0.05
 
 Answer = TypeVar("Answer")
 
-# Reads may be repeated by the channel; what makes or changes something never is.
-IDEMPOTENT = (
-    [
-        {"service": "parley.chat.v1.ChatService", "method": name}
-        for name in ("GetChat", "ListChats", "ListMessages")
-    ]
-    + [
-        {"service": "parley.prompt.v1.PromptService", "method": name}
-        for name in ("GetPrompt", "ListPrompts", "GetActivePrompt")
-    ]
-    + [
-        {"service": "parley.provider.v1.ProviderService", "method": name}
-        for name in ("ListProviders", "CheckProvider", "ListModels", "GetModel", "ListUsage")
-    ]
-)
+# Reads of our own tables may be repeated by the channel. What makes or changes something never
+# is, nor what may ask a vendor: an overloaded one would be asked again in each layer.
+READS = {
+    "parley.chat.v1.ChatService": ("GetChat", "ListChats", "ListMessages"),
+    "parley.prompt.v1.PromptService": ("GetPrompt", "ListPrompts", "GetActivePrompt"),
+    "parley.provider.v1.ProviderService": ("ListProviders", "ListUsage"),
+}
 SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
         "methodConfig": [
             {
-                "name": IDEMPOTENT,
+                "name": [
+                    {"service": service, "method": method}
+                    for service, methods in READS.items()
+                    for method in methods
+                ],
                 "retryPolicy": {
                     "maxAttempts": 3,
                     "initialBackoff": "0.05s",

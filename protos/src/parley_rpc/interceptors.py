@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -16,12 +17,24 @@ from parley_rpc.context import ServerContext, request_id_of
 from parley_rpc.faults import Fault, Internal, InvalidArgument, reason_of
 from parley_rpc.status import to_status
 
+# A service that answers with a fault has been reached: a channel that would call again, as it
+# may when nobody answers, would only wait for the same fault several times.
+NO_RETRY = ("grpc-retry-pushback-ms", "-1")
 OPEN_METHODS = ("/grpc.health.v1.", "/grpc.reflection.")
 
 Unary = Callable[[Any, ServerContext], Awaitable[Any]]
 Stream = Callable[[Any, ServerContext], AsyncIterator[Any]]
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answered(grpc.Status):
+    """A status with what the channel of the caller is to know besides."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
 
 
 class Edge(grpc.aio.ServerInterceptor):
@@ -99,8 +112,8 @@ class Edge(grpc.aio.ServerInterceptor):
         return call
 
     def _status(self, fault: Fault) -> grpc.Status:
-        status: grpc.Status = rpc_status.to_status(to_status(fault, self.domain))
-        return status
+        status = rpc_status.to_status(to_status(fault, self.domain))
+        return Answered(status.code, status.details, (*status.trailing_metadata, NO_RETRY))
 
     def _log(self, name: str, context: ServerContext, began: float, fault: Fault | None) -> None:
         log.access.info(

@@ -79,7 +79,7 @@ class Keyring:
     The administrator's first key may have any form; only its digest is kept. What the store
     said of another key is remembered for 3 seconds under the digest of the whole key and asked
     anew in the background while the key is used, so a revocation takes effect within that
-    time, and no request waits for a query.
+    time, and while a key is in use its requests wait for no query.
     """
 
     def __init__(
@@ -147,6 +147,7 @@ class Keyring:
         return task
 
     async def _find(self, digest: bytes, key_id: str) -> Identity | None:
+        began = self.clock()
         found = await self.store.find(key_id)
         # Compared even when there is nothing to compare with, so that time tells nothing.
         same = hmac.compare_digest(found.digest if found else bytes(len(digest)), digest)
@@ -155,7 +156,7 @@ class Keyring:
             return None
         if len(self._remembered) >= self.most_remembered:
             del self._remembered[next(iter(self._remembered))]
-        self._remembered[digest] = Remembered(found.identity, self.clock())
+        self._remembered[digest] = Remembered(found.identity, began)
         return found.identity
 
     def _asked(self, digest: bytes, task: asyncio.Task[Identity | None]) -> None:

@@ -2,10 +2,10 @@
 
 import asyncio
 import json
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import uuid_utils.compat as uuid
 from aiohttp import web
 
 from parley_tests.fake_gateway.state import (
@@ -56,7 +56,7 @@ async def front(request: web.Request, handler: Any) -> web.StreamResponse:
 
 def as_response(document: JSON) -> web.Response:
     retry_after = document.pop("retry_after", None)
-    request_id = str(uuid.uuid7())
+    request_id = str(uuid.uuid4())
     headers = {"X-Request-Id": request_id, "Content-Type": "application/problem+json"}
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
@@ -256,7 +256,7 @@ async def provider_health(request: web.Request) -> web.Response:
 async def me(_: web.Request) -> web.Response:
     key: JSON = {"key_id": "k1", "name": "admin", "scopes": [], "expires_at": None}
     limits = {"requests_per_hour": 1000}
-    user = {"user_id": str(uuid.uuid7()), "name": "admin", "role": "admin"}
+    user = {"user_id": str(uuid.uuid4()), "name": "admin", "role": "admin"}
     return web.json_response({**user, "key": key, "limits": limits, "budgets": {"daily": "1.50"}})
 
 
@@ -267,7 +267,7 @@ async def list_users(request: web.Request) -> web.Response:
 
 @routes.post("/users")
 async def create_user(request: web.Request) -> web.Response:
-    user = {"user_id": str(uuid.uuid7()), "role": "user", "disabled": False, "created_at": now()}
+    user = {"user_id": str(uuid.uuid4()), "role": "user", "disabled": False, "created_at": now()}
     user |= await request.json()
     request.app[GATEWAY].users.append(user)
     return web.json_response(user, status=201)
@@ -281,7 +281,7 @@ async def list_keys(request: web.Request) -> web.Response:
 @routes.post("/keys")
 async def create_key(request: web.Request) -> web.Response:
     body = await request.json()
-    key_id, times = str(uuid.uuid7()), {"last_used_at": None, "created_at": now()}
+    key_id, times = str(uuid.uuid4()), {"last_used_at": None, "created_at": now()}
     key = {"key_id": key_id, "name": body["name"], "last4": "wxyz", "scopes": [], **times}
     request.app[GATEWAY].keys[key_id] = {**key, "expires_at": body.get("expires_at")}
     return web.json_response({**key, "key": "parley_secret_wxyz"}, status=201)

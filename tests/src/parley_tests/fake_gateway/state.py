@@ -1,13 +1,12 @@
 """What the fake gateway knows, was asked, and is told to do."""
 
 import asyncio
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
-
-import uuid_utils.compat as uuid
 
 JSON = dict[str, Any]
 SHARED = ("Default", "Code assistant", "Research assistant")
@@ -119,7 +118,7 @@ class FakeGateway:
         said = self.messages.setdefault(chat_id, [])
         spent = {"input_tokens": 7, "output_tokens": len(content.split()), "source": "reported"}
         message = {
-            "message_id": str(uuid.uuid7()),
+            "message_id": str(uuid.uuid4()),
             "chat_id": chat_id,
             "parent_id": said[-1]["message_id"] if said else None,
             "sibling_ids": [],
@@ -148,7 +147,7 @@ class FakeGateway:
             if before != body:
                 raise refused(problem(409, "idempotency_key_reused", "Another body."))
             return reply
-        chat_id = body.get("chat_id") or str(uuid.uuid7())
+        chat_id = body.get("chat_id") or str(uuid.uuid4())
         if chat_id not in self.chats:
             self.add_chat(chat_id)["title"] = body["message"][:60]
         self.add_message(chat_id, "user", body["message"])
