@@ -150,7 +150,7 @@ def setting_names(path: Path) -> Iterator[str]:
     """The names under which the classes of a settings module look things up."""
     module = ast.parse(path.read_text())
     constants = {
-        target.id: node.value.value
+        target.id: str(node.value.value)
         for node in module.body
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
         for target in node.targets
@@ -164,4 +164,4 @@ def setting_names(path: Path) -> Iterator[str]:
             if isinstance(name, ast.Name):
                 yield constants[name.id]
             else:
-                yield name.value if isinstance(name, ast.Constant) else node.target.id
+                yield str(name.value) if isinstance(name, ast.Constant) else node.target.id

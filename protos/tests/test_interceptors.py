@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Awaitable, Callable
 
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from parley_rpc import faults
 from parley_rpc.client import Peer
-from parley_rpc.context import ServerContext, caller_of, new_caller
+from parley_rpc.context import Metadata, ServerContext, caller_of, new_caller
 from parley_rpc.faults import Fault, reason_of
 from parley_rpc.log import JSONFormatter
 from parley_rpc.server import Server
@@ -19,6 +20,8 @@ from parley.prompt.v1 import prompt_pb2, prompt_pb2_grpc
 
 pytestmark = pytest.mark.unit
 
+Behaviour = Callable[[ServerContext], Awaitable[prompt_pb2.Prompt]]
+Serve = Callable[[Behaviour], Awaitable[Peer]]
 CALLER = new_caller("0198c0de-0000-7000-8000-000000000001", "key", "req-1", valid_for=60)
 REQUEST = prompt_pb2.GetActivePromptRequest()
 
@@ -30,7 +33,7 @@ async def ask(peer: Peer, *, within: float | None = 5.0) -> prompt_pb2.Prompt:
     return answer.prompt
 
 
-async def test_the_caller_and_the_request_id_arrive(serve) -> None:
+async def test_the_caller_and_the_request_id_arrive(serve: Serve) -> None:
     async def answer(context: ServerContext) -> prompt_pb2.Prompt:
         caller = caller_of(context)
         return prompt_pb2.Prompt(name=caller.user_id, description=caller.request_id)
@@ -40,7 +43,7 @@ async def test_the_caller_and_the_request_id_arrive(serve) -> None:
     assert (CALLER.user_id, "req-1") == (prompt.name, prompt.description)
 
 
-async def test_a_fault_arrives_with_reason_and_metadata(serve) -> None:
+async def test_a_fault_arrives_with_reason_and_metadata(serve: Serve) -> None:
     async def fail(_: ServerContext) -> prompt_pb2.Prompt:
         raise faults.TooBusy("Too busy.", retry_after=0.5, limit=3)
 
@@ -54,7 +57,9 @@ async def test_a_fault_arrives_with_reason_and_metadata(serve) -> None:
     ) == ("too_busy", 0.5, {"limit": "3"})
 
 
-async def test_a_mistake_of_ours_tells_the_caller_nothing(serve, caplog) -> None:
+async def test_a_mistake_of_ours_tells_the_caller_nothing(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
     async def fail(_: ServerContext) -> prompt_pb2.Prompt:
         raise KeyError("secret detail")
 
@@ -66,7 +71,7 @@ async def test_a_mistake_of_ours_tells_the_caller_nothing(serve, caplog) -> None
     assert "KeyError" in caplog.text
 
 
-async def test_a_fault_is_not_asked_for_again_by_the_channel(serve) -> None:
+async def test_a_fault_is_not_asked_for_again_by_the_channel(serve: Serve) -> None:
     asked = []
 
     async def fail(_: ServerContext) -> prompt_pb2.Prompt:
@@ -79,7 +84,7 @@ async def test_a_fault_is_not_asked_for_again_by_the_channel(serve) -> None:
     assert (1, "database_unavailable") == (len(asked), reason_of(caught.value))
 
 
-async def test_a_call_without_deadline_is_refused(serve) -> None:
+async def test_a_call_without_deadline_is_refused(serve: Serve) -> None:
     async def answer(_: ServerContext) -> prompt_pb2.Prompt:
         return prompt_pb2.Prompt()
 
@@ -89,7 +94,7 @@ async def test_a_call_without_deadline_is_refused(serve) -> None:
     assert reason_of(caught.value) == "invalid_argument"
 
 
-async def test_a_call_that_takes_too_long_ends_at_its_deadline(serve) -> None:
+async def test_a_call_that_takes_too_long_ends_at_its_deadline(serve: Serve) -> None:
     async def hang(_: ServerContext) -> prompt_pb2.Prompt:
         await asyncio.sleep(30)
         return prompt_pb2.Prompt()
@@ -100,17 +105,23 @@ async def test_a_call_that_takes_too_long_ends_at_its_deadline(serve) -> None:
     assert reason_of(caught.value) == "deadline_exceeded"
 
 
-async def test_health_is_open_to_callers_without_deadline(serve) -> None:
+async def test_health_is_open_to_callers_without_deadline(serve: Serve) -> None:
     async def answer(_: ServerContext) -> prompt_pb2.Prompt:
         return prompt_pb2.Prompt()
 
     peer = await serve(answer)
-    stub = health_pb2_grpc.HealthStub(peer.channel)
+    check = peer.channel.unary_unary(
+        "/grpc.health.v1.Health/Check",
+        request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+        response_deserializer=health_pb2.HealthCheckResponse.FromString,
+    )
 
-    assert (await stub.Check(health_pb2.HealthCheckRequest())).status in (1, 2)
+    assert (await check(health_pb2.HealthCheckRequest())).status in (1, 2)
 
 
-async def test_one_json_line_is_logged_for_each_call(serve, caplog) -> None:
+async def test_one_json_line_is_logged_for_each_call(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
     async def answer(_: ServerContext) -> prompt_pb2.Prompt:
         return prompt_pb2.Prompt(content="do not log me")
 
@@ -137,7 +148,9 @@ async def test_one_json_line_is_logged_for_each_call(serve, caplog) -> None:
         (new_caller("u", "k", "r", valid_for=-1).metadata, "expired"),
     ],
 )
-async def test_a_call_for_nobody_is_unauthenticated(serve, metadata, sentence) -> None:
+async def test_a_call_for_nobody_is_unauthenticated(
+    serve: Serve, metadata: Metadata, sentence: str
+) -> None:
     async def answer(context: ServerContext) -> prompt_pb2.Prompt:
         return prompt_pb2.Prompt(name=caller_of(context).user_id)
 

@@ -69,13 +69,13 @@ class Clone:
             check=False,
         )
         assert 0 == done.returncode, done.stderr
-        return done.stdout
+        return str(done.stdout)
 
 
 def bash_block(beginning: str, language: str = "bash") -> str:
     """Return the README's block that begins so."""
     blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    return next(block for block in blocks if block.startswith(beginning))
+    return str(next(block for block in blocks if block.startswith(beginning)))
 
 
 def copy_of_the_repository(folder: Path) -> None:
