@@ -22,7 +22,7 @@ pytestmark = pytest.mark.unit
 
 Behaviour = Callable[[ServerContext], Awaitable[prompt_pb2.Prompt]]
 Serve = Callable[[Behaviour], Awaitable[Peer]]
-CALLER = new_caller("0198c0de-0000-7000-8000-000000000001", "key", "req-1", valid_for=60)
+CALLER = new_caller("0198c0de-0000-7000-8000-000000000001", "key", "req-1", valid_for=3600)
 REQUEST = prompt_pb2.GetActivePromptRequest()
 
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from parley_tests.platform import free_port
-from parley_tests.settings import inherited_environment
+from parley_tests.settings import whole_environment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -38,7 +39,7 @@ class Clone:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ports = {name: str(free_port()) for name in PORTS}
-        self.env = inherited_environment() | self.ports
+        self.env = whole_environment() | self.ports
 
     def up(self) -> subprocess.Popen[bytes]:
         with (self.folder / "up.log").open("wb") as log:
@@ -94,17 +95,21 @@ def copy_of_the_repository(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    clone = Clone(tmp_path_factory.mktemp("a fresh") / "clone of Parley")
-    copy_of_the_repository(clone.folder)
-    process = clone.up()
-    try:
-        wait_for(clone, process)
-        yield clone
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait(STOPPED_WITHIN_SECONDS)
+def clone() -> Iterator[Clone]:
+    with tempfile.TemporaryDirectory(prefix="a fresh clone ") as folder:
+        # As root PostgreSQL runs as somebody else, who has to get in: else its data would be
+        # kept elsewhere, and outlive the test.
+        Path(folder).chmod(0o711)
+        clone = Clone(Path(folder))
+        copy_of_the_repository(clone.folder)
+        process = clone.up()
+        try:
+            wait_for(clone, process)
+            yield clone
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait(STOPPED_WITHIN_SECONDS)
 
 
 def wait_for(clone: Clone, process: subprocess.Popen[bytes]) -> None:
@@ -122,7 +127,9 @@ def wait_for(clone: Clone, process: subprocess.Popen[bytes]) -> None:
 def test_the_conversation_of_the_readme(clone: Clone) -> None:
     printed = clone.run(bash_block("export API_KEY"))
 
-    health, reply, *stream, history = printed.replace("}{", "}\n{").splitlines()
+    health, reply, *stream, history = (
+        printed.replace("}{", "}\n{").replace("}event", "}\nevent").splitlines()
+    )
     assert "ok" == json.loads(health)["status"]
     assert "space-facts" == json.loads(reply)["chat_id"]
     assert "event: start" in stream

@@ -41,6 +41,10 @@ NOT_DURABLE = {
     "autovacuum": "off",
 }
 OWNER = "parley"
+HOST_BASED_ACCESS = """\
+local all postgres reject
+local all all scram-sha-256
+"""
 START_SECONDS = 30
 
 
@@ -129,8 +133,8 @@ class EmbeddedPostgres:
     def _initialise(self) -> None:
         """Makes the data beside their place and moves them there: whole or not at all.
 
-        The superuser has no password and no line in pg_hba.conf, so nobody can be it. The owner may
-        make roles and databases, like the owner that is asked of an outside PostgreSQL.
+        Nobody can be the superuser. The owner may make roles and databases, like the owner that
+        is asked of an outside PostgreSQL.
         """
         data = self._placement.data
         unfinished = data.with_name("unfinished")
@@ -146,7 +150,7 @@ class EmbeddedPostgres:
             "--builtin-locale=C.UTF-8",
             *([] if self._durable else ["--no-sync"]),
         )
-        (unfinished / "pg_hba.conf").write_text(f"local all {OWNER} scram-sha-256\n")
+        (unfinished / "pg_hba.conf").write_text(HOST_BASED_ACCESS)
         password = keep(self._password_file).value
         self._run(
             "postgres",
