@@ -7,7 +7,7 @@ import time
 
 import pytest
 from parley_chat_service.core.faults import TurnInterrupted
-from parley_chat_service.core.journal import SHORTEST_SECONDS
+from parley_chat_service.core.journal import SHORTEST_SECONDS, UNWATCHED_SECONDS
 from parley_chat_service.core.model import Caller
 from parley_chat_service.core.running import RunningTurn
 from parley_chat_service.core.turn import Delta, Send, TurnEvent
@@ -82,6 +82,24 @@ async def test_an_answer_that_comes_at_once_is_written_once(
     await told(small_world, ada, Send("Hi", watched=False))
 
     assert [] == memory.appended
+
+
+async def test_what_is_watched_does_not_wait_as_long_as_what_is_not(
+    small_world: World, memory: MemoryStore
+) -> None:
+    journal = small_world.server.replies.journal
+    unseen, seen = (
+        RunningTurn(uuid7(), journal.note, watched=watched) for watched in (False, True)
+    )
+    seen.text("first")
+    await until(lambda: memory.appended)
+    unseen.text("x")
+    patient = journal._timer
+    seen.text("second")
+
+    assert patient is not None
+    assert journal._timer is not None
+    assert journal._timer.when() <= patient.when() - UNWATCHED_SECONDS / 2
 
 
 async def test_a_slow_listener_catches_up_in_one_step() -> None:

@@ -15,6 +15,8 @@ from parley_chat_service.core.worker import Worker
 
 SHORTEST_SECONDS = 0.02
 LONGEST_SECONDS = 0.1
+# Nobody waits for what is not watched, and its ending may save it this way altogether.
+UNWATCHED_SECONDS = 0.5
 # The writer rests so many times as long as it wrote.
 RESTS = 3
 
@@ -23,7 +25,7 @@ class Journal:
     """Writes what all turns grew by in one statement, and then lets them show it.
 
     The first piece of a watched turn is written at once, the others together every 20 ms, or
-    up to 100 ms when writing takes long.
+    up to 100 ms when writing takes long; of a turn that nobody watches every half second.
     """
 
     def __init__(self, store: TurnStore, worker: Worker) -> None:
@@ -42,8 +44,7 @@ class Journal:
         if turn.watched and not turn.pieces:
             self._urgent = True
         if not self._writing:
-            # Nobody waits for what is not watched, and its ending may come along at once.
-            self._arm(0.0 if turn.watched else SHORTEST_SECONDS)
+            self._arm(0.0 if turn.watched else UNWATCHED_SECONDS)
 
     async def run(self) -> None:
         """Write for ever."""
@@ -88,13 +89,18 @@ class Journal:
     def _arm(self, patience: float) -> None:
         if self._urgent:
             self._due.set()
-        elif self._timer is None:
-            loop = asyncio.get_running_loop()
-            when = max(self._not_before, loop.time() + patience)
+            return
+        loop = asyncio.get_running_loop()
+        when = max(self._not_before, loop.time() + patience)
+        if self._timer is None or when < self._timer.when():
+            self._cancel_timer()
             self._timer = loop.call_at(when, self._due.set)
 
     def _disarm(self) -> None:
         self._due.clear()
+        self._cancel_timer()
+
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
