@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from uuid import UUID
 
 import pytest
 from parley_chat_service.core.faults import TurnInterrupted
-from parley_chat_service.core.journal import SHORTEST_SECONDS, UNWATCHED_SECONDS
+from parley_chat_service.core.journal import SHORTEST_SECONDS, UNWATCHED_SECONDS, Journal
 from parley_chat_service.core.model import Caller
 from parley_chat_service.core.running import RunningTurn
-from parley_chat_service.core.turn import Delta, Send, TurnEvent
+from parley_chat_service.core.turn import Delta, Piece, Send, TurnEvent
+from typing_extensions import override
 from uuid_utils.compat import uuid7
 
 from .conftest import World
@@ -84,15 +87,20 @@ async def test_an_answer_that_comes_at_once_is_written_once(
     assert [] == memory.appended
 
 
-async def test_what_is_watched_does_not_wait_as_long_as_what_is_not(
-    small_world: World, memory: MemoryStore
-) -> None:
-    journal = small_world.server.replies.journal
-    unseen, seen = (
-        RunningTurn(uuid7(), journal.note, watched=watched) for watched in (False, True)
-    )
+class Accepting(MemoryStore):
+    """Takes every piece."""
+
+    @override
+    async def append(self, worker_id: UUID, pieces: Sequence[Piece]) -> frozenset[UUID]:
+        return frozenset(piece.message_id for piece in pieces)
+
+
+async def test_what_is_watched_does_not_wait_as_long_as_what_is_not(small_world: World) -> None:
+    journal = Journal(Accepting(), small_world.server.replies.worker)
+    unseen = RunningTurn(uuid7(), journal.note, watched=False)
+    seen = RunningTurn(uuid7(), journal.note, watched=True)
     seen.text("first")
-    await until(lambda: memory.appended)
+    await journal._write()
     unseen.text("x")
     patient = journal._timer
     seen.text("second")
@@ -100,6 +108,7 @@ async def test_what_is_watched_does_not_wait_as_long_as_what_is_not(
     assert patient is not None
     assert journal._timer is not None
     assert journal._timer.when() <= patient.when() - UNWATCHED_SECONDS / 2
+    journal._disarm()
 
 
 async def test_a_slow_listener_catches_up_in_one_step() -> None:
