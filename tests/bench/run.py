@@ -66,9 +66,7 @@ def bench() -> Iterator[Bench]:
 def postmaster(url: str) -> int:
     """Find the process id of the server behind a URL: the parent of whatever answers."""
     with psycopg.connect(url) as connection:
-        row = connection.execute("select pg_backend_pid()").fetchone()
-    assert row is not None
-    return psutil.Process(row[0]).ppid()
+        return psutil.Process(connection.info.backend_pid).ppid()
 
 
 async def measure_turns(client: Gateway, bench: Bench, count: int) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Journal:
         self._urgent = False
         self._due = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._due_at = 0.0
         self._writing = False
         self._not_before = 0.0
 
@@ -92,9 +93,11 @@ class Journal:
             return
         loop = asyncio.get_running_loop()
         when = max(self._not_before, loop.time() + patience)
-        if self._timer is None or when < self._timer.when():
+        # The handle is not asked for its time: uvloop's does not know it.
+        if self._timer is None or when < self._due_at:
             self._cancel_timer()
             self._timer = loop.call_at(when, self._due.set)
+            self._due_at = when
 
     def _disarm(self) -> None:
         self._due.clear()
