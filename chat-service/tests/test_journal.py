@@ -109,6 +109,21 @@ async def test_what_is_watched_does_not_wait_as_long_as_what_is_not(small_world:
     journal._disarm()
 
 
+async def test_two_turns_may_grow_at_the_same_instant(small_world: World) -> None:
+    journal = Journal(Accepting(), small_world.server.replies.worker)
+    turns = [RunningTurn(uuid7(), journal.note, watched=True) for _ in range(2)]
+    for turn in turns:
+        turn.text("first")
+    await journal._write()
+
+    for turn in turns:
+        turn.text("second")
+    await asyncio.wait_for(journal._due.wait(), 1)
+    await journal._write()
+
+    assert ["first", "second"] * 2 == [piece.text for turn in turns for piece in turn.pieces]
+
+
 async def test_a_slow_listener_catches_up_in_one_step() -> None:
     turn = RunningTurn(uuid7(), lambda _: None, watched=True)
     events = turn.listen(deltas=True)

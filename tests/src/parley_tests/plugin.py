@@ -6,8 +6,9 @@ every run, before coverage measures, and most runs want only a part of it.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the embedded PostgreSQL with fsync, as in production",
     )
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Runs tests on the loop that the services run on: not in everything is it like asyncio's."""
+    return {"uvloop": importlib.import_module("uvloop").new_event_loop}
 
 
 @pytest.fixture(scope="session")
