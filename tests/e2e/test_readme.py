@@ -162,7 +162,14 @@ def test_the_doctor_finds_everything_well(clone: Clone) -> None:
     assert clone.run(".venv/bin/parley doctor")
 
 
-def test_the_environment_example_is_named_rightly() -> None:
+def test_the_files_that_a_message_passes_are_there() -> None:
+    way = re.findall(r"`([\w/-]+)/…/([\w/.]+)`", README)
+
+    assert len(way) == 11
+    assert [] == [f"{top}/…/{end}" for top, end in way if not list((ROOT / top).glob(f"**/{end}"))]
+
+
+def test_every_link_leads_somewhere() -> None:
     links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
 
     assert [] == [link for link in links if not (ROOT / link).exists()]
