@@ -85,6 +85,30 @@ async def test_a_free_provider_needs_no_price_list() -> None:
     assert 0 == scene.prices.questions
 
 
+async def test_who_asks_while_the_vendor_is_asked_waits_for_the_answer(scene: Scene) -> None:
+    async def slowly() -> list[sdk.ModelInfo]:
+        await asyncio.sleep(0.05)
+        return [sdk.ModelInfo("small")]
+
+    scene.provider.listed = slowly
+
+    first = asyncio.create_task(scene.catalog.find("", ""))
+    await asyncio.sleep(0.01)
+    second = await scene.catalog.find("", "")
+
+    assert ("small", "small") == ((await first).name, second.name)
+    assert 1 == scene.provider.listings
+
+
+async def test_models_are_known_before_anybody_asks(scene: Scene) -> None:
+    await scene.catalog.refresh()
+    await asyncio.sleep(0.05)
+
+    [listing] = scene.roster.listings()
+
+    assert ("small", 1) == (listing.default_model, scene.provider.listings)
+
+
 async def test_each_listing_asks_the_vendor(scene: Scene) -> None:
     await scene.catalog.models("acme")
     scene.provider.listed = [sdk.ModelInfo("new")]

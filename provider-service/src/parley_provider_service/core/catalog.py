@@ -57,7 +57,10 @@ class Catalog:
         self.loaded = False
 
     async def refresh(self) -> None:
-        """Read what administrators decided; the first time, also what vendors once listed."""
+        """Read what administrators decided; the first time, also what vendors once listed.
+
+        Then the vendors are asked in the background for what they list now.
+        """
         configs = await self.store.configs([entry.installed for entry in self.roster])
         for entry in self.roster:
             entry.config = configs.get(entry.name, Config())
@@ -68,6 +71,10 @@ class Catalog:
                     m for m in stored if m.provider == entry.name
                 )
             self.loaded = True
+            # So that lists and defaults are known before anybody asks for them.
+            for entry in self.roster:
+                if entry.provider is not None:
+                    self._begin_asking(entry, entry.provider)
 
     async def check(self, name: str) -> Checkup:
         """Ask a provider how it is; ProviderNotFound."""
