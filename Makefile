@@ -12,6 +12,8 @@ BUF := $(if $(shell command -v npm),protos/node_modules/.package-lock.json)
 PARTS := $(patsubst %/src,%,$(filter-out tests/src,$(SOURCES)))
 
 export UV_PYTHON_DOWNLOADS := never
+# The tests start many processes, and none of them goes on with gRPC.
+export GRPC_ENABLE_FORK_SUPPORT := 0
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
 .DEFAULT_GOAL := up

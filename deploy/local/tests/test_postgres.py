@@ -40,6 +40,15 @@ def postgres(home: Path) -> EmbeddedPostgres:
     return EmbeddedPostgres(home, durable=False)
 
 
+def answering(postgres: EmbeddedPostgres) -> "subprocess.Popen[bytes]":
+    """Starts the server and returns it when it answers; fails with its log when it ends."""
+    process = postgres.launch()
+    while not postgres.answers():
+        assert process.poll() is None, postgres.log.read_text()
+        time.sleep(0.02)
+    return process
+
+
 def fetch(url: str, query: LiteralString) -> Any:
     with psycopg.connect(url) as connection:
         return connection.execute(query).fetchone()
@@ -117,9 +126,7 @@ def test_ends_when_its_starter_is_killed(home: Path) -> None:
 def test_takes_over_from_a_server_that_outlived_its_starter(
     postgres: EmbeddedPostgres, home: Path
 ) -> None:
-    orphan = postgres.launch()
-    while not postgres.answers():
-        time.sleep(0.02)
+    orphan = answering(postgres)
     with EmbeddedPostgres(home, durable=False).running() as url:
         assert fetch(url, "select 1") == (1,)
     assert orphan.wait(10) == 0
@@ -128,9 +135,7 @@ def test_takes_over_from_a_server_that_outlived_its_starter(
 @pytest.fixture
 def killed(postgres: EmbeddedPostgres, home: Path) -> Path:
     """The pid file of a server that was killed, and so could not remove it."""
-    process = postgres.launch()
-    while not postgres.answers():
-        time.sleep(0.02)
+    process = answering(postgres)
     process.kill()
     process.wait()
     return home / "postgres" / "data" / "postmaster.pid"
