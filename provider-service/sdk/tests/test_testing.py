@@ -19,10 +19,12 @@ from parley_provider_sdk import (
     ProviderError,
     RateLimited,
     ReasoningDelta,
+    ReasoningPart,
     ReplyEvent,
     ReplyRequest,
     ReplyStream,
     TextDelta,
+    TextPart,
     ToolCallDelta,
     ToolCallPart,
     Usage,
@@ -70,6 +72,39 @@ class Desk:
 
     async def hung_up(self) -> None:
         await self.left.wait()
+
+    def fails_midway(self, deltas: Sequence[str]) -> str:
+        return self._script(deltas, "fail")
+
+    def dribbles(self, deltas: Sequence[str]) -> str:
+        return self._script(deltas, "silence")
+
+    def splits(self, deltas: Sequence[str]) -> str:
+        return self.says(deltas)
+
+    def adds_unknown(self, deltas: Sequence[str]) -> str:
+        return self.says(deltas)
+
+    def omits_usage(self, deltas: Sequence[str]) -> str:
+        return self.says(deltas)
+
+    def thinks(self, reasoning: Sequence[str], deltas: Sequence[str]) -> str:
+        return self.says(deltas)
+
+    def calls(self, calls: Sequence[ToolCallPart]) -> str:
+        return self.says(())
+
+    def talks_nonsense(self) -> str:
+        return self._script((), "nonsense")
+
+    def sends_too_much(self) -> str:
+        return self._script((), "nonsense")
+
+    def says_many(self, count: int) -> str:
+        return self.says(("word ",) * count)
+
+    def received(self) -> Any:
+        return None
 
 
 class Honest:
@@ -340,7 +375,8 @@ async def test_a_folded_reply_has_its_parts_put_together() -> None:
         )
     )
     calls = (ToolCallPart("c1", "add", '{"a":1}', b"1"), ToolCallPart("c2", "now", "{}", b"2"))
-    assert reply == Reply("Yes.", "hm", calls, FinishReason.STOP, END.usage)
+    parts = (ReasoningPart("hm"), TextPart("Yes."), *calls)
+    assert reply == Reply("Yes.", "hm", calls, FinishReason.STOP, END.usage, parts)
 
 
 async def test_tool_calls_are_counted_without_gaps() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from parley_provider_openai.reading import EVENT_LIMIT, Reading
+from parley_provider_openai.reading import CompletionReading
 from parley_provider_sdk import (
     BackendError,
     BadResponse,
@@ -22,6 +22,7 @@ from parley_provider_sdk import (
     Usage,
     UsageSource,
 )
+from parley_provider_sdk.reading import EVENT_LIMIT
 
 pytestmark = pytest.mark.unit
 
@@ -36,7 +37,7 @@ def event(delta: dict[str, Any] | None = None, **choice: Any) -> bytes:
 
 def read(*chunks: bytes) -> list[ReplyEvent]:
     """Reads a stream as the provider does."""
-    reading = Reading(REQUEST, "")
+    reading = CompletionReading(REQUEST, "")
     events: list[ReplyEvent] = []
     for chunk in chunks:
         reading.feed(chunk)
@@ -151,7 +152,7 @@ def test_what_is_not_the_wire_is_refused(chunk: bytes) -> None:
 
 
 def test_text_before_an_error_is_kept() -> None:
-    reading = Reading(REQUEST, "")
+    reading = CompletionReading(REQUEST, "")
     reading.feed(event({"content": "a"}) + b'data: {"error":{"message":"odd"}}\n\n')
     assert reading.take() == [TextDelta("a")]
     assert type(reading.failure) is BackendError
@@ -159,12 +160,12 @@ def test_text_before_an_error_is_kept() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"choices":[]}', b'{"choices":7}'])
 def test_a_whole_reply_that_is_none_is_refused(body: bytes) -> None:
-    reading = Reading(REQUEST, "")
+    reading = CompletionReading(REQUEST, "")
     reading.feed_whole(body)
     assert isinstance(reading.failure, BadResponse)
 
 
 def test_an_error_in_place_of_a_whole_reply_has_its_class() -> None:
-    reading = Reading(REQUEST, "")
+    reading = CompletionReading(REQUEST, "")
     reading.feed_whole(b'{"error":{"code":"rate_limit_exceeded"}}')
     assert isinstance(reading.failure, RateLimited)

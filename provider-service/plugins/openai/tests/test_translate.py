@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from parley_provider_openai.translate import body, encode, estimate, finish_reason, usage
+from parley_provider_openai.translate import body, encode, finish_reason, usage
 from parley_provider_sdk import (
     BadRequest,
     FilePart,
@@ -22,6 +22,7 @@ from parley_provider_sdk import (
     Usage,
     UsageSource,
 )
+from parley_provider_sdk.reading import estimate
 
 pytestmark = pytest.mark.unit
 

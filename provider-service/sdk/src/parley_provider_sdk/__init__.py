@@ -15,6 +15,7 @@ from parley_provider_sdk.errors import (
     QuotaExhausted,
     RateLimited,
     TooLarge,
+    UnsupportedParameter,
 )
 from parley_provider_sdk.hooks import (
     ENTRY_POINT_GROUP,
@@ -26,7 +27,7 @@ from parley_provider_sdk.hooks import (
     collect,
     hookimpl,
 )
-from parley_provider_sdk.provider import Embedder, Provider, TokenCounter
+from parley_provider_sdk.provider import Embedder, Provider, Selective, TokenCounter
 from parley_provider_sdk.settings import (
     InvalidSettings,
     Setting,
@@ -36,6 +37,7 @@ from parley_provider_sdk.settings import (
     setting,
 )
 from parley_provider_sdk.types import (
+    Effort,
     FilePart,
     Finished,
     FinishReason,
@@ -44,6 +46,7 @@ from parley_provider_sdk.types import (
     Limits,
     Message,
     ModelInfo,
+    OutputFormat,
     Part,
     Price,
     ReasoningDelta,
@@ -57,6 +60,8 @@ from parley_provider_sdk.types import (
     Tool,
     ToolCallDelta,
     ToolCallPart,
+    ToolChoice,
+    ToolMode,
     ToolResultPart,
     Usage,
     UsageSource,
@@ -73,6 +78,7 @@ __all__ = [
     "BadResponse",
     "ContentRefused",
     "ContextTooLong",
+    "Effort",
     "Embedder",
     "FilePart",
     "FinishReason",
@@ -84,6 +90,7 @@ __all__ = [
     "Message",
     "ModelInfo",
     "ModelNotFound",
+    "OutputFormat",
     "Overloaded",
     "Part",
     "Price",
@@ -102,6 +109,7 @@ __all__ = [
     "ReplyRequest",
     "ReplyStream",
     "Role",
+    "Selective",
     "Setting",
     "TextDelta",
     "TextPart",
@@ -110,7 +118,10 @@ __all__ = [
     "Tool",
     "ToolCallDelta",
     "ToolCallPart",
+    "ToolChoice",
+    "ToolMode",
     "ToolResultPart",
+    "UnsupportedParameter",
     "Usage",
     "UsageSource",
     "UsageUpdate",

@@ -11,6 +11,7 @@ ProviderError                 provider_error    what fits nowhere else
 │   └── BadResponse           bad_response      … to speak its own wire, or broke off in the middle
 └── BadRequest                bad_request       the vendor does not take the request as it is
     ├── ContextTooLong        context_length    … it is longer than the model's context
+    ├── UnsupportedParameter  bad_request       … it names a parameter that the model does not take
     ├── TooLarge              too_large         … it has more bytes than the vendor takes
     ├── ContentRefused        content_filtered  … a filter of the vendor's refused it
     └── ModelNotFound         model_not_found   … it names a model that is not there
@@ -87,6 +88,18 @@ class BadRequest(ProviderError):
 
 class ContextTooLong(BadRequest):
     reason = "context_length"
+
+
+class UnsupportedParameter(BadRequest):
+    """The model does not take `parameter`, by our name for it: a field of ReplyRequest.
+
+    The service leaves it out and asks again, or refuses, as an administrator wants it; it
+    remembers either way. A vendor that names the parameter in its answer is translated to this.
+    """
+
+    def __init__(self, message: str, parameter: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.parameter = parameter
 
 
 class TooLarge(BadRequest):

@@ -50,6 +50,16 @@ class ProviderInfo:
     capabilities: frozenset[str] = frozenset({"text"})
     # True when its tokens cost nothing.
     free: bool = False
+    # The model that is meant when none is named and the vendor lists it; else the service guesses.
+    default_model: str = ""
+    # True when it stands in for a real one: it is the default only while no other is ready.
+    stand_in: bool = False
+    # True when it needs no setting but a server that may or may not run: it counts as configured
+    # when one of its settings is set, or once its server has answered.
+    detected: bool = False
+    # True when its code never blocks the event loop, as the contract's tests prove: it then runs on
+    # the service's own loop, which is cheaper. Any other gets a thread and a loop of its own.
+    shares_loop: bool = False
     # The oldest version of this SDK that the plugin works with.
     requires_sdk: str = "0.1"
 

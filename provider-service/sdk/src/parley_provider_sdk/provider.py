@@ -46,3 +46,15 @@ class Embedder(Protocol):
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """Returns one vector for each text, in order."""
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A provider some of whose models do not take every parameter."""
+
+    def unsupported_parameters(self, model: str) -> frozenset[str]:
+        """Returns the fields of ReplyRequest that a model does not take, as far as is known.
+
+        Asked before every reply, so it neither waits nor walks. Unknown models take everything
+        until their vendor says otherwise (UnsupportedParameter).
+        """

@@ -28,6 +28,27 @@ class FinishReason(StrEnum):
     OTHER = "other"
 
 
+class ToolMode(StrEnum):
+    # The model decides, which is what vendors do when nothing is said.
+    AUTO = "auto"
+    NONE = "none"
+    # It must call one, whichever.
+    REQUIRED = "required"
+    # It must call the one that is named.
+    NAMED = "named"
+
+
+class Effort(StrEnum):
+    """How long a model thinks before it answers; a plugin takes the nearest that the model has."""
+
+    NONE = "none"
+    MINIMAL = "minimal"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+
+
 class UsageSource(StrEnum):
     # The vendor said so.
     REPORTED = "reported"
@@ -100,6 +121,24 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolChoice:
+    mode: ToolMode = ToolMode.AUTO
+    # With NAMED only.
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """Asks for JSON instead of prose."""
+
+    # The JSON schema of the reply, as JSON text; empty means any JSON object.
+    schema: str = ""
+    name: str = "reply"
+    # Whether the vendor must keep to the schema, where it makes that difference.
+    strict: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Seconds a provider waits for its vendor; past them it raises BackendTimeout.
 
@@ -129,6 +168,15 @@ class ReplyRequest:
     # False is a hint: nobody watches, so the whole text may come in one delta.
     stream: bool = True
     tools: Sequence[Tool] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    # None means the vendor's default.
+    parallel_tool_calls: bool | None = None
+    output: OutputFormat | None = None
+    reasoning_effort: Effort | None = None
+    # Texts at which the reply ends, themselves left out.
+    stop: Sequence[str] = ()
+    top_p: float | None = None
+    seed: int | None = None
     # What only this vendor knows, passed on as it is.
     provider_options: Mapping[str, Any] = field(default_factory=dict)
     limits: Limits = Limits()
@@ -147,12 +195,18 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
+    """Text that follows what came before. Metadata ends the piece: what follows begins another."""
+
     text: str
+    provider_metadata: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
+    """Like TextDelta; a piece may be all metadata and no text (reasoning that is encrypted)."""
+
     text: str
+    provider_metadata: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +246,8 @@ class Price:
     output_nano_usd_per_million: int
     # Where the price comes from, and its date.
     version: str
+    # None means as other input.
+    cached_input_nano_usd_per_million: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

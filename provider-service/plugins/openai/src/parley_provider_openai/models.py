@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import openai
 import orjson
 from parley_provider_sdk import ModelInfo, ProviderError
+from parley_provider_sdk.failures import Refusal, bad_response
+from parley_provider_sdk.http import from_exception
 
 from parley_provider_openai import errors
 
@@ -45,7 +47,7 @@ class VendorLibrary:
             failure = self._failure(error)
         except (AttributeError, TypeError, ValueError):
             # The library lets through what is not the wire, and trips over it.
-            failure = errors.bad_response()
+            failure = bad_response()
         # Raised out here, because the library's error holds the request and so the key.
         raise failure
 
@@ -56,12 +58,14 @@ class VendorLibrary:
         match error:
             case openai.APIStatusError():
                 answer, body = error.response, orjson.dumps({"error": error.body})
-                return errors.from_answer(answer.status_code, answer.headers, body, self._secret)
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                refusal = Refusal(answer.status_code, headers, body, self._secret)
+                return errors.from_answer(refusal)
             case openai.APITimeoutError():
-                return errors.from_exception(TimeoutError())
+                return from_exception(TimeoutError())
             case openai.APIConnectionError():
-                return errors.from_exception(OSError())
-        return errors.bad_response()
+                return from_exception(OSError())
+        return bad_response()
 
 
 def _model(name: str, extra: dict[str, Any]) -> ModelInfo:

@@ -21,7 +21,6 @@ from parley_provider_sdk import (
     ToolCallPart,
     ToolResultPart,
     Usage,
-    UsageSource,
 )
 
 JSON: TypeAlias = dict[str, Any]
@@ -81,21 +80,6 @@ def usage(counts: Any) -> Usage | None:
         output_tokens=_count(counts, "completion_tokens"),
         cached_input_tokens=_count(counts.get("prompt_tokens_details"), "cached_tokens"),
         reasoning_tokens=_count(counts.get("completion_tokens_details"), "reasoning_tokens"),
-    )
-
-
-def estimate(request: ReplyRequest, output: int) -> Usage:
-    """Estimates what the vendor did not count: a token for every four bytes of text, rounded up.
-
-    Four more for each message. Images and files are not estimated.
-    """
-    parts = [part for message in request.messages for part in message.parts]
-    texts = [part.text for part in parts if isinstance(part, TextPart)]
-    given = sum(len(text.encode()) for text in (request.system, *texts))
-    return Usage(
-        input_tokens=-(-given // 4) + 4 * len(request.messages),
-        output_tokens=-(-output // 4),
-        source=UsageSource.ESTIMATED,
     )
 
 

@@ -20,10 +20,10 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import pytest
 
@@ -35,12 +35,15 @@ from parley_provider_sdk.errors import (
     RateLimited,
 )
 from parley_provider_sdk.provider import Provider
+from parley_provider_sdk.testing.vendor import VendorPeer
 from parley_provider_sdk.types import (
     Finished,
     FinishReason,
     Limits,
     Message,
+    Part,
     ReasoningDelta,
+    ReasoningPart,
     ReplyEvent,
     ReplyRequest,
     Role,
@@ -56,37 +59,6 @@ from parley_provider_sdk.types import (
 DELTAS = ("Grüße, ", "世界", " 👩‍🚀 ", "e\u0301", "\r\n\n", "data: [DONE]\n\n", "end.")
 
 
-class VendorPeer(Protocol):
-    """A vendor that does as it is told.
-
-    Each method prepares the next reply and returns the text to send as the user's message, so a
-    peer may be scripted out of band or by what it is asked.
-    """
-
-    @property
-    def failures(self) -> Collection[type[ProviderError]]:
-        """The failures that this vendor can produce on its wire."""
-
-    @property
-    def retry_after(self) -> float:
-        """The seconds that it asks for when it limits our rate."""
-
-    def says(self, deltas: Sequence[str]) -> str:
-        """Replies with these texts, one event each where the wire has events, and ends well."""
-
-    def fails(self, failure: type[ProviderError]) -> str:
-        """Fails before the first token, as the vendor does when it means this."""
-
-    def breaks_off(self, deltas: Sequence[str]) -> str:
-        """Sends these texts and closes the connection without the mark that ends a reply."""
-
-    def falls_silent(self, deltas: Sequence[str]) -> str:
-        """Sends these texts, perhaps none, then nothing, and keeps the connection open."""
-
-    async def hung_up(self) -> None:
-        """Returns once the client of the reply that fell silent has closed its connection."""
-
-
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A whole reply: what the events of a stream add up to."""
@@ -96,6 +68,8 @@ class Reply:
     tool_calls: tuple[ToolCallPart, ...]
     reason: FinishReason
     usage: Usage
+    # What stands in the next request as the assistant's message, vendors' metadata included.
+    parts: tuple[Part, ...]
 
 
 async def fold(events: AsyncIterator[ReplyEvent]) -> Reply:
@@ -104,13 +78,30 @@ async def fold(events: AsyncIterator[ReplyEvent]) -> Reply:
     ends = [event for event in seen if isinstance(event, Finished)]
     assert len(ends) == 1, f"A reply has exactly one Finished, this one has {len(ends)}."
     assert isinstance(seen[-1], Finished), "Finished is the last event of a reply."
+    calls = _tool_calls([event for event in seen if isinstance(event, ToolCallDelta)])
     return Reply(
         text="".join(event.text for event in seen if isinstance(event, TextDelta)),
         reasoning="".join(event.text for event in seen if isinstance(event, ReasoningDelta)),
-        tool_calls=_tool_calls([event for event in seen if isinstance(event, ToolCallDelta)]),
+        tool_calls=calls,
         reason=ends[0].reason,
         usage=ends[0].usage,
+        parts=(*_pieces(seen), *calls),
     )
+
+
+def _pieces(events: Sequence[ReplyEvent]) -> list[Part]:
+    """Joins neighbouring deltas of a kind, up to the metadata that ends a piece."""
+    pieces: list[TextPart | ReasoningPart] = []
+    for event in events:
+        if not isinstance(event, TextDelta | ReasoningDelta):
+            continue
+        kind = TextPart if isinstance(event, TextDelta) else ReasoningPart
+        last = pieces[-1] if pieces else None
+        if type(last) is kind and not last.provider_metadata:
+            pieces[-1] = kind(last.text + event.text, event.provider_metadata)
+        else:
+            pieces.append(kind(event.text, event.provider_metadata))
+    return list(pieces)
 
 
 def _tool_calls(deltas: Sequence[ToolCallDelta]) -> tuple[ToolCallPart, ...]:

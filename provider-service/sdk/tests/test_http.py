@@ -1,0 +1,95 @@
+"""What the connection to a vendor may do, and what becomes of its failures."""
+
+import asyncio
+from types import MappingProxyType
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.client_reqrep import ConnectionKey
+from parley_provider_sdk import (
+    BackendError,
+    BackendTimeout,
+    BackendUnreachable,
+    BadResponse,
+    ProviderError,
+)
+from parley_provider_sdk.failures import Refusal
+from parley_provider_sdk.http import Call, Vendor, _is_link_local, from_exception
+from yarl import URL
+
+pytestmark = pytest.mark.unit
+
+SECRET = "sk-secret"
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("169.254.169.254", True),
+        ("::ffff:a9fe:a9fe", True),
+        ("fe80::1", True),
+        ("127.0.0.1", False),
+        ("10.0.0.1", False),
+        ("2606:4700::1111", False),
+    ],
+)
+def test_link_local_addresses_are_known_in_every_form(host: str, expected: bool) -> None:
+    assert _is_link_local(host) is expected
+
+
+async def test_a_small_question_has_a_limit() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    vendor = Vendor(url, headers={}, failure=Refusal.failure)
+    with pytest.raises(BackendTimeout):
+        await vendor.ask(Call("/models"), seconds=0.1)
+    await vendor.aclose()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_who_is_away_is_unreachable_with_advice() -> None:
+    vendor = Vendor(
+        "http://127.0.0.1:9", headers={}, failure=Refusal.failure, unreachable="Start it."
+    )
+    with pytest.raises(BackendUnreachable, match=r"Start it\."):
+        await vendor.ask(Call("/models"))
+    await vendor.aclose()
+
+
+def _connector_error(cls: Any = aiohttp.ClientConnectorError) -> BaseException:
+    key = ConnectionKey("host", 1, False, True, None, None, None)
+    error: BaseException = cls(key, OSError(111, "refused"))
+    return error
+
+
+def _response_error() -> BaseException:
+    headers: Any = MappingProxyType({"Authorization": SECRET})
+    info = aiohttp.RequestInfo(URL("http://x"), "POST", headers, URL("http://x"))
+    return aiohttp.ClientResponseError(info, (), message="bad status line")
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (_connector_error(), BackendUnreachable),
+        (_connector_error(aiohttp.ClientConnectorDNSError), BackendUnreachable),
+        (_connector_error(aiohttp.ClientConnectorSSLError), BackendUnreachable),
+        (aiohttp.ConnectionTimeoutError(), BackendUnreachable),
+        (aiohttp.ServerDisconnectedError(), BackendUnreachable),
+        (aiohttp.ClientPayloadError(), BadResponse),
+        (TimeoutError(), BackendTimeout),
+        (_response_error(), BadResponse),
+        (ConnectionResetError(), BackendUnreachable),
+        (RuntimeError(), BackendError),
+    ],
+)
+def test_exceptions_have_their_class(error: BaseException, failure: type[ProviderError]) -> None:
+    made = from_exception(error)
+    assert type(made) is failure
+    assert SECRET not in repr(made)
