@@ -95,15 +95,11 @@ class Vendor:
         wait = limits.first_token if request.stream else limits.whole
         async with self._asked(call, limits, wait) as (response, patience):
             is_whole = response.content_type == call.whole_type
-            if is_whole:
-                reading.feed_whole(await patience.read(WHOLE_LIMIT))
-            else:
-                async with aclosing(_streamed(reading, patience, limits.idle)) as batches:
-                    async for events in batches:
-                        for event in events:
-                            yield event
-            for event in reading.take():
-                yield event
+            read = _whole(reading, patience) if is_whole else _streamed(reading, patience, limits)
+            async with aclosing(read) as batches:
+                async for events in batches:
+                    for event in events:
+                        yield event
             if reading.failure:
                 raise reading.failure
             end = reading.end()
@@ -240,18 +236,25 @@ def from_exception(error: BaseException, advice: str = "") -> ProviderError:
     return failure(f"{sentence} {advice}" if advice and failure is BackendUnreachable else sentence)
 
 
+async def _whole(reading: Reading, patience: Patience) -> AsyncGenerator[list[ReplyEvent], None]:
+    """Yields what is read of a reply in one piece."""
+    reading.feed_whole(await patience.read(WHOLE_LIMIT))
+    yield reading.take()
+
+
 async def _streamed(
-    reading: Reading, patience: Patience, idle: float
+    reading: Reading, patience: Patience, limits: Limits
 ) -> AsyncGenerator[list[ReplyEvent], None]:
     """Yields what is read, as it comes, until the end or a failure."""
     is_alive = False
     while not (reading.done or reading.failure):
         if is_alive:
             # Measured from now: the time that our own listener took is not the vendor's.
-            patience.extend(idle)
+            patience.extend(limits.idle)
         chunk = await patience.next()
         if not chunk:
             reading.feed_end()
+            yield reading.take()
             return
         # Before the first token nothing but the first token is a sign of life.
         is_alive = reading.feed(chunk) and reading.has_spoken
