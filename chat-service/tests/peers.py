@@ -14,9 +14,9 @@ from parley_rpc.faults import NotFound
 from parley_rpc.server import Server
 
 from parley.prompt.v1 import prompt_pb2
-from parley.provider.v1 import provider_pb2
+from parley.provider.v1 import model_pb2, reply_pb2
 
-Event = provider_pb2.GenerateReplyResponse
+Event = reply_pb2.GenerateReplyResponse
 
 
 class NoSuchThing(NotFound):
@@ -32,24 +32,22 @@ class ProviderPeer:
         self.known = {("", ""): ("acme", "small"), ("acme", "big"): ("acme", "big")}
         self.script: list[Event | Exception | float] = []
         self.asked: list[tuple[str, str]] = []
-        self.requests: list[provider_pb2.GenerateReplyRequest] = []
+        self.requests: list[reply_pb2.GenerateReplyRequest] = []
         self.users: list[str] = []
         self.cancelled = asyncio.Event()
 
     async def get_model(
-        self, request: provider_pb2.GetModelRequest, context: ServerContext
-    ) -> provider_pb2.GetModelResponse:
+        self, request: model_pb2.GetModelRequest, context: ServerContext
+    ) -> model_pb2.GetModelResponse:
         name = request.provider, request.model
         self.asked.append(name)
         if name not in self.known:
             raise NoSuchThing("No such model.", model=request.model)
         provider, model = self.known[name]
-        return provider_pb2.GetModelResponse(
-            model=provider_pb2.Model(provider=provider, name=model)
-        )
+        return model_pb2.GetModelResponse(model=model_pb2.Model(provider=provider, name=model))
 
     async def generate_reply(
-        self, request: provider_pb2.GenerateReplyRequest, context: ServerContext
+        self, request: reply_pb2.GenerateReplyRequest, context: ServerContext
     ) -> AsyncIterator[Event]:
         self.requests.append(request)
         self.users.append(caller_of(context).user_id)
@@ -109,9 +107,9 @@ async def serving(providers: ProviderPeer, prompts: PromptPeer) -> AsyncIterator
     """Yield the address at which both answer."""
     server = Server("peers")
     models = {
-        "GetModel": method(providers.get_model, provider_pb2.GetModelRequest),
+        "GetModel": method(providers.get_model, model_pb2.GetModelRequest),
         "GenerateReply": method(
-            providers.generate_reply, provider_pb2.GenerateReplyRequest, streams=True
+            providers.generate_reply, reply_pb2.GenerateReplyRequest, streams=True
         ),
     }
     library = {
@@ -133,12 +131,10 @@ async def serving(providers: ProviderPeer, prompts: PromptPeer) -> AsyncIterator
 
 def finished(text: str = "") -> list[Event | Exception | float]:
     """Script a reply of one piece."""
-    usage = provider_pb2.Usage(
-        input_tokens=3, output_tokens=2, source=provider_pb2.USAGE_SOURCE_COUNTED
-    )
-    end = provider_pb2.Finished(
-        reason=provider_pb2.FINISH_REASON_STOP,
+    usage = reply_pb2.Usage(input_tokens=3, output_tokens=2, source=reply_pb2.USAGE_SOURCE_COUNTED)
+    end = reply_pb2.Finished(
+        reason=reply_pb2.FINISH_REASON_STOP,
         usage=usage,
-        cost=provider_pb2.Cost(nano_usd=7, price_version="list"),
+        cost=reply_pb2.Cost(nano_usd=7, price_version="list"),
     )
     return [Event(text=text), Event(finished=end)]

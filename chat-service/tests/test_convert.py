@@ -22,7 +22,7 @@ from parley_chat_service.core.model import (
 from parley_chat_service.core.turn import Delta, End, Send, Start
 
 from parley.chat.v1 import chat_pb2 as pb
-from parley.provider.v1 import provider_pb2
+from parley.provider.v1 import reply_pb2
 
 pytestmark = pytest.mark.unit
 
@@ -67,13 +67,13 @@ def test_a_message_is_written_whole() -> None:
     assert (str(TWO), str(ONE), [str(TWO)]) == (
         written.message_id, written.parent_id, list(written.sibling_ids),
     )  # fmt: skip
-    assert (provider_pb2.ROLE_ASSISTANT, pb.MESSAGE_STATUS_FAILED) == (written.role, written.status)
-    assert (provider_pb2.FINISH_REASON_LENGTH, NOW) == (
+    assert (reply_pb2.ROLE_ASSISTANT, pb.MESSAGE_STATUS_FAILED) == (written.role, written.status)
+    assert (reply_pb2.FINISH_REASON_LENGTH, NOW) == (
         written.finish_reason, written.created_at.ToDatetime(UTC),
     )  # fmt: skip
-    usage = provider_pb2.Usage(
+    usage = reply_pb2.Usage(
         input_tokens=1, output_tokens=2, cached_input_tokens=3, reasoning_tokens=4,
-        source=provider_pb2.USAGE_SOURCE_ESTIMATED,
+        source=reply_pb2.USAGE_SOURCE_ESTIMATED,
     )  # fmt: skip
     assert (usage, 5, "list") == (written.usage, written.cost.nano_usd, written.cost.price_version)
 
@@ -86,7 +86,7 @@ def test_a_users_message_has_no_usage_and_no_parent() -> None:
     assert (False, False, "") == (
         written.HasField("usage"), written.HasField("cost"), written.parent_id,
     )  # fmt: skip
-    assert provider_pb2.FINISH_REASON_UNSPECIFIED == written.finish_reason
+    assert reply_pb2.FINISH_REASON_UNSPECIFIED == written.finish_reason
 
 
 @pytest.mark.parametrize("status", Status)

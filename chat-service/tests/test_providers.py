@@ -16,7 +16,8 @@ from parley_rpc.client import Peer
 from parley_rpc.context import new_caller
 from parley_rpc.faults import DeadlineExceeded, RemoteFault, Unavailable, reason_of
 
-from parley.provider.v1 import provider_pb2 as pb
+from parley.provider.v1 import reply_pb2
+from parley.provider.v1.reply_pb2 import ROLE_ASSISTANT, ROLE_USER, InputMessage, Part
 
 from .fakes import until
 from .peers import Event, PromptPeer, ProviderPeer, finished, serving
@@ -70,14 +71,14 @@ async def test_a_request_is_written_whole(
 
     await providers.generate(caller, request(), turn(), WITHIN)
 
-    image = pb.Blob(media_type="image/png", data=b"png", name="cat")
-    expected = pb.GenerateReplyRequest(
+    image = reply_pb2.Blob(media_type="image/png", data=b"png", name="cat")
+    expected = reply_pb2.GenerateReplyRequest(
         usage_id=str(UUID(int=9)), provider="acme", model="big", system="Be kind.",
         temperature=0.0, stream=True,
         messages=[
-            pb.InputMessage(role=pb.ROLE_USER, parts=[pb.Part(image=image), pb.Part(text="Look")]),
-            pb.InputMessage(role=pb.ROLE_ASSISTANT, parts=[pb.Part(text="A cat")]),
-            pb.InputMessage(role=pb.ROLE_USER, parts=[pb.Part(text="And?")]),
+            InputMessage(role=ROLE_USER, parts=[Part(image=image), Part(text="Look")]),
+            InputMessage(role=ROLE_ASSISTANT, parts=[Part(text="A cat")]),
+            InputMessage(role=ROLE_USER, parts=[Part(text="And?")]),
         ],
     )  # fmt: skip
     assert [expected] == peer.requests
@@ -87,7 +88,7 @@ async def test_a_request_is_written_whole(
 async def test_a_reply_is_taken_in(
     providers: GrpcProviders, peer: ProviderPeer, caller: Caller
 ) -> None:
-    usage = Event(usage=pb.Usage(input_tokens=1))
+    usage = Event(usage=reply_pb2.Usage(input_tokens=1))
     peer.script = [Event(reasoning="Hm."), Event(text="He"), usage, *finished("llo")]
     reply = turn()
 
@@ -108,11 +109,11 @@ async def test_a_reply_without_an_end_is_cut_off(
     assert await providers.generate(caller, request(), turn(), WITHIN) is None
 
 
-@pytest.mark.parametrize("number", pb.FinishReason.values())
-async def test_every_reason_to_stop_is_read(number: pb.FinishReason.ValueType) -> None:
-    read = adapter.finished_of(pb.Finished(reason=number)).reason
+@pytest.mark.parametrize("number", reply_pb2.FinishReason.values())
+async def test_every_reason_to_stop_is_read(number: reply_pb2.FinishReason.ValueType) -> None:
+    read = adapter.finished_of(reply_pb2.Finished(reason=number)).reason
 
-    name = pb.FinishReason.Name(number).removeprefix("FINISH_REASON_").lower()
+    name = reply_pb2.FinishReason.Name(number).removeprefix("FINISH_REASON_").lower()
     assert read == ("other" if name == "unspecified" else name)
 
 

@@ -20,7 +20,7 @@ from uuid_utils.compat import uuid7
 
 from parley.chat.v1 import chat_pb2, chat_pb2_grpc
 from parley.prompt.v1 import prompt_pb2, prompt_pb2_grpc
-from parley.provider.v1 import provider_pb2, provider_pb2_grpc
+from parley.provider.v1 import model_pb2, provider_pb2, provider_pb2_grpc, reply_pb2, usage_pb2
 
 Scripted = Message | Fault
 HOUR = timedelta(hours=1)
@@ -239,9 +239,21 @@ class FakeProviders(provider_pb2_grpc.ProviderServiceServicer):
 
     ListProviders = unary("ListProviders", provider_pb2.ListProvidersResponse)
     CheckProvider = unary("CheckProvider", provider_pb2.CheckProviderResponse)
-    ListModels = unary("ListModels", provider_pb2.ListModelsResponse)
-    GetModel = unary("GetModel", provider_pb2.GetModelResponse)
-    ListUsage = unary("ListUsage", provider_pb2.ListUsageResponse)
+    ListModels = unary("ListModels", model_pb2.ListModelsResponse)
+    GetModel = unary("GetModel", model_pb2.GetModelResponse)
+    ListUsage = unary("ListUsage", usage_pb2.ListUsageResponse)
+    ListUsageRecords = unary("ListUsageRecords", usage_pb2.ListUsageRecordsResponse)
+    SummarizeUsage = unary("SummarizeUsage", usage_pb2.SummarizeUsageResponse)
+    CountTokens = unary("CountTokens", reply_pb2.CountTokensResponse)
+    CreateProvider = unary("CreateProvider", provider_pb2.CreateProviderResponse)
+    UpdateProvider = unary("UpdateProvider", provider_pb2.UpdateProviderResponse)
+    DeleteProvider = unary("DeleteProvider", provider_pb2.DeleteProviderResponse)
+    SetCredential = unary("SetCredential", provider_pb2.SetCredentialResponse)
+    DeleteCredential = unary("DeleteCredential", provider_pb2.DeleteCredentialResponse)
+    RotateCredentials = unary("RotateCredentials", provider_pb2.RotateCredentialsResponse)
+    RefreshModels = unary("RefreshModels", model_pb2.RefreshModelsResponse)
+    UpdateModel = unary("UpdateModel", model_pb2.UpdateModelResponse)
+    ResetModel = unary("ResetModel", model_pb2.ResetModelResponse)
 
     @override
     def GenerateReply(self, request: Any, context: Any) -> Any:

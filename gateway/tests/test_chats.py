@@ -7,7 +7,7 @@ import pytest
 from parley_rpc.faults import InvalidArgument, NotFound, Origin, RemoteFault
 
 from parley.chat.v1.chat_pb2 import Chat, ListChatsResponse, ListMessagesResponse, Message
-from parley.provider.v1.provider_pb2 import ROLE_USER
+from parley.provider.v1.reply_pb2 import ROLE_USER
 
 from .fakes import Script
 from .turns import AT, REPLY

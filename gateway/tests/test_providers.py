@@ -6,14 +6,12 @@ import httpx
 import pytest
 from parley_rpc.faults import NotFound, Origin, RemoteFault
 
+from parley.provider.v1.model_pb2 import ListModelsResponse, Model, Price
 from parley.provider.v1.provider_pb2 import (
     PROVIDER_STATUS_READY,
     PROVIDER_STATUS_UNHEALTHY,
     CheckProviderResponse,
-    ListModelsResponse,
     ListProvidersResponse,
-    Model,
-    Price,
     Provider,
 )
 

@@ -15,7 +15,7 @@ from parley.chat.v1.chat_pb2 import (
     TurnEnd,
     TurnStart,
 )
-from parley.provider.v1.provider_pb2 import (
+from parley.provider.v1.reply_pb2 import (
     FINISH_REASON_STOP,
     ROLE_ASSISTANT,
     USAGE_SOURCE_REPORTED,

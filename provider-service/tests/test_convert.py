@@ -27,27 +27,27 @@ from parley_rpc.context import Caller
 from parley_rpc.faults import InvalidArgument, Unauthenticated
 from uuid_utils.compat import uuid7
 
-from parley.provider.v1 import provider_pb2 as pb
+from parley.provider.v1 import provider_pb2, reply_pb2, usage_pb2
 
 pytestmark = pytest.mark.unit
 
 USAGE = sdk.Usage(1, 2, 3, 4)
-PB_USAGE = pb.Usage(
+PB_USAGE = reply_pb2.Usage(
     input_tokens=1,
     output_tokens=2,
     cached_input_tokens=3,
     reasoning_tokens=4,
-    source=pb.USAGE_SOURCE_REPORTED,
+    source=reply_pb2.USAGE_SOURCE_REPORTED,
 )
 CALLER = Caller("0198a000-0000-7000-8000-00000000000a", "key", b"")
 
 
-def user(*parts: pb.Part) -> pb.InputMessage:
-    return pb.InputMessage(role=pb.ROLE_USER, parts=parts)
+def user(*parts: reply_pb2.Part) -> reply_pb2.InputMessage:
+    return reply_pb2.InputMessage(role=reply_pb2.ROLE_USER, parts=parts)
 
 
 def ask(**fields: Any) -> Ask:
-    request = pb.GenerateReplyRequest(
+    request = reply_pb2.GenerateReplyRequest(
         **{"usage_id": str(uuid7()), "provider": "acme", "model": "small", **fields}
     )
     return convert.from_ask(request, CALLER, 5.0)
@@ -56,12 +56,12 @@ def ask(**fields: Any) -> Ask:
 @pytest.mark.parametrize(
     ("event", "written"),
     [
-        (sdk.TextDelta("Hi."), pb.GenerateReplyResponse(text="Hi.")),
-        (sdk.ReasoningDelta("Hm."), pb.GenerateReplyResponse(reasoning="Hm.")),
+        (sdk.TextDelta("Hi."), reply_pb2.GenerateReplyResponse(text="Hi.")),
+        (sdk.ReasoningDelta("Hm."), reply_pb2.GenerateReplyResponse(reasoning="Hm.")),
         (
             sdk.ToolCallDelta(1, "call", "search", "{}", b"meta"),
-            pb.GenerateReplyResponse(
-                tool_call=pb.ToolCallDelta(
+            reply_pb2.GenerateReplyResponse(
+                tool_call=reply_pb2.ToolCallDelta(
                     index=1,
                     tool_call_id="call",
                     name="search",
@@ -70,20 +70,20 @@ def ask(**fields: Any) -> Ask:
                 )
             ),
         ),
-        (sdk.UsageUpdate(USAGE), pb.GenerateReplyResponse(usage=PB_USAGE)),
+        (sdk.UsageUpdate(USAGE), reply_pb2.GenerateReplyResponse(usage=PB_USAGE)),
         (
             Ended(sdk.FinishReason.LENGTH, USAGE, Cost(7, "list 1")),
-            pb.GenerateReplyResponse(
-                finished=pb.Finished(
-                    reason=pb.FINISH_REASON_LENGTH,
+            reply_pb2.GenerateReplyResponse(
+                finished=reply_pb2.Finished(
+                    reason=reply_pb2.FINISH_REASON_LENGTH,
                     usage=PB_USAGE,
-                    cost=pb.Cost(nano_usd=7, price_version="list 1"),
+                    cost=reply_pb2.Cost(nano_usd=7, price_version="list 1"),
                 )
             ),
         ),
     ],
 )
-def test_every_event_is_written(event: Event, written: pb.GenerateReplyResponse) -> None:
+def test_every_event_is_written(event: Event, written: reply_pb2.GenerateReplyResponse) -> None:
     assert written == convert.to_event(event)
 
 
@@ -106,12 +106,16 @@ def test_a_request_is_read_with_all_its_parts() -> None:
     options = Struct()
     options.update({"seed": 42, "bias": 0.5, "deep": [{"n": 1}, "x", None, True]})
     parts = [
-        pb.Part(text="Hi.", provider_metadata=b"meta"),
-        pb.Part(reasoning="Hm."),
-        pb.Part(image=pb.Blob(media_type="image/png", data=b"png")),
-        pb.Part(file=pb.Blob(media_type="text/plain", data=b"txt", name="a.txt")),
-        pb.Part(tool_call=pb.ToolCall(tool_call_id="c", name="search", arguments="{}")),
-        pb.Part(tool_result=pb.ToolResult(tool_call_id="c", content="no", is_error=True)),
+        reply_pb2.Part(text="Hi.", provider_metadata=b"meta"),
+        reply_pb2.Part(reasoning="Hm."),
+        reply_pb2.Part(image=reply_pb2.Blob(media_type="image/png", data=b"png")),
+        reply_pb2.Part(file=reply_pb2.Blob(media_type="text/plain", data=b"txt", name="a.txt")),
+        reply_pb2.Part(
+            tool_call=reply_pb2.ToolCall(tool_call_id="c", name="search", arguments="{}")
+        ),
+        reply_pb2.Part(
+            tool_result=reply_pb2.ToolResult(tool_call_id="c", content="no", is_error=True)
+        ),
     ]
 
     read = ask(
@@ -119,7 +123,7 @@ def test_a_request_is_read_with_all_its_parts() -> None:
         messages=[user(*parts)],
         temperature=0.0,
         stream=True,
-        tools=[pb.Tool(name="search", description="Searches.", parameters="{}")],
+        tools=[reply_pb2.Tool(name="search", description="Searches.", parameters="{}")],
         provider_options=options,
     )
 
@@ -149,10 +153,14 @@ def test_a_request_is_read_with_all_its_parts() -> None:
     [
         ({"usage_id": ""}, "usage_id"),
         ({"usage_id": "7"}, "usage_id"),
-        ({"messages": [pb.InputMessage(parts=[pb.Part(text="x")])]}, "messages.role"),
-        ({"messages": [user(pb.Part())]}, "messages.parts"),
+        ({"messages": [reply_pb2.InputMessage(parts=[reply_pb2.Part(text="x")])]}, "messages.role"),
+        ({"messages": [user(reply_pb2.Part())]}, "messages.parts"),
         (
-            {"messages": [user(pb.Part(file=pb.Blob(data=b"x" * (20 * 1024 * 1024 + 1))))]},
+            {
+                "messages": [
+                    user(reply_pb2.Part(file=reply_pb2.Blob(data=b"x" * (20 * 1024 * 1024 + 1))))
+                ]
+            },
             "messages.parts.data",
         ),
     ],
@@ -175,10 +183,10 @@ def test_a_provider_is_written() -> None:
         installed, ProviderStatus.BROKEN, True, True, "small", ["small"], installed.error
     )
 
-    assert pb.Provider(
+    assert provider_pb2.Provider(
         name="acme",
         display_name="Acme",
-        status=pb.PROVIDER_STATUS_BROKEN,
+        status=provider_pb2.PROVIDER_STATUS_BROKEN,
         enabled=True,
         is_default=True,
         default_model="small",
@@ -194,7 +202,7 @@ def test_a_checkup_is_written() -> None:
 
     written = convert.to_checkup(Checkup("acme", ProviderStatus.READY, 1.5, now, "Well."))
 
-    assert ("acme", pb.PROVIDER_STATUS_READY, 1.5, now, "Well.") == (
+    assert ("acme", provider_pb2.PROVIDER_STATUS_READY, 1.5, now, "Well.") == (
         written.provider,
         written.status,
         written.latency_ms,
@@ -227,7 +235,7 @@ def test_a_row_of_the_ledger_is_written() -> None:
     held = convert.to_record(UsageRecord(usage_id, False, None, None))
     settled = convert.to_record(UsageRecord(usage_id, True, USAGE, Cost(7, "list 1")))
 
-    assert pb.UsageRecord(usage_id=str(usage_id)) == held
+    assert usage_pb2.UsageRecord(usage_id=str(usage_id)) == held
     assert (PB_USAGE, 7) == (settled.usage, settled.cost.nano_usd)
 
 

@@ -15,7 +15,7 @@ from parley_rpc.context import Metadata, new_caller
 from parley_rpc.faults import DeadlineExceeded, Fault, RemoteFault, kind_of, reason_of
 from uuid_utils.compat import uuid7
 
-from parley.provider.v1 import provider_pb2 as pb
+from parley.provider.v1 import model_pb2, provider_pb2, reply_pb2, usage_pb2
 from parley.provider.v1.provider_pb2_grpc import ProviderServiceStub
 
 from .fakes import DONE, wait
@@ -52,12 +52,19 @@ def metadata(user: UUID) -> Metadata:
     return new_caller(str(user), "key", "request", valid_for=60).metadata
 
 
+def request_class(method: str) -> Any:
+    """Find a request among the modules of the contract."""
+    modules = (provider_pb2, model_pb2, reply_pb2, usage_pb2)
+    found = (getattr(module, f"{method}Request", None) for module in modules)
+    return next(one for one in found if one is not None)
+
+
 @pytest.fixture
 def call(peer: Peer, stub: Any, ada: UUID) -> Call:
     """Call a method by its name in Ada's name; raise the fault that comes back."""
 
     async def call(method: str, user: UUID = ada, **fields: Any) -> Any:
-        request = getattr(pb, f"{method}Request")(**fields)
+        request = request_class(method)(**fields)
         return await peer.unary(getattr(stub, method)(request, timeout=5, metadata=metadata(user)))
 
     return call
@@ -68,15 +75,19 @@ def generate(stub: Any, ada: UUID) -> Call:
     """Begin a reply; return its stream."""
 
     def generate(seconds: float = 5.0, **fields: Any) -> Any:
-        message = pb.InputMessage(role=pb.ROLE_USER, parts=[pb.Part(text="Hello!")])
+        message = reply_pb2.InputMessage(
+            role=reply_pb2.ROLE_USER, parts=[reply_pb2.Part(text="Hello!")]
+        )
         values = {"provider": "acme", "model": "small", "messages": [message], "stream": True}
-        request = pb.GenerateReplyRequest(**{"usage_id": str(uuid7()), **values, **fields})
+        request = reply_pb2.GenerateReplyRequest(**{"usage_id": str(uuid7()), **values, **fields})
         return stub.GenerateReply(request, timeout=seconds, metadata=metadata(ada))
 
     return generate
 
 
-async def heard(stream: AsyncIterator[pb.GenerateReplyResponse]) -> tuple[list[str | None], Fault]:
+async def heard(
+    stream: AsyncIterator[reply_pb2.GenerateReplyResponse],
+) -> tuple[list[str | None], Fault]:
     """Return the kinds of a stream's events, and the fault it ended with."""
     events = []
     try:
@@ -92,7 +103,14 @@ async def test_providers_are_listed(call: Call) -> None:
 
     [acme] = (await call("ListProviders")).providers
 
-    assert ("acme", pb.PROVIDER_STATUS_READY, True, True, "small", ["small", "large"]) == (
+    assert (
+        "acme",
+        provider_pb2.PROVIDER_STATUS_READY,
+        True,
+        True,
+        "small",
+        ["small", "large"],
+    ) == (
         acme.name,
         acme.status,
         acme.enabled,
@@ -105,7 +123,7 @@ async def test_providers_are_listed(call: Call) -> None:
 async def test_a_provider_is_checked(call: Call) -> None:
     checkup = await call("CheckProvider", provider="acme")
 
-    assert (pb.PROVIDER_STATUS_READY, "Well.") == (checkup.status, checkup.detail)
+    assert (provider_pb2.PROVIDER_STATUS_READY, "Well.") == (checkup.status, checkup.detail)
 
 
 async def test_models_come_in_pages(call: Call, scene: Scene) -> None:
@@ -136,7 +154,7 @@ async def test_a_reply_is_streamed_and_its_usage_can_be_looked_up(
     events = [event async for event in peer.stream(generate(usage_id=usage_id))]
 
     assert ["text", "finished"] == [event.WhichOneof("event") for event in events]
-    assert (pb.FINISH_REASON_STOP, 20, 50) == (
+    assert (reply_pb2.FINISH_REASON_STOP, 20, 50) == (
         events[-1].finished.reason,
         events[-1].finished.usage.output_tokens,
         events[-1].finished.cost.nano_usd,
@@ -243,7 +261,7 @@ async def test_a_reply_that_cannot_be_begun_has_a_reason(
 
 
 async def test_a_reply_for_nobody_is_refused(peer: Peer, stub: Any) -> None:
-    request = pb.GenerateReplyRequest(usage_id=str(uuid7()), provider="acme", model="small")
+    request = reply_pb2.GenerateReplyRequest(usage_id=str(uuid7()), provider="acme", model="small")
 
     with pytest.raises(RemoteFault) as caught:
         _ = [event async for event in peer.stream(stub.GenerateReply(request, timeout=5))]

@@ -24,7 +24,12 @@ Answer = TypeVar("Answer")
 READS = {
     "parley.chat.v1.ChatService": ("GetChat", "ListChats", "ListMessages"),
     "parley.prompt.v1.PromptService": ("GetPrompt", "ListPrompts", "GetActivePrompt"),
-    "parley.provider.v1.ProviderService": ("ListProviders", "ListUsage"),
+    "parley.provider.v1.ProviderService": (
+        "ListProviders",
+        "ListUsage",
+        "ListUsageRecords",
+        "SummarizeUsage",
+    ),
 }
 SERVICE_CONFIG = json.dumps(
     {

@@ -12,10 +12,13 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from parley.context.v1.context_pb2 import SignedUserContext, UserContext
-from parley_rpc.faults import Unauthenticated
+from parley_rpc.faults import PermissionDenied, Unauthenticated
 
 USER_CONTEXT = "parley-user-context-bin"
 REQUEST_ID = "x-request-id"
+# Roles of users.
+USER = "user"
+ADMIN = "admin"
 
 if TYPE_CHECKING:  # only the stubs know the type's parameters
     ServerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -32,6 +35,12 @@ class Caller:
     key_id: str
     signed: bytes
     request_id: str = ""
+    role: str = USER
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the user is an administrator."""
+        return self.role == ADMIN
 
     @property
     def metadata(self) -> Metadata:
@@ -39,12 +48,14 @@ class Caller:
         return ((USER_CONTEXT, self.signed), (REQUEST_ID, self.request_id))
 
 
-def new_caller(user_id: str, key_id: str, request_id: str, *, valid_for: float) -> Caller:
+def new_caller(
+    user_id: str, key_id: str, request_id: str, *, valid_for: float, role: str = USER
+) -> Caller:
     """Vouch for a user for `valid_for` seconds (the gateway does, once per request)."""
-    context = UserContext(user_id=user_id, key_id=key_id)
+    context = UserContext(user_id=user_id, key_id=key_id, role=role)
     context.expires_at.FromDatetime(datetime.fromtimestamp(time.time() + valid_for, UTC))
     signed = SignedUserContext(user_context=context.SerializeToString())
-    return Caller(user_id, key_id, signed.SerializeToString(), request_id)
+    return Caller(user_id, key_id, signed.SerializeToString(), request_id, role)
 
 
 def expiry_of(caller: Caller) -> datetime:
@@ -66,7 +77,15 @@ def caller_of(context: ServerContext) -> Caller:
         raise Unauthenticated("The user context names no user.")
     if user.expires_at.seconds <= time.time():
         raise Unauthenticated("The user context has expired.")
-    return Caller(user.user_id, user.key_id, signed, request_id_of(context))
+    return Caller(user.user_id, user.key_id, signed, request_id_of(context), user.role or USER)
+
+
+def require_admin(context: ServerContext) -> Caller:
+    """Read the caller of a call that only administrators may make; PermissionDenied."""
+    caller = caller_of(context)
+    if not caller.is_admin:
+        raise PermissionDenied("Only an administrator may do this.", role=ADMIN)
+    return caller
 
 
 def request_id_of(context: ServerContext) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from cachetools import TTLCache
 from parley_rpc.client import Peer
 
-from parley.provider.v1 import provider_pb2 as pb
+from parley.provider.v1 import model_pb2, reply_pb2
 from parley.provider.v1.provider_pb2_grpc import ProviderServiceStub
 from parley_chat_service.core.model import Caller, Choice, Cost, Usage
 from parley_chat_service.core.ports import Reply
@@ -16,19 +16,19 @@ from parley_chat_service.core.turn import Finished, Past, ReplyRequest
 
 CACHED_SECONDS = 3.0
 CACHED_CHOICES = 1_000
-ROLES = {"user": pb.ROLE_USER, "assistant": pb.ROLE_ASSISTANT}
+ROLES = {"user": reply_pb2.ROLE_USER, "assistant": reply_pb2.ROLE_ASSISTANT}
 REASONS = {
-    pb.FINISH_REASON_STOP: "stop",
-    pb.FINISH_REASON_LENGTH: "length",
-    pb.FINISH_REASON_TOOL: "tool",
-    pb.FINISH_REASON_REFUSAL: "refusal",
-    pb.FINISH_REASON_FILTERED: "filtered",
-    pb.FINISH_REASON_PAUSED: "paused",
+    reply_pb2.FINISH_REASON_STOP: "stop",
+    reply_pb2.FINISH_REASON_LENGTH: "length",
+    reply_pb2.FINISH_REASON_TOOL: "tool",
+    reply_pb2.FINISH_REASON_REFUSAL: "refusal",
+    reply_pb2.FINISH_REASON_FILTERED: "filtered",
+    reply_pb2.FINISH_REASON_PAUSED: "paused",
 }
 SOURCES = {
-    pb.USAGE_SOURCE_REPORTED: "reported",
-    pb.USAGE_SOURCE_COUNTED: "counted",
-    pb.USAGE_SOURCE_ESTIMATED: "estimated",
+    reply_pb2.USAGE_SOURCE_REPORTED: "reported",
+    reply_pb2.USAGE_SOURCE_COUNTED: "counted",
+    reply_pb2.USAGE_SOURCE_ESTIMATED: "estimated",
 }
 
 
@@ -46,7 +46,7 @@ class GrpcProviders:
         if known is not None:
             return known
         await self.peer.connected()
-        request = pb.GetModelRequest(provider=choice.provider, model=choice.model)
+        request = model_pb2.GetModelRequest(provider=choice.provider, model=choice.model)
         call = self.stub.GetModel(request, timeout=within, metadata=caller.metadata)
         model = (await self.peer.unary(call)).model
         resolved = Choice(model.provider, model.name)
@@ -75,12 +75,12 @@ class GrpcProviders:
         return finished
 
 
-def request_message(request: ReplyRequest) -> pb.GenerateReplyRequest:
+def request_message(request: ReplyRequest) -> reply_pb2.GenerateReplyRequest:
     """Write a request; plain dictionaries are the cheapest way to fill a repeated field."""
     messages: list[Any] = [
         {"role": ROLES[past.role], "parts": parts(past, request.files)} for past in request.past
     ]
-    return pb.GenerateReplyRequest(
+    return reply_pb2.GenerateReplyRequest(
         usage_id=str(request.usage_id),
         provider=request.choice.provider,
         model=request.choice.model,
@@ -102,7 +102,7 @@ def parts(past: Past, files: Mapping[str, bytes]) -> list[dict[str, Any]]:
     return [*images, {"text": past.content}]
 
 
-def finished_of(finished: pb.Finished) -> Finished:
+def finished_of(finished: reply_pb2.Finished) -> Finished:
     """Read the end of a reply."""
     cost = finished.cost
     return Finished(
@@ -112,7 +112,7 @@ def finished_of(finished: pb.Finished) -> Finished:
     )
 
 
-def usage_of(usage: pb.Usage) -> Usage:
+def usage_of(usage: reply_pb2.Usage) -> Usage:
     """Read a count of tokens."""
     return Usage(
         usage.input_tokens,

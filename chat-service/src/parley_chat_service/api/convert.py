@@ -11,15 +11,15 @@ from parley_rpc.context import ServerContext, caller_of
 from parley_rpc.faults import Unauthenticated
 
 from parley.chat.v1 import chat_pb2 as pb
-from parley.provider.v1 import provider_pb2
+from parley.provider.v1 import reply_pb2
 from parley_chat_service.api.tokens import chat_cursor, message_cursor
 from parley_chat_service.core import model, rules
 from parley_chat_service.core.titles import folded
 from parley_chat_service.core.turn import Delta, End, Send, Start, TurnEvent
 
 ROLES = {
-    model.Role.USER: provider_pb2.ROLE_USER,
-    model.Role.ASSISTANT: provider_pb2.ROLE_ASSISTANT,
+    model.Role.USER: reply_pb2.ROLE_USER,
+    model.Role.ASSISTANT: reply_pb2.ROLE_ASSISTANT,
 }
 STATUSES = {
     model.Status.RUNNING: pb.MESSAGE_STATUS_RUNNING,
@@ -29,20 +29,20 @@ STATUSES = {
     model.Status.INTERRUPTED: pb.MESSAGE_STATUS_INTERRUPTED,
 }
 REASONS = {
-    "": provider_pb2.FINISH_REASON_UNSPECIFIED,
-    "stop": provider_pb2.FINISH_REASON_STOP,
-    "length": provider_pb2.FINISH_REASON_LENGTH,
-    "tool": provider_pb2.FINISH_REASON_TOOL,
-    "refusal": provider_pb2.FINISH_REASON_REFUSAL,
-    "filtered": provider_pb2.FINISH_REASON_FILTERED,
-    "paused": provider_pb2.FINISH_REASON_PAUSED,
-    "other": provider_pb2.FINISH_REASON_OTHER,
+    "": reply_pb2.FINISH_REASON_UNSPECIFIED,
+    "stop": reply_pb2.FINISH_REASON_STOP,
+    "length": reply_pb2.FINISH_REASON_LENGTH,
+    "tool": reply_pb2.FINISH_REASON_TOOL,
+    "refusal": reply_pb2.FINISH_REASON_REFUSAL,
+    "filtered": reply_pb2.FINISH_REASON_FILTERED,
+    "paused": reply_pb2.FINISH_REASON_PAUSED,
+    "other": reply_pb2.FINISH_REASON_OTHER,
 }
 SOURCES = {
-    "": provider_pb2.USAGE_SOURCE_UNSPECIFIED,
-    "reported": provider_pb2.USAGE_SOURCE_REPORTED,
-    "counted": provider_pb2.USAGE_SOURCE_COUNTED,
-    "estimated": provider_pb2.USAGE_SOURCE_ESTIMATED,
+    "": reply_pb2.USAGE_SOURCE_UNSPECIFIED,
+    "reported": reply_pb2.USAGE_SOURCE_REPORTED,
+    "counted": reply_pb2.USAGE_SOURCE_COUNTED,
+    "estimated": reply_pb2.USAGE_SOURCE_ESTIMATED,
 }
 
 
@@ -126,16 +126,16 @@ def message(message: model.Message) -> pb.Message:
         model=message.model,
         prompt_version=message.prompt_version,
         usage=None if usage is None else usage_message(usage),
-        cost=None if cost is None else provider_pb2.Cost(**cost._asdict()),
+        cost=None if cost is None else reply_pb2.Cost(**cost._asdict()),
         created_at=timestamp(message.created_at),
         attachments=[attachment_info(info) for info in message.attachments],
         error_reason=message.error_reason,
     )
 
 
-def usage_message(usage: model.Usage) -> provider_pb2.Usage:
+def usage_message(usage: model.Usage) -> reply_pb2.Usage:
     """Write a count of tokens."""
-    return provider_pb2.Usage(
+    return reply_pb2.Usage(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_input_tokens=usage.cached_input_tokens,

@@ -14,7 +14,7 @@ from parley_rpc.faults import Fault, InvalidArgument, Violation
 
 from parley.chat.v1 import chat_pb2
 from parley.prompt.v1 import prompt_pb2
-from parley.provider.v1 import provider_pb2
+from parley.provider.v1 import model_pb2, provider_pb2, reply_pb2
 from parley_gateway.api.schemas import accounts, chats, prompts, providers
 from parley_gateway.core import model
 
@@ -27,9 +27,9 @@ def words(enum: Any, prefix: str) -> Words:
     return {number: name.removeprefix(prefix).lower() for name, number in enum.items() if number}
 
 
-ROLES = words(provider_pb2.Role, "ROLE_")
-FINISH_REASONS = words(provider_pb2.FinishReason, "FINISH_REASON_")
-USAGE_SOURCES = words(provider_pb2.UsageSource, "USAGE_SOURCE_")
+ROLES = words(reply_pb2.Role, "ROLE_")
+FINISH_REASONS = words(reply_pb2.FinishReason, "FINISH_REASON_")
+USAGE_SOURCES = words(reply_pb2.UsageSource, "USAGE_SOURCE_")
 MESSAGE_STATUSES = words(chat_pb2.MessageStatus, "MESSAGE_STATUS_")
 PROVIDER_STATUSES = words(provider_pb2.ProviderStatus, "PROVIDER_STATUS_")
 
@@ -168,7 +168,7 @@ def provider(known: provider_pb2.Provider) -> providers.Provider:
     )
 
 
-def offered_model(known: provider_pb2.Model) -> providers.Model:
+def offered_model(known: model_pb2.Model) -> providers.Model:
     """Return a model."""
     price = known.price
     return providers.Model(

@@ -149,6 +149,7 @@ async def admit(scope: Scope) -> None:
         identity.key_id,
         exchange.request_id,
         valid_for=gateway.turn_seconds + 2 * SPARE_SECONDS,
+        role=identity.role.value,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from parley_rpc.context import Caller
 
-from parley.provider.v1 import provider_pb2
+from parley.provider.v1 import model_pb2, provider_pb2
 from parley_gateway.api import convert
 from parley_gateway.api.dependencies import (
     READ_SECONDS,
@@ -73,8 +73,8 @@ async def list_models(
     provider: ProviderName, gateway: UsedGateway, caller: ActingCaller
 ) -> providers.ModelList:
     """List the models of a provider, as its vendor lists them."""
-    models: list[provider_pb2.Model] = []
-    request = provider_pb2.ListModelsRequest(provider=provider)
+    models: list[model_pb2.Model] = []
+    request = model_pb2.ListModelsRequest(provider=provider)
     while True:
         answer = await gateway.provider.unary(
             gateway.provider.stub.ListModels, request, caller, VENDOR_SECONDS

@@ -12,7 +12,7 @@ from google.protobuf.struct_pb2 import Struct
 from parley_rpc.context import Caller
 from parley_rpc.faults import InvalidArgument, Unauthenticated
 
-from parley.provider.v1 import provider_pb2 as pb
+from parley.provider.v1 import model_pb2, provider_pb2, reply_pb2, usage_pb2
 from parley_provider_service.core.model import (
     Ask,
     Checkup,
@@ -26,38 +26,38 @@ from parley_provider_service.core.model import (
 )
 
 STATUSES = {
-    ProviderStatus.READY: pb.PROVIDER_STATUS_READY,
-    ProviderStatus.UNCONFIGURED: pb.PROVIDER_STATUS_UNCONFIGURED,
-    ProviderStatus.UNHEALTHY: pb.PROVIDER_STATUS_UNHEALTHY,
-    ProviderStatus.DISABLED: pb.PROVIDER_STATUS_DISABLED,
-    ProviderStatus.BROKEN: pb.PROVIDER_STATUS_BROKEN,
+    ProviderStatus.READY: provider_pb2.PROVIDER_STATUS_READY,
+    ProviderStatus.UNCONFIGURED: provider_pb2.PROVIDER_STATUS_UNCONFIGURED,
+    ProviderStatus.UNHEALTHY: provider_pb2.PROVIDER_STATUS_UNHEALTHY,
+    ProviderStatus.DISABLED: provider_pb2.PROVIDER_STATUS_DISABLED,
+    ProviderStatus.BROKEN: provider_pb2.PROVIDER_STATUS_BROKEN,
 }
 ROLES = {
-    pb.ROLE_USER: sdk.Role.USER,
-    pb.ROLE_ASSISTANT: sdk.Role.ASSISTANT,
-    pb.ROLE_TOOL: sdk.Role.TOOL,
+    reply_pb2.ROLE_USER: sdk.Role.USER,
+    reply_pb2.ROLE_ASSISTANT: sdk.Role.ASSISTANT,
+    reply_pb2.ROLE_TOOL: sdk.Role.TOOL,
 }
 REASONS = {
-    sdk.FinishReason.STOP: pb.FINISH_REASON_STOP,
-    sdk.FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
-    sdk.FinishReason.TOOL: pb.FINISH_REASON_TOOL,
-    sdk.FinishReason.REFUSAL: pb.FINISH_REASON_REFUSAL,
-    sdk.FinishReason.FILTERED: pb.FINISH_REASON_FILTERED,
-    sdk.FinishReason.PAUSED: pb.FINISH_REASON_PAUSED,
-    sdk.FinishReason.OTHER: pb.FINISH_REASON_OTHER,
+    sdk.FinishReason.STOP: reply_pb2.FINISH_REASON_STOP,
+    sdk.FinishReason.LENGTH: reply_pb2.FINISH_REASON_LENGTH,
+    sdk.FinishReason.TOOL: reply_pb2.FINISH_REASON_TOOL,
+    sdk.FinishReason.REFUSAL: reply_pb2.FINISH_REASON_REFUSAL,
+    sdk.FinishReason.FILTERED: reply_pb2.FINISH_REASON_FILTERED,
+    sdk.FinishReason.PAUSED: reply_pb2.FINISH_REASON_PAUSED,
+    sdk.FinishReason.OTHER: reply_pb2.FINISH_REASON_OTHER,
 }
 SOURCES = {
-    sdk.UsageSource.REPORTED: pb.USAGE_SOURCE_REPORTED,
-    sdk.UsageSource.COUNTED: pb.USAGE_SOURCE_COUNTED,
-    sdk.UsageSource.ESTIMATED: pb.USAGE_SOURCE_ESTIMATED,
+    sdk.UsageSource.REPORTED: reply_pb2.USAGE_SOURCE_REPORTED,
+    sdk.UsageSource.COUNTED: reply_pb2.USAGE_SOURCE_COUNTED,
+    sdk.UsageSource.ESTIMATED: reply_pb2.USAGE_SOURCE_ESTIMATED,
 }
 BLOB_BYTES = 20 * 1024 * 1024
 
 
-def to_provider(listing: Listing) -> pb.Provider:
+def to_provider(listing: Listing) -> provider_pb2.Provider:
     """Write a provider."""
     installed = listing.installed
-    return pb.Provider(
+    return provider_pb2.Provider(
         name=installed.name,
         display_name=installed.display_name,
         status=STATUSES[listing.status],
@@ -71,9 +71,9 @@ def to_provider(listing: Listing) -> pb.Provider:
     )
 
 
-def to_checkup(checkup: Checkup) -> pb.CheckProviderResponse:
+def to_checkup(checkup: Checkup) -> provider_pb2.CheckProviderResponse:
     """Write what came of asking a provider how it is."""
-    written = pb.CheckProviderResponse(
+    written = provider_pb2.CheckProviderResponse(
         provider=checkup.provider,
         status=STATUSES[checkup.status],
         latency_ms=checkup.latency_ms,
@@ -83,9 +83,9 @@ def to_checkup(checkup: Checkup) -> pb.CheckProviderResponse:
     return written
 
 
-def to_model(model: Model) -> pb.Model:
+def to_model(model: Model) -> model_pb2.Model:
     """Write a model."""
-    written = pb.Model(
+    written = model_pb2.Model(
         provider=model.provider,
         name=model.name,
         display_name=model.display_name,
@@ -100,16 +100,16 @@ def to_model(model: Model) -> pb.Model:
     return written
 
 
-def to_event(event: Event) -> pb.GenerateReplyResponse:
+def to_event(event: Event) -> reply_pb2.GenerateReplyResponse:
     """Write one event of a reply."""
     match event:
         case sdk.TextDelta(text):
-            return pb.GenerateReplyResponse(text=text)
+            return reply_pb2.GenerateReplyResponse(text=text)
         case sdk.ReasoningDelta(text):
-            return pb.GenerateReplyResponse(reasoning=text)
+            return reply_pb2.GenerateReplyResponse(reasoning=text)
         case sdk.ToolCallDelta():
-            return pb.GenerateReplyResponse(
-                tool_call=pb.ToolCallDelta(
+            return reply_pb2.GenerateReplyResponse(
+                tool_call=reply_pb2.ToolCallDelta(
                     index=event.index,
                     tool_call_id=event.tool_call_id,
                     name=event.name,
@@ -118,17 +118,17 @@ def to_event(event: Event) -> pb.GenerateReplyResponse:
                 )
             )
         case sdk.UsageUpdate(usage):
-            return pb.GenerateReplyResponse(usage=to_usage(usage))
+            return reply_pb2.GenerateReplyResponse(usage=to_usage(usage))
         case Ended():
-            finished = pb.Finished(reason=REASONS[event.reason], usage=to_usage(event.usage))
+            finished = reply_pb2.Finished(reason=REASONS[event.reason], usage=to_usage(event.usage))
             if event.cost is not None:
                 finished.cost.CopyFrom(to_cost(event.cost))
-            return pb.GenerateReplyResponse(finished=finished)
+            return reply_pb2.GenerateReplyResponse(finished=finished)
 
 
-def to_usage(usage: sdk.Usage) -> pb.Usage:
+def to_usage(usage: sdk.Usage) -> reply_pb2.Usage:
     """Write the tokens of a reply."""
-    return pb.Usage(
+    return reply_pb2.Usage(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_input_tokens=usage.cached_input_tokens,
@@ -137,14 +137,14 @@ def to_usage(usage: sdk.Usage) -> pb.Usage:
     )
 
 
-def to_cost(cost: Cost) -> pb.Cost:
+def to_cost(cost: Cost) -> reply_pb2.Cost:
     """Write the cost of a reply."""
-    return pb.Cost(nano_usd=cost.nano_usd, price_version=cost.price_version)
+    return reply_pb2.Cost(nano_usd=cost.nano_usd, price_version=cost.price_version)
 
 
-def to_record(record: UsageRecord) -> pb.UsageRecord:
+def to_record(record: UsageRecord) -> usage_pb2.UsageRecord:
     """Write a row of the ledger."""
-    written = pb.UsageRecord(usage_id=str(record.usage_id), settled=record.settled)
+    written = usage_pb2.UsageRecord(usage_id=str(record.usage_id), settled=record.settled)
     if record.usage is not None:
         written.usage.CopyFrom(to_usage(record.usage))
     if record.cost is not None:
@@ -152,7 +152,7 @@ def to_record(record: UsageRecord) -> pb.UsageRecord:
     return written
 
 
-def from_ask(request: pb.GenerateReplyRequest, caller: Caller, seconds: float) -> Ask:
+def from_ask(request: reply_pb2.GenerateReplyRequest, caller: Caller, seconds: float) -> Ask:
     """Read what somebody wants; InvalidArgument for what cannot be said to a provider at all."""
     return Ask(
         usage_id=from_uuid("usage_id", request.usage_id),
@@ -175,7 +175,7 @@ def from_ask(request: pb.GenerateReplyRequest, caller: Caller, seconds: float) -
     )
 
 
-def from_message(message: pb.InputMessage) -> sdk.Message:
+def from_message(message: reply_pb2.InputMessage) -> sdk.Message:
     """Read one message of the conversation."""
     role = ROLES.get(message.role)
     if role is None:
@@ -183,7 +183,7 @@ def from_message(message: pb.InputMessage) -> sdk.Message:
     return sdk.Message(role, [from_part(part) for part in message.parts])
 
 
-def from_part(part: pb.Part) -> sdk.Part:
+def from_part(part: reply_pb2.Part) -> sdk.Part:
     """Read one piece of a message."""
     extra = part.provider_metadata
     match part.WhichOneof("kind"):
@@ -204,7 +204,7 @@ def from_part(part: pb.Part) -> sdk.Part:
     raise InvalidArgument.of("messages.parts", "must hold text, a file, or a tool's words")
 
 
-def from_blob(blob: pb.Blob) -> tuple[str, bytes, str]:
+def from_blob(blob: reply_pb2.Blob) -> tuple[str, bytes, str]:
     """Read bytes with their media type."""
     if len(blob.data) > BLOB_BYTES:
         raise InvalidArgument.of("messages.parts.data", "must have at most 20 MB")

@@ -9,7 +9,7 @@ from parley_rpc.context import ServerContext, caller_of
 from parley_rpc.faults import InvalidArgument
 from typing_extensions import override
 
-from parley.provider.v1 import provider_pb2 as pb
+from parley.provider.v1 import model_pb2, provider_pb2, reply_pb2, usage_pb2
 from parley.provider.v1.provider_pb2_grpc import ProviderServiceServicer
 from parley_provider_service.api.convert import (
     from_ask,
@@ -45,8 +45,8 @@ class ProviderServicer(ProviderServiceServicer):
 
     @override
     async def ListProviders(
-        self, request: pb.ListProvidersRequest, context: ServerContext
-    ) -> pb.ListProvidersResponse:
+        self, request: provider_pb2.ListProvidersRequest, context: ServerContext
+    ) -> provider_pb2.ListProvidersResponse:
         size = page_size(request.page_size, MOST_PROVIDERS)
         # In order of preference, so a page goes on after a name wherever that stands now.
         listings = self.catalog.roster.listings()
@@ -54,38 +54,38 @@ class ProviderServicer(ProviderServiceServicer):
         after = from_token(request.page_token)
         start = names.index(after) + 1 if after in names else 0
         page, token = cut(listings[start:], size, lambda listing: listing.installed.name)
-        return pb.ListProvidersResponse(
+        return provider_pb2.ListProvidersResponse(
             providers=[to_provider(listing) for listing in page], next_page_token=token
         )
 
     @override
     async def CheckProvider(
-        self, request: pb.CheckProviderRequest, context: ServerContext
-    ) -> pb.CheckProviderResponse:
+        self, request: provider_pb2.CheckProviderRequest, context: ServerContext
+    ) -> provider_pb2.CheckProviderResponse:
         return to_checkup(await self.catalog.check(request.provider))
 
     @override
     async def ListModels(
-        self, request: pb.ListModelsRequest, context: ServerContext
-    ) -> pb.ListModelsResponse:
+        self, request: model_pb2.ListModelsRequest, context: ServerContext
+    ) -> model_pb2.ListModelsResponse:
         size, after = page_size(request.page_size, MOST_MODELS), from_token(request.page_token)
         models = [m for m in await self.catalog.models(request.provider) if m.name > after]
         page, token = cut(models, size, lambda model: model.name)
-        return pb.ListModelsResponse(
+        return model_pb2.ListModelsResponse(
             models=[to_model(model) for model in page], next_page_token=token
         )
 
     @override
     async def GetModel(
-        self, request: pb.GetModelRequest, context: ServerContext
-    ) -> pb.GetModelResponse:
+        self, request: model_pb2.GetModelRequest, context: ServerContext
+    ) -> model_pb2.GetModelResponse:
         model = await self.catalog.find(request.provider, request.model)
-        return pb.GetModelResponse(model=to_model(model))
+        return model_pb2.GetModelResponse(model=to_model(model))
 
     @override
     async def GenerateReply(
-        self, request: pb.GenerateReplyRequest, context: ServerContext
-    ) -> AsyncIterator[pb.GenerateReplyResponse]:
+        self, request: reply_pb2.GenerateReplyRequest, context: ServerContext
+    ) -> AsyncIterator[reply_pb2.GenerateReplyResponse]:
         seconds = context.time_remaining() or 0.0
         reply = await self.generation.begin(from_ask(request, caller_of(context), seconds))
         # However this call ends, nothing is produced any more. (The stubs want a class that
@@ -96,8 +96,8 @@ class ProviderServicer(ProviderServiceServicer):
 
     @override
     async def ListUsage(
-        self, request: pb.ListUsageRequest, context: ServerContext
-    ) -> pb.ListUsageResponse:
+        self, request: usage_pb2.ListUsageRequest, context: ServerContext
+    ) -> usage_pb2.ListUsageResponse:
         owner = owner_of(caller_of(context))
         if len(request.usage_ids) > MOST_RECORDS:
             raise InvalidArgument.of("usage_ids", f"must be at most {MOST_RECORDS}")
@@ -105,7 +105,7 @@ class ProviderServicer(ProviderServiceServicer):
         ids = [from_uuid("usage_ids", text) for text in request.usage_ids]
         records = await self.ledger.find(owner, [one for one in ids if str(one) > after])
         page, token = cut(records, size, lambda record: str(record.usage_id))
-        return pb.ListUsageResponse(
+        return usage_pb2.ListUsageResponse(
             records=[to_record(record) for record in page], next_page_token=token
         )
 

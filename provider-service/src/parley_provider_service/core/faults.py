@@ -75,6 +75,54 @@ class UsageExists(AlreadyExists):
         super().__init__(f"The usage id {usage_id} was used before.", usage_id=usage_id)
 
 
+class ProviderExists(AlreadyExists):
+    """The provider's name is taken."""
+
+    reason = "provider_exists"
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(f"There is a provider '{provider}' already.", provider=provider)
+
+
+class PluginNotFound(NotFound):
+    """No plugin of that name is installed."""
+
+    reason = "plugin_not_found"
+
+    def __init__(self, plugin: str, near: Sequence[str]) -> None:
+        sentence = f"No plugin '{plugin}' is installed.{hint(near)}"
+        super().__init__(sentence, plugin=plugin, near=", ".join(near))
+
+
+class ProviderBuiltIn(FailedPrecondition):
+    """The provider comes with its plugin."""
+
+    reason = "provider_built_in"
+
+    def __init__(self, provider: str) -> None:
+        sentence = f"The provider '{provider}' comes with its plugin. Switch it off instead."
+        super().__init__(sentence, provider=provider)
+
+
+class MasterKeyMissing(FailedPrecondition):
+    """Nothing can be encrypted or opened."""
+
+    reason = "master_key_missing"
+
+    def __init__(self) -> None:
+        super().__init__("There is no master key: set MASTER_KEY or MASTER_KEY_FILE.")
+
+
+class CircuitOpen(Unavailable):
+    """The provider failed too often in a row and is left alone for a while."""
+
+    reason = "circuit_open"
+
+    def __init__(self, provider: str, seconds: float) -> None:
+        sentence = f"The provider '{provider}' failed too often and is left alone for a while."
+        super().__init__(sentence, retry_after=seconds, provider=provider)
+
+
 class ProviderAuth(BadGateway):
     """The vendor refused our credential."""
 
