@@ -6,21 +6,29 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import parley_provider_sdk as sdk
+from parley_provider_service.core.faults import MasterKeyMissing
 from parley_provider_service.core.model import (
+    Attempted,
     Config,
     Cost,
     Facts,
     Hold,
     Installed,
     Model,
+    ModelChange,
+    Progress,
     Settlement,
+    UsageFilter,
+    UsageGroup,
     UsageRecord,
+    UsageSum,
 )
-from parley_provider_service.core.ports import CatalogStore, Ledger, Prices
+from parley_provider_service.core.ports import CatalogStore, Ledger, Prices, Vault
 from parley_provider_service.core.pricing import cost_of, usage_so_far
 from parley_rpc.faults import DatabaseUnavailable
 from typing_extensions import override
@@ -91,7 +99,9 @@ def installed(name: str = "acme", provider: Any = None, **more: Any) -> Installe
 class MemoryCatalogStore(CatalogStore):
     decided: dict[str, Config] = field(default_factory=dict)
     kept: dict[tuple[str, str], Model] = field(default_factory=dict)
-    overrides: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    overrides: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    # Models that no vendor listed.
+    by_hand: set[tuple[str, str]] = field(default_factory=set)
     away: bool = False
 
     @override
@@ -103,20 +113,130 @@ class MemoryCatalogStore(CatalogStore):
         return dict(self.decided)
 
     @override
+    async def add(self, name: str, config: Config, *, by: UUID) -> bool:
+        self._reach()
+        if name in self.decided:
+            return False
+        self.decided[name] = config
+        return True
+
+    @override
+    async def change(self, name: str, changes: Mapping[str, Any], *, by: UUID) -> bool:
+        self._reach()
+        if name not in self.decided:
+            return False
+        if changes.get("is_default"):
+            for other, config in self.decided.items():
+                self.decided[other] = replace(config, is_default=None)
+        self.decided[name] = replace(self.decided[name], **changes)
+        return True
+
+    @override
+    async def remove(self, name: str) -> bool:
+        self._reach()
+        self.kept = {key: model for key, model in self.kept.items() if key[0] != name}
+        return self.decided.pop(name, None) is not None
+
+    @override
+    async def reseal(self, sealed: Mapping[str, tuple[bytes, bytes]]) -> int:
+        self._reach()
+        hits = [n for n, (before, _) in sealed.items() if self.decided[n].sealed == before]
+        for name in hits:
+            self.decided[name] = replace(self.decided[name], sealed=sealed[name][1])
+        return len(hits)
+
+    @override
     async def models(self) -> Sequence[Model]:
         self._reach()
-        return [replace(m, **self.overrides.get(key, {})) for key, m in self.kept.items()]
+        return [self._laid_over(key, model) for key, model in self._in_order()]
 
     @override
     async def save(self, provider: str, listed: Sequence[Model]) -> Sequence[Model]:
         self._reach()
-        self.kept = {key: m for key, m in self.kept.items() if key[0] != provider}
-        self.kept |= {(provider, model.name): model for model in listed}
+        if provider not in self.decided:
+            return []
+        new = {(provider, model.name): model for model in listed}
+        for key, model in list(self.kept.items()):
+            if key[0] == provider and key not in new and key not in self.by_hand:
+                new[key] = replace(model, gone_at=model.gone_at or datetime.now(UTC))
+            elif key[0] == provider and key not in new:
+                new[key] = model
+        self.kept = {key: m for key, m in self.kept.items() if key[0] != provider} | new
+        return await self._of(provider)
+
+    @override
+    async def overlay(self, provider: str, model: str, change: ModelChange) -> Sequence[Model]:
+        self._reach()
+        key = (provider, model)
+        if key not in self.kept:
+            self.kept[key] = Model(provider, model, model)
+            self.by_hand.add(key)
+        said = {n: getattr(change, n) for n in OVERLAID if getattr(change, n) is not None}
+        self.overrides[key] = self.overrides.get(key, {}) | said
+        self._note(provider)
+        return await self._of(provider)
+
+    @override
+    async def reset(self, provider: str, model: str) -> Sequence[Model] | None:
+        self._reach()
+        key = (provider, model)
+        if key in self.by_hand:
+            self.by_hand.remove(key)
+            del self.kept[key]
+        elif key not in self.overrides:
+            return None
+        self.overrides.pop(key, None)
+        self._note(provider)
+        return await self._of(provider)
+
+    def _in_order(self) -> list[tuple[tuple[str, str], Model]]:
+        return sorted(self.kept.items(), key=lambda item: (item[0][0], item[1].gone_at is not None))
+
+    def _laid_over(self, key: tuple[str, str], model: Model) -> Model:
+        over = self.overrides.get(key, {})
+        return replace(model, **over, overridden=bool(over) or key in self.by_hand)
+
+    async def _of(self, provider: str) -> Sequence[Model]:
         return [model for model in await self.models() if model.provider == provider]
+
+    def _note(self, provider: str) -> None:
+        now = datetime.now(UTC)
+        self.decided[provider] = replace(self.decided[provider], models_changed_at=now)
 
     def _reach(self) -> None:
         if self.away:
             raise DatabaseUnavailable
+
+
+OVERLAID = ("display_name", "context_window", "max_output_tokens", "capabilities", "price")
+
+
+@dataclass
+class PlainVault(Vault):
+    """Encrypts nothing, but keeps to the rules: which master key, whose, what."""
+
+    newest: int = 1
+    known: set[int] = field(default_factory=lambda: {1})
+
+    @property
+    @override
+    def is_open(self) -> bool:
+        return bool(self.known)
+
+    @override
+    def seal(self, owner: str, secret: str) -> bytes:
+        if not self.known:
+            raise MasterKeyMissing
+        return f"{self.newest} {owner} {secret}".encode()
+
+    @override
+    def unseal(self, owner: str, sealed: bytes) -> str | None:
+        key, whose, secret = sealed.decode().split(" ", 2)
+        return secret if int(key) in self.known and whose == owner else None
+
+    @override
+    def is_stale(self, sealed: bytes) -> bool:
+        return int(sealed.split()[0]) != self.newest
 
 
 @dataclass
@@ -137,8 +257,10 @@ class Row:
     hold: Hold
     worker_id: UUID
     started_at: float
-    output_chars: int = 0
+    progress: Progress
     settlement: Settlement | None = None
+    settled_at: datetime | None = None
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass
@@ -164,7 +286,8 @@ class MemoryLedger(Ledger):
         self._reach()
         if hold.usage_id in self.books.rows:
             return False
-        self.books.rows[hold.usage_id] = Row(hold, self.worker_id, time.monotonic())
+        progress = Progress(0, hold.provider, hold.model, hold.price)
+        self.books.rows[hold.usage_id] = Row(hold, self.worker_id, time.monotonic(), progress)
         return True
 
     @override
@@ -173,18 +296,18 @@ class MemoryLedger(Ledger):
         row = self.books.rows.get(settlement.usage_id)
         if row is None or row.settlement is not None:
             return False
-        row.settlement = settlement
+        row.settlement, row.settled_at = settlement, datetime.now(UTC)
         return True
 
     @override
-    async def record(self, output_chars: Mapping[UUID, int]) -> frozenset[UUID]:
+    async def record(self, progress: Mapping[UUID, Progress]) -> frozenset[UUID]:
         self._reach()
         self.books.leases[self.worker_id] = time.monotonic() + self.lease_seconds
         held = set()
-        for usage_id, chars in output_chars.items():
+        for usage_id, made in progress.items():
             row = self.books.rows.get(usage_id)
             if row and row.settlement is None and row.worker_id == self.worker_id:
-                row.output_chars = chars
+                row.progress = made
                 held.add(usage_id)
         return frozenset(held)
 
@@ -194,13 +317,14 @@ class MemoryLedger(Ledger):
         for row in self.books.rows.values():
             dead = self.books.leases.get(row.worker_id, 0.0) <= now
             if row.settlement is None and dead and row.started_at < now - self.lease_seconds:
-                hold = row.hold
-                usage = usage_so_far(None, hold.input_chars, row.output_chars)
+                hold, made = row.hold, row.progress
+                usage = usage_so_far(None, hold.input_chars, made.output_chars)
                 usage = usage or sdk.Usage(0, 0, source=sdk.UsageSource.ESTIMATED)
-                cost = cost_of(usage, hold.price)
+                cost = cost_of(usage, made.price)
                 row.settlement = Settlement(
-                    hold.usage_id, "interrupted", usage, cost, row.output_chars
+                    hold.usage_id, "interrupted", usage, cost, made.output_chars
                 )
+                row.settled_at = datetime.now(UTC)
                 swept += 1
         return swept
 
@@ -217,6 +341,32 @@ class MemoryLedger(Ledger):
             if rows[usage_id].hold.owner_id == owner_id
         ]
 
+    @override
+    async def page(
+        self, which: UsageFilter, before: UUID | None, size: int
+    ) -> Sequence[UsageRecord]:
+        records = [record(row) for row in self.books.rows.values()]
+        found = [one for one in records if fits(which, one)]
+        found.sort(key=lambda one: one.usage_id, reverse=True)
+        return [one for one in found if before is None or one.usage_id < before][:size]
+
+    @override
+    async def sums(self, which: UsageFilter, group_by: Sequence[UsageGroup]) -> Sequence[UsageSum]:
+        lines = [
+            line
+            for row in self.books.rows.values()
+            if row.settlement is not None
+            for line in lines_of(row)
+            if fits(which, line)
+        ]
+        sums: dict[tuple[Any, ...], UsageSum] = {}
+        for line in lines:
+            key = tuple(key_of(line, group) for group in group_by)
+            sums[key] = added(sums.get(key), line, group_by)
+        if not group_by and not sums:
+            return [UsageSum()]
+        return [sums[key] for key in sorted(sums)]
+
     def _reach(self) -> None:
         if not self.reachable.is_set():
             raise DatabaseUnavailable
@@ -225,6 +375,93 @@ class MemoryLedger(Ledger):
 def record(row: Row) -> UsageRecord:
     usage: sdk.Usage | None = None
     cost: Cost | None = None
+    outcome = ""
+    attempts: Sequence[Attempted] = ()
+    who = (row.progress.provider, row.progress.model)
     if row.settlement is not None:
-        usage, cost = row.settlement.usage, row.settlement.cost
-    return UsageRecord(row.hold.usage_id, row.settlement is not None, usage, cost)
+        usage, cost, outcome = row.settlement.usage, row.settlement.cost, row.settlement.outcome
+        if row.settlement.attempts:
+            last = row.settlement.attempts[-1]
+            who = (last.provider, last.model)
+        if len(row.settlement.attempts) > 1:
+            attempts = tuple(row.settlement.attempts)
+    return UsageRecord(
+        row.hold.usage_id,
+        row.settlement is not None,
+        usage,
+        cost,
+        row.hold.owner_id,
+        row.hold.key_id,
+        *who,
+        outcome=outcome,
+        started_at=row.began_at,
+        settled_at=row.settled_at,
+        attempts=tuple(attempts),
+    )
+
+
+def lines_of(row: Row) -> Sequence[UsageRecord]:
+    """What goes into the roll-ups: one for each attempt; only the last is a request."""
+    whole = record(row)
+    attempts = row.settlement.attempts if row.settlement else ()
+    if len(attempts) <= 1:
+        return [whole]
+    return [
+        replace(
+            whole,
+            usage=one.usage,
+            cost=one.cost,
+            provider=one.provider,
+            model=one.model,
+            settled=one is attempts[-1],
+        )
+        for one in attempts
+    ]
+
+
+def fits(which: UsageFilter, one: UsageRecord) -> bool:
+    assert one.started_at is not None
+    return (
+        which.owner_id in {None, one.owner_id}
+        and which.provider in {None, one.provider}
+        and which.model in {None, one.model}
+        and (which.since is None or which.since <= one.started_at)
+        and (which.until is None or one.started_at < which.until)
+    )
+
+
+def key_of(line: UsageRecord, group: UsageGroup) -> Any:
+    assert line.started_at is not None
+    keys = {
+        UsageGroup.DAY: line.started_at.date(),
+        UsageGroup.PROVIDER: line.provider,
+        UsageGroup.MODEL: line.model,
+        UsageGroup.USER: line.owner_id,
+        UsageGroup.KEY: line.key_id,
+    }
+    return keys[group]
+
+
+NAMES = {
+    UsageGroup.DAY: "day",
+    UsageGroup.PROVIDER: "provider",
+    UsageGroup.MODEL: "model",
+    UsageGroup.USER: "owner_id",
+    UsageGroup.KEY: "key_id",
+}
+
+
+def added(before: UsageSum | None, line: UsageRecord, groups: Sequence[UsageGroup]) -> UsageSum:
+    known: dict[str, Any] = {NAMES[group]: key_of(line, group) for group in groups}
+    total, usage = before or UsageSum(**known), line.usage or sdk.Usage(0, 0)
+    unpriced = line.usage is not None and line.cost is None
+    return replace(
+        total,
+        requests=total.requests + line.settled,
+        input_tokens=total.input_tokens + usage.input_tokens,
+        output_tokens=total.output_tokens + usage.output_tokens,
+        cached_input_tokens=total.cached_input_tokens + usage.cached_input_tokens,
+        reasoning_tokens=total.reasoning_tokens + usage.reasoning_tokens,
+        cost_nano_usd=total.cost_nano_usd + (line.cost.nano_usd if line.cost else 0),
+        unpriced_requests=total.unpriced_requests + unpriced,
+    )

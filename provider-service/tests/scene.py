@@ -6,13 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import parley_provider_sdk as sdk
+from parley_provider_service.api.servicer import ProviderServicer
+from parley_provider_service.core.administration import Administration
 from parley_provider_service.core.catalog import Catalog
 from parley_provider_service.core.generation import Generation, Limits
 from parley_provider_service.core.model import Ask, Cost, Event, Facts, Price
-from parley_provider_service.core.roster import Roster
+from parley_provider_service.core.roster import Entry, Roster
 from parley_rpc.faults import Fault
 
-from .fakes import KnownPrices, MemoryCatalogStore, MemoryLedger, ScriptedProvider, installed
+from .fakes import (
+    KnownPrices,
+    MemoryCatalogStore,
+    MemoryLedger,
+    PlainVault,
+    ScriptedProvider,
+    installed,
+)
 
 PRICE = Price(1_000_000, 2_000_000, None, "list 1")
 
@@ -25,8 +34,21 @@ class Scene:
         self.ledger = MemoryLedger()
         self.roster = Roster([installed(provider=self.provider, **more)])
         prices = KnownPrices({"small": Facts(0, PRICE)})
-        self.catalog = Catalog(self.roster, MemoryCatalogStore(), prices)
+        self.store = MemoryCatalogStore()
+        self.vault = PlainVault()
+        self.catalog = Catalog(self.roster, self.store, prices, self.vault)
         self.generation = Generation(self.catalog, self.ledger, limits or Limits())
+
+    @property
+    def entry(self) -> Entry:
+        """Acme, as the roster knows it."""
+        return self.roster.entries["acme"]
+
+    @property
+    def servicer(self) -> ProviderServicer:
+        """The calls around this core."""
+        administration = Administration(self.catalog, self.store, self.vault)
+        return ProviderServicer(self.catalog, self.generation, self.ledger, administration)
 
     async def hear(self, ask: Ask) -> tuple[Sequence[Event], Fault | None]:
         """Return all events of a reply and the fault it ended with."""

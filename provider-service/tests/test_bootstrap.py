@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 async def test_what_is_installed_is_found_by_its_entry_points() -> None:
     names = {entry_point.name for entry_point in entry_points(group=ENTRY_POINT_GROUP)}
 
-    roster = load_roster("", {})
+    roster = await load_roster("", {}, 7)
 
     assert names
     assert names == roster.entries.keys()
@@ -26,7 +26,7 @@ async def test_what_is_installed_is_found_by_its_entry_points() -> None:
 async def test_a_default_that_cannot_be_used_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     name = "unheard-of"
     with caplog.at_level(logging.WARNING):
-        roster = load_roster(name, {})
+        roster = await load_roster(name, {}, 7)
 
     [fields] = [vars(record)["fields"] for record in caplog.records]
     assert "DEFAULT_PROVIDER" == fields["setting"]

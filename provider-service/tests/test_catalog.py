@@ -29,7 +29,14 @@ from parley_provider_service.core.model import (
 from parley_provider_service.core.roster import Entry, Roster
 from parley_rpc.faults import DatabaseUnavailable
 
-from .fakes import KnownPrices, MemoryCatalogStore, ScriptedProvider, installed, wait
+from .fakes import (
+    KnownPrices,
+    MemoryCatalogStore,
+    PlainVault,
+    ScriptedProvider,
+    installed,
+    wait,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -45,7 +52,8 @@ class Scene:
         self.store = MemoryCatalogStore()
         self.prices = KnownPrices({"small": Facts(128_000, PRICE)})
         self.roster = Roster([installed(provider=self.provider, **more)], default_provider)
-        self.catalog = Catalog(self.roster, self.store, self.prices)
+        self.store.decided["acme"] = Config()
+        self.catalog = Catalog(self.roster, self.store, self.prices, PlainVault())
 
     @property
     def entry(self) -> Entry:

@@ -9,7 +9,7 @@ from uuid import UUID
 import parley_provider_sdk as sdk
 import pytest
 from google.protobuf.struct_pb2 import Struct
-from parley_provider_service.api import convert
+from parley_provider_service.api import configurations, convert, fields, records
 from parley_provider_service.core.model import (
     Ask,
     Checkup,
@@ -84,21 +84,21 @@ def ask(**fields: Any) -> Ask:
     ],
 )
 def test_every_event_is_written(event: Event, written: reply_pb2.GenerateReplyResponse) -> None:
-    assert written == convert.to_event(event)
+    assert [written] == list(convert.to_event(event))
 
 
 def test_an_unknown_cost_is_absent_and_not_zero() -> None:
-    written = convert.to_event(Ended(sdk.FinishReason.STOP, USAGE, None))
+    [written] = convert.to_event(Ended(sdk.FinishReason.STOP, USAGE, None))
 
     assert not written.finished.HasField("cost")
 
 
 def test_every_word_of_ours_has_one_in_the_contract() -> None:
-    assert set(ProviderStatus) == convert.STATUSES.keys()
+    assert set(ProviderStatus) == configurations.STATUSES.keys()
     assert set(sdk.FinishReason) == convert.REASONS.keys()
     assert set(sdk.UsageSource) == convert.SOURCES.keys()
     assert set(sdk.Role) == set(convert.ROLES.values())
-    for table in (convert.STATUSES, convert.REASONS, convert.SOURCES):
+    for table in (configurations.STATUSES, convert.REASONS, convert.SOURCES):
         assert set(range(1, len(table) + 1)) == set(table.values())
 
 
@@ -174,7 +174,7 @@ def test_what_cannot_be_said_to_a_provider_is_refused(fields: dict[str, Any], fi
 
 def test_a_user_who_is_no_uuid_is_refused() -> None:
     with pytest.raises(Unauthenticated):
-        convert.owner_of(Caller("ada", "key", b""))
+        fields.owner_of(Caller("ada", "key", b""))
 
 
 def test_a_provider_is_written() -> None:
@@ -194,13 +194,15 @@ def test_a_provider_is_written() -> None:
         plugin_package="parley-provider-acme",
         plugin_version="1.0",
         error="Torn.",
-    ) == convert.to_provider(listing)
+        plugin="acme",
+        circuit=provider_pb2.CIRCUIT_CLOSED,
+    ) == configurations.to_provider(listing)
 
 
 def test_a_checkup_is_written() -> None:
     now = datetime(2026, 11, 23, tzinfo=UTC)
 
-    written = convert.to_checkup(Checkup("acme", ProviderStatus.READY, 1.5, now, "Well."))
+    written = configurations.to_checkup(Checkup("acme", ProviderStatus.READY, 1.5, now, "Well."))
 
     assert ("acme", provider_pb2.PROVIDER_STATUS_READY, 1.5, now, "Well.") == (
         written.provider,
@@ -214,7 +216,7 @@ def test_a_checkup_is_written() -> None:
 def test_a_model_is_written_with_and_without_its_price() -> None:
     model = Model("acme", "s", "S", 5, 6, frozenset({"tools", "text"}), Price(1, 2, 3, "list 1"))
 
-    written = convert.to_model(model)
+    written = configurations.to_model(model)
 
     assert (5, 6, ["text", "tools"]) == (
         written.context_window,
@@ -226,14 +228,14 @@ def test_a_model_is_written_with_and_without_its_price() -> None:
         written.price.output_nano_usd_per_million,
         written.price.version,
     )
-    assert not convert.to_model(Model("acme", "s", "S")).HasField("price")
+    assert not configurations.to_model(Model("acme", "s", "S")).HasField("price")
 
 
 def test_a_row_of_the_ledger_is_written() -> None:
     usage_id = uuid7()
 
-    held = convert.to_record(UsageRecord(usage_id, False, None, None))
-    settled = convert.to_record(UsageRecord(usage_id, True, USAGE, Cost(7, "list 1")))
+    held = records.to_record(UsageRecord(usage_id, False, None, None))
+    settled = records.to_record(UsageRecord(usage_id, True, USAGE, Cost(7, "list 1")))
 
     assert usage_pb2.UsageRecord(usage_id=str(usage_id)) == held
     assert (PB_USAGE, 7) == (settled.usage, settled.cost.nano_usd)
@@ -241,21 +243,21 @@ def test_a_row_of_the_ledger_is_written() -> None:
 
 @pytest.mark.parametrize("place", ["", "small", "gr\u00fc\u00df/e:1", "x" * 200])
 def test_a_token_holds_its_place(place: str) -> None:
-    assert place == convert.from_token(convert.to_token(place))
+    assert place == fields.from_token(fields.to_token(place))
 
 
 @pytest.mark.parametrize("token", ["!", "x", "\u00e9", "//79"])
 def test_a_token_that_is_not_ours_is_refused(token: str) -> None:
     with pytest.raises(InvalidArgument, match="page_token"):
-        convert.from_token(token)
+        fields.from_token(token)
 
 
 @pytest.mark.parametrize(("asked", "size"), [(0, 100), (1, 1), (100, 100)])
 def test_a_page_size_of_zero_means_as_much_as_there_can_be(asked: int, size: int) -> None:
-    assert size == convert.page_size(asked, 100)
+    assert size == fields.page_size(asked, 100)
 
 
 @pytest.mark.parametrize("asked", [-1, 101])
 def test_a_page_size_out_of_range_is_refused(asked: int) -> None:
     with pytest.raises(InvalidArgument, match="page_size"):
-        convert.page_size(asked, 100)
+        fields.page_size(asked, 100)

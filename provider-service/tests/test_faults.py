@@ -35,6 +35,8 @@ def leaves(cls: type[sdk.ProviderError]) -> set[type[sdk.ProviderError]]:
 
 def test_every_error_of_the_sdk_has_a_row() -> None:
     ours = {cls for cls in leaves(sdk.ProviderError) if cls.__module__.startswith(sdk.__name__)}
+    # It also names a parameter, and is any other bad request to whoever does not ask for that.
+    ours -= {sdk.UnsupportedParameter}
 
     assert ours == {row[0] for row in ROWS}
 

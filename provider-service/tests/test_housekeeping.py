@@ -31,7 +31,7 @@ async def test_what_open_calls_have_produced_is_written_down(new_ask: NewAsk) ->
     await housekeeping_of(scene).once()
 
     assert scene.catalog.loaded
-    assert len(HI.text) == scene.ledger.books.rows[ask.usage_id].output_chars
+    assert len(HI.text) == scene.ledger.books.rows[ask.usage_id].progress.output_chars
     assert scene.ledger.worker_id in scene.ledger.books.leases
     await scene.generation.aclose(1)
     await hearing

@@ -7,7 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from parley_provider_sdk import Usage, UsageSource
-from parley_provider_service.core.model import Cost, Hold, Price, Settlement, UsageRecord
+from parley_provider_service.core.model import Cost, Hold, Price, Progress, Settlement, UsageRecord
 from uuid_utils.compat import uuid7
 
 from .conftest import NewLedger
@@ -32,11 +32,20 @@ async def test_a_call_is_held_and_then_settled(new_ledger: NewLedger, ada: UUID)
     settled = await ledger.settle(settlement_of(hold))
 
     assert (True, True) == (held, settled)
-    assert [UsageRecord(hold.usage_id, False, None, None)] == list(before)
+    assert [(False, None, None, "")] == [figures(row) for row in before]
     usage, cost = settlement_of(hold).usage, settlement_of(hold).cost
-    assert [UsageRecord(hold.usage_id, True, usage, cost)] == list(
-        await ledger.find(ada, [hold.usage_id])
+    [row] = await ledger.find(ada, [hold.usage_id])
+    assert (True, usage, cost, "stop") == figures(row)
+    assert (ada, "key", hold.provider, hold.model) == (
+        row.owner_id,
+        row.key_id,
+        row.provider,
+        row.model,
     )
+
+
+def figures(row: UsageRecord) -> tuple[bool, Usage | None, Cost | None, str]:
+    return row.settled, row.usage, row.cost, row.outcome
 
 
 async def test_an_id_is_held_once_even_by_two_at_the_same_time(
@@ -86,9 +95,8 @@ async def test_nothing_used_is_no_usage(new_ledger: NewLedger, ada: UUID) -> Non
 
     await ledger.settle(Settlement(hold.usage_id, "unreachable", None, None, 0))
 
-    assert [UsageRecord(hold.usage_id, True, None, None)] == list(
-        await ledger.find(ada, [hold.usage_id])
-    )
+    [row] = await ledger.find(ada, [hold.usage_id])
+    assert (True, None, None, "unreachable") == figures(row)
 
 
 async def test_an_owner_finds_only_what_is_there_and_hers(
@@ -103,6 +111,10 @@ async def test_an_owner_finds_only_what_is_there_and_hers(
     assert [hers.usage_id] == [row.usage_id for row in found]
 
 
+def made(hold: Hold, chars: int) -> Progress:
+    return Progress(chars, hold.provider, hold.model, hold.price)
+
+
 async def test_recording_tells_what_is_still_held(new_ledger: NewLedger, ada: UUID) -> None:
     ledger, other = new_ledger(), new_ledger()
     open_, settled, foreign = new_hold(ada), new_hold(ada), new_hold(ada)
@@ -112,7 +124,12 @@ async def test_recording_tells_what_is_still_held(new_ledger: NewLedger, ada: UU
     await ledger.settle(settlement_of(settled))
 
     held = await ledger.record(
-        {open_.usage_id: 8, settled.usage_id: 8, foreign.usage_id: 8, uuid7(): 8}
+        {
+            open_.usage_id: made(open_, 8),
+            settled.usage_id: made(settled, 8),
+            foreign.usage_id: made(foreign, 8),
+            uuid7(): made(open_, 8),
+        }
     )
 
     assert {open_.usage_id} == held
@@ -125,7 +142,7 @@ async def test_the_calls_of_a_dead_process_are_settled_from_what_it_recorded(
     produced, silent = new_hold(ada, input_chars=10), new_hold(ada, input_chars=10)
     for hold in (produced, silent):
         await dying.hold(hold)
-    await dying.record({produced.usage_id: 41, silent.usage_id: 0})
+    await dying.record({produced.usage_id: made(produced, 41), silent.usage_id: made(silent, 0)})
     early = await living.sweep()
     await asyncio.sleep(1.2)
 
@@ -148,7 +165,7 @@ async def test_the_sweepers_estimate_rounds_up_once(new_ledger: NewLedger, ada: 
     hold, unpriced = new_hold(ada, input_chars=9, price=cheap), new_hold(ada, price=None)
     for one in (hold, unpriced):
         await dying.hold(one)
-    await dying.record({hold.usage_id: 5, unpriced.usage_id: 5})
+    await dying.record({hold.usage_id: made(hold, 5), unpriced.usage_id: made(unpriced, 5)})
     await asyncio.sleep(0.3)
 
     assert 2 == await living.sweep()
@@ -163,7 +180,7 @@ async def test_the_calls_of_living_processes_are_left_alone(
     living, new, hold, newer = new_ledger(1), new_ledger(1), new_hold(ada), new_hold(ada)
     await living.hold(hold)
     await asyncio.sleep(1.1)
-    await living.record({hold.usage_id: 4})
+    await living.record({hold.usage_id: made(hold, 4)})
     # A process that has just begun may not have had the time to say that it lives.
     await new.hold(newer)
 
@@ -175,7 +192,7 @@ async def test_a_process_that_ends_leaves_its_calls_to_the_others(
 ) -> None:
     ending, living, hold = new_ledger(0.2), new_ledger(0.2), new_hold(ada)
     await ending.hold(hold)
-    await ending.record({hold.usage_id: 4})
+    await ending.record({hold.usage_id: made(hold, 4)})
     await ending.release()
     await asyncio.sleep(0.3)
 

@@ -63,7 +63,7 @@ async def test_a_reply_in_one_piece_may_be_silent_until_the_deadline(new_ask: Ne
     events, fault = await scene.hear(new_ask(stream=False))
 
     assert fault is None
-    assert Ended(sdk.FinishReason.STOP, USAGE, Cost(50, "list 1")) == events[-1]
+    assert Ended(sdk.FinishReason.STOP, USAGE, Cost(50, "list 1"), "acme", "small") == events[-1]
 
 
 async def test_no_reply_takes_longer_than_the_service_allows(new_ask: NewAsk) -> None:
@@ -155,7 +155,8 @@ async def test_one_more_than_a_provider_may_make_is_refused_after_a_moment(
     new_ask: NewAsk,
 ) -> None:
     gate = asyncio.Event()
-    scene = Scene(HI, gate.wait, DONE, limits=Limits(at_once=2, patience_seconds=0.05))
+    scene = Scene(HI, gate.wait, DONE, limits=Limits(patience_seconds=0.05))
+    scene.entry.bulkhead.resize(2)
     running = [asyncio.create_task(scene.hear(new_ask())) for _ in range(2)]
     await asyncio.sleep(0.01)
 
@@ -170,7 +171,8 @@ async def test_one_more_than_a_provider_may_make_is_refused_after_a_moment(
 
 
 async def test_one_that_waits_takes_the_place_of_one_that_ends(new_ask: NewAsk) -> None:
-    scene = Scene(HI, wait(0.1), DONE, limits=Limits(at_once=1, patience_seconds=5))
+    scene = Scene(HI, wait(0.1), DONE, limits=Limits(patience_seconds=5))
+    scene.entry.bulkhead.resize(1)
 
     replies = await asyncio.gather(*(scene.hear(new_ask()) for _ in range(3)))
 

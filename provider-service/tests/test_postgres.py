@@ -167,8 +167,8 @@ async def test_what_an_administrator_decides_and_overrides_is_read(
 
     assert {"acme": Config(False, 5, True, "small")} == configs
     assert [
-        Model("acme", "small", "Small", 9, price=Price(7, 2, None, "list 1")),
-        Model("acme", "own", "Own"),
+        Model("acme", "small", "Small", 9, price=Price(7, 2, None, "list 1"), overridden=True),
+        Model("acme", "own", "Own", overridden=True),
     ] == list(models)
 
 

@@ -34,7 +34,7 @@ def scene() -> Scene:
 
 @pytest.fixture
 async def peer(scene: Scene) -> AsyncIterator[Peer]:
-    server = build_server(scene.catalog, scene.generation, scene.ledger)
+    server = build_server(scene.servicer)
     await server.start("127.0.0.1:0", [NAME])
     peer = Peer("provider", f"127.0.0.1:{server.port}")
     yield peer

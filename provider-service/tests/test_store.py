@@ -40,7 +40,7 @@ async def test_what_a_vendor_lists_no_more_is_gone_until_it_returns(store: Catal
     again = await store.save("acme", [LARGE, SMALL])
     nothing = await store.save("acme", [])
 
-    assert [LARGE] == list(without)
+    assert [("large", False), ("small", True)] == [(m.name, bool(m.gone_at)) for m in without]
     assert [LARGE, SMALL] == list(again)
-    assert [] == list(nothing)
-    assert [OTHER] == list(await store.models())
+    assert {("large", True), ("small", True)} == {(m.name, bool(m.gone_at)) for m in nothing}
+    assert [OTHER] == [model for model in await store.models() if not model.gone_at]

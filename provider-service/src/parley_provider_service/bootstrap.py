@@ -20,13 +20,16 @@ from parley_provider_service.adapters.database import Database
 from parley_provider_service.adapters.ledger import PostgresLedger
 from parley_provider_service.adapters.plugins import load
 from parley_provider_service.adapters.prices import GenAIPrices
+from parley_provider_service.adapters.probe import survey
 from parley_provider_service.adapters.secrets import Secrets
 from parley_provider_service.adapters.store import PostgresCatalogStore
+from parley_provider_service.adapters.vault import FernetVault
 from parley_provider_service.api.servicer import ProviderServicer
+from parley_provider_service.core.administration import Administration
 from parley_provider_service.core.catalog import Catalog
 from parley_provider_service.core.generation import Generation, Limits
 from parley_provider_service.core.housekeeping import Housekeeping
-from parley_provider_service.core.ports import Ledger
+from parley_provider_service.core.parameters import Unsupported
 from parley_provider_service.core.roster import Roster
 from parley_provider_service.settings import Settings, environment
 
@@ -39,24 +42,22 @@ logger = logging.getLogger(__name__)
 
 
 def build_server(
-    catalog: Catalog,
-    generation: Generation,
-    ledger: Ledger,
-    *,
-    probe: Probe = always_ready,
-    reflect: bool = False,
+    servicer: ProviderServicer, *, probe: Probe = always_ready, reflect: bool = False
 ) -> Server:
     """Put a server together around its core."""
     server = Server("provider.parley", probe=probe, reflect=reflect)
-    servicer = ProviderServicer(catalog, generation, ledger)
     add_ProviderServiceServicer_to_server(servicer, server.grpc)
     return server
 
 
-def load_roster(default_provider: str, environment: Mapping[str, str]) -> Roster:
+async def load_roster(
+    default_provider: str, environment: Mapping[str, str], max_replies: int
+) -> Roster:
     """Load the plugins; say in the log when the default that was set cannot be used."""
     plugins = entry_points(group=ENTRY_POINT_GROUP)
-    roster = Roster(load(plugins, Secrets(environment)), default_provider)
+    trouble = await survey(plugins)
+    installed = load(plugins, Secrets(environment), trouble=trouble)
+    roster = Roster(installed, default_provider, max_replies)
     if default_provider:
         try:
             roster.ready(default_provider)
@@ -70,21 +71,20 @@ async def run(settings: Settings) -> None:
     """Serve until asked to stop."""
     database = Database(settings.conninfo, connections=settings.db_connections)
     ledger = PostgresLedger(database, uuid4())
-    roster = load_roster(settings.default_provider.strip().lower(), environment())
-    catalog = Catalog(roster, PostgresCatalogStore(database), GenAIPrices())
-    limits = Limits(
-        first_token_seconds=settings.first_token_seconds,
-        idle_seconds=settings.idle_seconds,
-        at_once=settings.max_replies_per_provider,
-    )
-    generation = Generation(catalog, ledger, limits)
+    default_provider = settings.default_provider.strip().lower()
+    max_replies = settings.max_replies_per_provider
+    roster = await load_roster(default_provider, environment(), max_replies)
+    store = PostgresCatalogStore(database)
+    vault = FernetVault(settings.master_key.get_secret_value(), settings.master_key_file)
+    catalog = Catalog(roster, store, GenAIPrices(), vault)
+    generation = Generation(catalog, ledger, limits_of(settings))
+    administration = Administration(catalog, store, vault, private=settings.private_addresses)
+    servicer = ProviderServicer(catalog, generation, ledger, administration)
 
     async def probe() -> bool:
         return catalog.loaded and await database.answers()
 
-    server = build_server(
-        catalog, generation, ledger, probe=probe, reflect=settings.grpc_reflection
-    )
+    server = build_server(servicer, probe=probe, reflect=settings.grpc_reflection)
     await database.open()
     try:
         await server.start(f"{settings.grpc_host}:{settings.provider_port}", [NAME])
@@ -99,6 +99,15 @@ async def run(settings: Settings) -> None:
             await ledger.release()
         await catalog.aclose()
         await database.aclose()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the limits that are set."""
+    return Limits(
+        first_token_seconds=settings.first_token_seconds,
+        idle_seconds=settings.idle_seconds,
+        unsupported=Unsupported(settings.unsupported_parameters),
+    )
 
 
 def serve(settings: Settings) -> int:

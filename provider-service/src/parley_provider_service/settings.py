@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 from psycopg.conninfo import make_conninfo
 from pydantic import Field, SecretStr
@@ -36,6 +38,15 @@ class Settings(BaseSettings):
     default_provider: str = ""
     # Replies of one provider that one process makes at once; more wait up to a second.
     max_replies_per_provider: int = Field(default=128, ge=1)
+    # Keys that encrypt what is secret in the database, newest first: urlsafe base64 of 32 bytes
+    # each, separated by commas. Or a file that holds them, a line each, read again on every use.
+    master_key: SecretStr = SecretStr("")
+    master_key_file: Path | None = None
+    # Whether administrators may point providers to this machine and to private networks.
+    private_addresses: bool = True
+    # What becomes of a parameter that a model does not take: `drop` leaves it out where that is
+    # harmless, `refuse` refuses the request.
+    unsupported_parameters: Literal["drop", "refuse"] = "drop"
     # How long a provider may take to begin a reply, and be silent in it, in seconds.
     first_token_seconds: float = Field(default=60.0, gt=0)
     idle_seconds: float = Field(default=30.0, gt=0)

@@ -11,12 +11,13 @@ from typing import Any
 
 from parley_rpc.faults import DatabaseUnavailable
 from psycopg import AsyncConnection, InterfaceError, OperationalError, errors
+from psycopg.sql import Composed
 from psycopg_pool import AsyncConnectionPool
 
 SCHEMA = "provider"
 ROLE = "parley_provider"
 # What `serve` needs. Revisions are numbered, so that a newer one is known to be newer.
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 ACQUIRE_WITHIN_SECONDS = 1.5
 # Short, because a pool that has given up tries again with the next request, and one that
 # has not waits longer after each failure: this bounds the time to notice a database's return.
@@ -83,7 +84,9 @@ class Database:
             logger.warning("database unavailable", extra={"fields": fields})
             raise DatabaseUnavailable from error
 
-    async def fetch(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async def fetch(
+        self, statement: str | Composed, values: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
         async with self.connection() as connection:
             cursor = await connection.execute(statement, values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from typing import TypeVar
@@ -18,28 +18,34 @@ from parley_provider_sdk import (
     missing_settings,
 )
 
-from parley_provider_service.adapters.secrets import Secrets
+from parley_provider_service.adapters.isolation import isolated
+from parley_provider_service.adapters.secrets import Filled, Secrets
 from parley_provider_service.core.guard import log_bug
-from parley_provider_service.core.model import Installed
+from parley_provider_service.core.model import Credential, CredentialSource, Installed, Wish
 
 T = TypeVar("T")
 # How an entry point becomes a plugin.
 Importer = Callable[[EntryPoint], object]
+NO_TROUBLE: Mapping[str, str] = {}
 
 logger = logging.getLogger(__name__)
 
 
 def load(
-    entry_points: Iterable[EntryPoint], secrets: Secrets, importer: Importer = EntryPoint.load
+    entry_points: Iterable[EntryPoint],
+    secrets: Secrets,
+    importer: Importer = EntryPoint.load,
+    trouble: Mapping[str, str] = NO_TROUBLE,
 ) -> Sequence[Installed]:
     """Load all plugins and make the providers that are configured; call it in a running loop.
 
     Whatever a plugin does at import, at registration, or when its provider is made, becomes the
-    sentence of an entry that says what is wrong.
+    sentence of an entry that says what is wrong. `trouble` is what a probe found out before, by
+    `module` of the entry point; what is in it is not imported here.
     """
     found: dict[str, Installed] = {}
     for entry_point in sorted(entry_points, key=lambda one: (package_of(one).package, one.name)):
-        for installed in installed_by(entry_point, secrets, importer):
+        for installed in installed_by(entry_point, secrets, importer, trouble):
             if installed.name not in found:
                 found[installed.name] = installed
                 continue
@@ -51,35 +57,76 @@ def load(
 
 
 def installed_by(
-    entry_point: EntryPoint, secrets: Secrets, importer: Importer
+    entry_point: EntryPoint, secrets: Secrets, importer: Importer, trouble: Mapping[str, str]
 ) -> Sequence[Installed]:
     """Return what one entry point brings: its providers, or the exhibit of its failure."""
     exhibit = package_of(entry_point)
+    if entry_point.value in trouble:
+        return [broken(exhibit, trouble[entry_point.value])]
     registrations = attempt(exhibit, lambda: collect(importer(entry_point)))
     if isinstance(registrations, Installed):
         return [registrations]
     return [configured(exhibit, registration, secrets) for registration in registrations]
 
 
-def configured(package: Installed, registration: Registration, secrets: Secrets) -> Installed:
-    """Return a provider as far as its settings allow."""
+def configured(
+    package: Installed, registration: Registration, secrets: Secrets, wish: Wish | None = None
+) -> Installed:
+    """Return a provider as far as its settings allow; it can be configured again."""
     info = registration.info
-    entry = replace(package, name=info.name, display_name=info.display_name, free=info.free)
+    wish = wish or Wish(info.name)
+    title = info.display_name if wish.name == info.name else wish.name
+    entry = replace(
+        package,
+        name=wish.name,
+        display_name=wish.display_name or title,
+        free=info.free,
+        kind=info.name,
+        default_model=info.default_model,
+        stand_in=info.stand_in,
+        detected=info.detected,
+        first_token_seconds=info.first_token_seconds,
+        configure=lambda again: configured(package, registration, secrets, again),
+    )
+    if wish.unreadable:
+        credential = Credential(CredentialSource.UNREADABLE)
+        error = "No master key opens its stored key. Set MASTER_KEY, or store the key again."
+        return replace(entry, error=error, credential=credential)
     try:
-        settings = secrets.fill(info)
+        filled = secrets.fill(info, wish)
     except InvalidSettings as error:
         return replace(entry, error=str(error))
-    entry = replace(entry, base_url=str(getattr(settings, "base_url", "")))
+    return equipped(entry, registration, filled)
+
+
+def equipped(entry: Installed, registration: Registration, filled: Filled) -> Installed:
+    """Make the provider, when it has all that it needs."""
+    settings = filled.settings
+    entry = replace(
+        entry,
+        base_url=str(getattr(settings, "base_url", "")),
+        credential=filled.credential,
+        detected=entry.detected and not filled.is_explicit,
+    )
     missing = missing_settings(settings)
-    if missing:
+    if missing and entry.name == entry.kind:
         return replace(entry, error=f"Set {' and '.join(missing)}.")
-    provider = attempt(entry, lambda: made(registration, settings))
+    if missing:
+        advice = f"`parley providers key {entry.name}`"
+        return replace(entry, error=f"It needs a key: store one with {advice}.")
+    provider = attempt(entry, lambda: made(entry.name, registration, settings))
     return provider if isinstance(provider, Installed) else replace(entry, provider=provider)
 
 
-def made(registration: Registration, settings: object) -> Provider:
-    """Make a provider; RegistrationError when what comes is none."""
-    provider: object = registration.create(settings)
+def made(name: str, registration: Registration, settings: object) -> Provider:
+    """Make a provider, in its own thread unless it may share ours; RegistrationError."""
+    if not registration.info.shares_loop:
+        return isolated(name, lambda: checked(registration.create(settings)))
+    return checked(registration.create(settings))
+
+
+def checked(provider: object) -> Provider:
+    """Return what a plugin made; RegistrationError when it is no provider."""
     if isinstance(provider, Provider):
         return provider
     raise RegistrationError(f"{type(provider).__name__} lacks methods of a provider.")
@@ -109,8 +156,8 @@ def package_of(entry_point: EntryPoint) -> Installed:
     """Return what is known of a plugin before any of its code has run."""
     name, distribution = as_name(entry_point.name), entry_point.dist
     if distribution is None:
-        return Installed(name, name, "", "")
-    return Installed(name, name, distribution.name, distribution.version)
+        return Installed(name, name, "", "", kind=name)
+    return Installed(name, name, distribution.name, distribution.version, kind=name)
 
 
 def as_name(text: str) -> str:

@@ -1,12 +1,34 @@
-"""What plugins need to know, from one frozen copy of the environment."""
+"""What plugins need to know: from one frozen copy of the environment, and from an administrator."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from parley_provider_sdk import ProviderInfo, fill_settings
+from parley_provider_sdk import (
+    InvalidSettings,
+    ProviderInfo,
+    Setting,
+    describe_settings,
+    fill_settings,
+)
+
+from parley_provider_service.core.model import Credential, CredentialSource, Wish
+from parley_provider_service.core.roster import shown
+
+KEY = "api_key"
+ADDRESS = "base_url"
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The settings of a provider, and where they come from."""
+
+    settings: Any = field(repr=False)
+    credential: Credential
+    # Somebody has set something, so it is there on purpose.
+    is_explicit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +37,38 @@ class Secrets:
 
     environment: Mapping[str, str] = field(repr=False)
 
-    def fill(self, info: ProviderInfo) -> Any:
-        """Return the settings of a provider; InvalidSettings when a value does not fit."""
-        return fill_settings(info.settings, self.environment)
+    def fill(self, info: ProviderInfo, wish: Wish | None = None) -> Filled:
+        """Return the settings of a provider; InvalidSettings when a value does not fit.
+
+        The environment is for the configuration that comes with the plugin, and its secrets are
+        for the environment's address: at another one they would be told to somebody else.
+        """
+        wish = wish or Wish(info.name)
+        declared = {one.field: one for one in describe_settings(info.settings)}
+        values = self.environment if wish.name == info.name else {}
+        if wish.base_url is not None:
+            hidden = {one.env for one in declared.values() if one.secret}
+            values = {name: value for name, value in values.items() if name not in hidden}
+        settings: Any = fill_settings(info.settings, values)
+        changes = wanted(wish, declared)
+        return Filled(
+            settings=replace(settings, **changes) if changes else settings,
+            credential=credential(settings, wish),
+            is_explicit=bool(changes) or any(values.get(one.env) for one in declared.values()),
+        )
+
+
+def wanted(wish: Wish, declared: Mapping[str, Setting]) -> dict[str, str]:
+    """Return what an administrator decided; InvalidSettings when the plugin has no such setting."""
+    changes = {ADDRESS: wish.base_url, KEY: wish.api_key}
+    made = {name: value for name, value in changes.items() if value is not None}
+    if lacking := sorted(set(made) - set(declared)):
+        raise InvalidSettings(f"Its plugin has no setting {lacking[0]}.")
+    return made
+
+
+def credential(settings: object, wish: Wish) -> Credential:
+    """Return what may be told of the key that is used."""
+    if wish.api_key is not None:
+        return shown(CredentialSource.STORED, wish.api_key)
+    return shown(CredentialSource.ENVIRONMENT, str(getattr(settings, KEY, "")))

@@ -7,10 +7,12 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -18,7 +20,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 SCHEMA = "provider"
 # Names that are the same everywhere, so that a migration can speak of a constraint.
@@ -52,6 +54,18 @@ provider_configs = Table(
     Column("changed_by", Uuid),
     now_column("created_at"),
     now_column("updated_at"),
+    # The plugin's name for it; null for the configuration that comes with the plugin.
+    Column("kind", Text),
+    Column("display_name", Text),
+    # The key, encrypted with a master key and bound to `name`.
+    Column("credential", LargeBinary),
+    # Replies at once in one process; null means the service's setting.
+    Column("max_replies", Integer),
+    # Who is asked instead, as `provider/model`.
+    Column("fallbacks", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("retry_timeouts", Boolean, nullable=False, server_default=text("false")),
+    # When an administrator last changed its models: other processes read them again then.
+    Column("models_changed_at", DateTime(timezone=True)),
 )
 
 # The catalogue. What a vendor lists no more is marked, not deleted.
@@ -112,8 +126,35 @@ provider_usage = Table(
     Column("cost_nano_usd", BigInteger),
     now_column("started_at"),
     Column("settled_at", DateTime(timezone=True)),
+    # Each time a vendor was asked, when that was more than once.
+    Column("attempts", JSONB),
     CheckConstraint("status in ('held', 'settled')", name="status"),
     CheckConstraint("(status = 'settled') = (settled_at is not null)", name="settled_at"),
     Index("ix_provider_usage_held", "started_at", postgresql_where=text("status = 'held'")),
+    Index("ix_provider_usage_owner_id", "owner_id", "usage_id"),
+    Index("ix_provider_usage_provider", "provider", "usage_id"),
     postgresql_partition_by="RANGE (usage_id)",
+)
+
+# Sums of what was settled, written with each settlement: nothing sums the ledger for a reader.
+# What an attempt used counts for the provider that was asked; the request counts for the last.
+usage_days = Table(
+    "usage_days",
+    metadata,
+    # In UTC, of when the call began.
+    Column("day", Date, primary_key=True),
+    Column("owner_id", Uuid, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("requests", BigInteger, nullable=False, server_default=text("0")),
+    Column("input_tokens", BigInteger, nullable=False, server_default=text("0")),
+    Column("output_tokens", BigInteger, nullable=False, server_default=text("0")),
+    Column("cached_input_tokens", BigInteger, nullable=False, server_default=text("0")),
+    Column("reasoning_tokens", BigInteger, nullable=False, server_default=text("0")),
+    # In nano-dollars, as far as prices were known.
+    Column("cost_nano_usd", BigInteger, nullable=False, server_default=text("0")),
+    # Calls that used tokens at an unknown price.
+    Column("unpriced_requests", BigInteger, nullable=False, server_default=text("0")),
+    Index("ix_usage_days_owner_id", "owner_id", "day"),
 )

@@ -1,37 +1,20 @@
-"""Between the contract's messages and the core's values."""
+"""Replies: between the contract's messages and the core's values."""
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 import parley_provider_sdk as sdk
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 from parley_rpc.context import Caller
-from parley_rpc.faults import InvalidArgument, Unauthenticated
+from parley_rpc.faults import InvalidArgument
 
-from parley.provider.v1 import model_pb2, provider_pb2, reply_pb2, usage_pb2
-from parley_provider_service.core.model import (
-    Ask,
-    Checkup,
-    Cost,
-    Ended,
-    Event,
-    Listing,
-    Model,
-    ProviderStatus,
-    UsageRecord,
-)
+from parley.provider.v1 import reply_pb2
+from parley_provider_service.api.fields import from_uuid, owner_of
+from parley_provider_service.core.model import Answerer, Ask, Cost, Ended, Event, ModelChoice
 
-STATUSES = {
-    ProviderStatus.READY: provider_pb2.PROVIDER_STATUS_READY,
-    ProviderStatus.UNCONFIGURED: provider_pb2.PROVIDER_STATUS_UNCONFIGURED,
-    ProviderStatus.UNHEALTHY: provider_pb2.PROVIDER_STATUS_UNHEALTHY,
-    ProviderStatus.DISABLED: provider_pb2.PROVIDER_STATUS_DISABLED,
-    ProviderStatus.BROKEN: provider_pb2.PROVIDER_STATUS_BROKEN,
-}
 ROLES = {
     reply_pb2.ROLE_USER: sdk.Role.USER,
     reply_pb2.ROLE_ASSISTANT: sdk.Role.ASSISTANT,
@@ -51,79 +34,77 @@ SOURCES = {
     sdk.UsageSource.COUNTED: reply_pb2.USAGE_SOURCE_COUNTED,
     sdk.UsageSource.ESTIMATED: reply_pb2.USAGE_SOURCE_ESTIMATED,
 }
+TOOL_MODES = {
+    reply_pb2.TOOL_MODE_UNSPECIFIED: sdk.ToolMode.AUTO,
+    reply_pb2.TOOL_MODE_AUTO: sdk.ToolMode.AUTO,
+    reply_pb2.TOOL_MODE_NONE: sdk.ToolMode.NONE,
+    reply_pb2.TOOL_MODE_REQUIRED: sdk.ToolMode.REQUIRED,
+    reply_pb2.TOOL_MODE_NAMED: sdk.ToolMode.NAMED,
+}
+EFFORTS = {
+    reply_pb2.EFFORT_NONE: sdk.Effort.NONE,
+    reply_pb2.EFFORT_MINIMAL: sdk.Effort.MINIMAL,
+    reply_pb2.EFFORT_LOW: sdk.Effort.LOW,
+    reply_pb2.EFFORT_MEDIUM: sdk.Effort.MEDIUM,
+    reply_pb2.EFFORT_HIGH: sdk.Effort.HIGH,
+    reply_pb2.EFFORT_XHIGH: sdk.Effort.XHIGH,
+}
 BLOB_BYTES = 20 * 1024 * 1024
 
 
-def to_provider(listing: Listing) -> provider_pb2.Provider:
-    """Write a provider."""
-    installed = listing.installed
-    return provider_pb2.Provider(
-        name=installed.name,
-        display_name=installed.display_name,
-        status=STATUSES[listing.status],
-        enabled=listing.enabled,
-        is_default=listing.is_default,
-        default_model=listing.default_model,
-        models=listing.models,
-        plugin_package=installed.package,
-        plugin_version=installed.version,
-        error=listing.error,
-    )
-
-
-def to_checkup(checkup: Checkup) -> provider_pb2.CheckProviderResponse:
-    """Write what came of asking a provider how it is."""
-    written = provider_pb2.CheckProviderResponse(
-        provider=checkup.provider,
-        status=STATUSES[checkup.status],
-        latency_ms=checkup.latency_ms,
-        detail=checkup.detail,
-    )
-    written.checked_at.FromDatetime(checkup.checked_at)
-    return written
-
-
-def to_model(model: Model) -> model_pb2.Model:
-    """Write a model."""
-    written = model_pb2.Model(
-        provider=model.provider,
-        name=model.name,
-        display_name=model.display_name,
-        context_window=model.context_window,
-        max_output_tokens=model.max_output_tokens,
-        capabilities=sorted(model.capabilities),
-    )
-    if model.price is not None:
-        written.price.input_nano_usd_per_million = model.price.input
-        written.price.output_nano_usd_per_million = model.price.output
-        written.price.version = model.price.version
-    return written
-
-
-def to_event(event: Event) -> reply_pb2.GenerateReplyResponse:
-    """Write one event of a reply."""
+def to_event(event: Event) -> Iterator[reply_pb2.GenerateReplyResponse]:
+    """Write one event of a reply; text and what its vendor wants back with it are two messages."""
     match event:
-        case sdk.TextDelta(text):
-            return reply_pb2.GenerateReplyResponse(text=text)
-        case sdk.ReasoningDelta(text):
-            return reply_pb2.GenerateReplyResponse(reasoning=text)
+        case sdk.TextDelta() | sdk.ReasoningDelta():
+            yield from to_text(event)
         case sdk.ToolCallDelta():
-            return reply_pb2.GenerateReplyResponse(
-                tool_call=reply_pb2.ToolCallDelta(
-                    index=event.index,
-                    tool_call_id=event.tool_call_id,
-                    name=event.name,
-                    arguments=event.arguments,
-                    provider_metadata=event.provider_metadata,
-                )
-            )
+            yield reply_pb2.GenerateReplyResponse(tool_call=to_call(event))
         case sdk.UsageUpdate(usage):
-            return reply_pb2.GenerateReplyResponse(usage=to_usage(usage))
+            yield reply_pb2.GenerateReplyResponse(usage=to_usage(usage))
+        case Answerer(provider, model):
+            choice = reply_pb2.ModelChoice(provider=provider, model=model)
+            yield reply_pb2.GenerateReplyResponse(answerer=choice)
         case Ended():
-            finished = reply_pb2.Finished(reason=REASONS[event.reason], usage=to_usage(event.usage))
-            if event.cost is not None:
-                finished.cost.CopyFrom(to_cost(event.cost))
-            return reply_pb2.GenerateReplyResponse(finished=finished)
+            yield reply_pb2.GenerateReplyResponse(finished=to_finished(event))
+
+
+def to_text(
+    event: sdk.TextDelta | sdk.ReasoningDelta,
+) -> Iterator[reply_pb2.GenerateReplyResponse]:
+    """Write text or reasoning, and what ends its piece."""
+    is_text, metadata = isinstance(event, sdk.TextDelta), event.provider_metadata
+    if event.text and is_text:
+        yield reply_pb2.GenerateReplyResponse(text=event.text)
+    elif event.text:
+        yield reply_pb2.GenerateReplyResponse(reasoning=event.text)
+    if metadata and is_text:
+        yield reply_pb2.GenerateReplyResponse(text_metadata=metadata)
+    elif metadata:
+        yield reply_pb2.GenerateReplyResponse(reasoning_metadata=metadata)
+
+
+def to_call(event: sdk.ToolCallDelta) -> reply_pb2.ToolCallDelta:
+    """Write a part of a tool call."""
+    return reply_pb2.ToolCallDelta(
+        index=event.index,
+        tool_call_id=event.tool_call_id,
+        name=event.name,
+        arguments=event.arguments,
+        provider_metadata=event.provider_metadata,
+    )
+
+
+def to_finished(event: Ended) -> reply_pb2.Finished:
+    """Write the end of a reply."""
+    finished = reply_pb2.Finished(
+        reason=REASONS[event.reason],
+        usage=to_usage(event.usage),
+        provider=event.provider,
+        model=event.model,
+    )
+    if event.cost is not None:
+        finished.cost.CopyFrom(to_cost(event.cost))
+    return finished
 
 
 def to_usage(usage: sdk.Usage) -> reply_pb2.Usage:
@@ -142,16 +123,6 @@ def to_cost(cost: Cost) -> reply_pb2.Cost:
     return reply_pb2.Cost(nano_usd=cost.nano_usd, price_version=cost.price_version)
 
 
-def to_record(record: UsageRecord) -> usage_pb2.UsageRecord:
-    """Write a row of the ledger."""
-    written = usage_pb2.UsageRecord(usage_id=str(record.usage_id), settled=record.settled)
-    if record.usage is not None:
-        written.usage.CopyFrom(to_usage(record.usage))
-    if record.cost is not None:
-        written.cost.CopyFrom(to_cost(record.cost))
-    return written
-
-
 def from_ask(request: reply_pb2.GenerateReplyRequest, caller: Caller, seconds: float) -> Ask:
     """Read what somebody wants; InvalidArgument for what cannot be said to a provider at all."""
     return Ask(
@@ -159,20 +130,55 @@ def from_ask(request: reply_pb2.GenerateReplyRequest, caller: Caller, seconds: f
         owner_id=owner_of(caller),
         key_id=caller.key_id,
         provider=request.provider,
-        request=sdk.ReplyRequest(
-            model=request.model,
-            messages=[from_message(message) for message in request.messages],
-            system=request.system,
-            temperature=request.temperature if request.HasField("temperature") else None,
-            max_tokens=request.max_tokens if request.HasField("max_tokens") else None,
-            stream=request.stream,
-            tools=[
-                sdk.Tool(tool.name, tool.description, tool.parameters) for tool in request.tools
-            ],
-            provider_options=from_options(request.provider_options),
-        ),
+        request=from_request(request),
         seconds=seconds,
+        fallbacks=[ModelChoice(one.provider, one.model) for one in request.fallbacks],
     )
+
+
+def from_request(request: reply_pb2.GenerateReplyRequest) -> sdk.ReplyRequest:
+    """Read what a model is asked."""
+    return sdk.ReplyRequest(
+        model=request.model,
+        messages=[from_message(message) for message in request.messages],
+        system=request.system,
+        temperature=given(request, "temperature"),
+        max_tokens=given(request, "max_tokens"),
+        stream=request.stream,
+        tools=[sdk.Tool(tool.name, tool.description, tool.parameters) for tool in request.tools],
+        provider_options=from_options(request.provider_options),
+        tool_choice=from_tool_choice(request),
+        parallel_tool_calls=given(request, "parallel_tool_calls"),
+        output=from_output(request),
+        reasoning_effort=EFFORTS.get(request.reasoning_effort),
+        stop=tuple(request.stop),
+        top_p=given(request, "top_p"),
+        seed=given(request, "seed"),
+    )
+
+
+def given(request: reply_pb2.GenerateReplyRequest, name: str) -> Any:
+    """Return an optional field; None when it is absent."""
+    return getattr(request, name) if request.HasField(name) else None  # type: ignore[arg-type]  # names of optional fields only
+
+
+def from_tool_choice(request: reply_pb2.GenerateReplyRequest) -> sdk.ToolChoice:
+    """Read how free the model is to call tools; InvalidArgument for a tool that is not there."""
+    if not request.HasField("tool_choice"):
+        return sdk.ToolChoice()
+    choice = sdk.ToolChoice(TOOL_MODES[request.tool_choice.mode], request.tool_choice.name)
+    is_named = choice.mode is sdk.ToolMode.NAMED
+    if is_named and choice.name not in {tool.name for tool in request.tools}:
+        raise InvalidArgument.of("tool_choice.name", "must be one of the tools")
+    return choice
+
+
+def from_output(request: reply_pb2.GenerateReplyRequest) -> sdk.OutputFormat | None:
+    """Read what the reply must look like."""
+    if not request.HasField("output"):
+        return None
+    output = request.output
+    return sdk.OutputFormat(output.schema, output.name or "reply", output.strict)
 
 
 def from_message(message: reply_pb2.InputMessage) -> sdk.Message:
@@ -225,39 +231,3 @@ def from_options(options: Struct) -> dict[str, Any]:
 
     options_read: dict[str, Any] = whole(MessageToDict(options))
     return options_read
-
-
-def from_uuid(field: str, text: str) -> UUID:
-    """Read an id."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidArgument.of(field, "must be a UUID") from None
-
-
-def owner_of(caller: Caller) -> UUID:
-    """Read in whose name a call is made."""
-    try:
-        return UUID(caller.user_id)
-    except ValueError:
-        raise Unauthenticated("The user context names no user by a UUID.") from None
-
-
-def page_size(asked: int, most: int) -> int:
-    """Read how much a page may hold; 0 means as much as it can."""
-    if not 0 <= asked <= most:
-        raise InvalidArgument.of("page_size", f"must be from 1 to {most}, or 0")
-    return asked or most
-
-
-def to_token(place: str) -> str:
-    """Write a place in a list as an opaque token."""
-    return base64.urlsafe_b64encode(place.encode()).decode()
-
-
-def from_token(token: str) -> str:
-    """Read a place in a list; empty is its beginning."""
-    try:
-        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
-    except ValueError:
-        raise InvalidArgument.of("page_token", "is not one that a former answer gave") from None

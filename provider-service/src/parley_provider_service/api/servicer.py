@@ -1,62 +1,67 @@
-"""ProviderService as the contract has it."""
+"""ProviderService as the contract has it: who offers what, one reply, and the ledger."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TypeVar
+from collections.abc import AsyncIterator
+from uuid import UUID
 
 from parley_rpc.context import ServerContext, caller_of
 from parley_rpc.faults import InvalidArgument
 from typing_extensions import override
 
 from parley.provider.v1 import model_pb2, provider_pb2, reply_pb2, usage_pb2
-from parley.provider.v1.provider_pb2_grpc import ProviderServiceServicer
-from parley_provider_service.api.convert import (
-    from_ask,
-    from_token,
-    from_uuid,
-    owner_of,
-    page_size,
-    to_checkup,
-    to_event,
-    to_model,
-    to_provider,
+from parley_provider_service.api.administration import AdministrationCalls
+from parley_provider_service.api.configurations import to_checkup, to_model, to_provider
+from parley_provider_service.api.convert import SOURCES, from_ask, from_request, to_event
+from parley_provider_service.api.fields import cut, from_token, from_uuid, owner_of, page_size
+from parley_provider_service.api.records import (
+    from_filter,
+    from_groups,
     to_record,
-    to_token,
+    to_sum,
 )
+from parley_provider_service.core.administration import Administration
 from parley_provider_service.core.catalog import Catalog
+from parley_provider_service.core.counting import Counting
 from parley_provider_service.core.generation import Generation
 from parley_provider_service.core.ports import Ledger
 
 MOST_PROVIDERS = 100
 MOST_MODELS = 1_000
 MOST_RECORDS = 500
+USUAL_RECORDS = 100
 
-Item = TypeVar("Item")
 
-
-class ProviderServicer(ProviderServiceServicer):
+class ProviderServicer(AdministrationCalls):
     """Answers each call."""
 
-    def __init__(self, catalog: Catalog, generation: Generation, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        generation: Generation,
+        ledger: Ledger,
+        administration: Administration,
+    ) -> None:
+        super().__init__(administration)
         self.catalog = catalog
         self.generation = generation
         self.ledger = ledger
+        self.counting = Counting(catalog)
 
     @override
     async def ListProviders(
         self, request: provider_pb2.ListProvidersRequest, context: ServerContext
     ) -> provider_pb2.ListProvidersResponse:
         size = page_size(request.page_size, MOST_PROVIDERS)
+        configured = caller_of(context).is_admin
         # In order of preference, so a page goes on after a name wherever that stands now.
         listings = self.catalog.roster.listings()
         names = [listing.installed.name for listing in listings]
         after = from_token(request.page_token)
         start = names.index(after) + 1 if after in names else 0
         page, token = cut(listings[start:], size, lambda listing: listing.installed.name)
-        return provider_pb2.ListProvidersResponse(
-            providers=[to_provider(listing) for listing in page], next_page_token=token
-        )
+        providers = [to_provider(listing, configured=configured) for listing in page]
+        return provider_pb2.ListProvidersResponse(providers=providers, next_page_token=token)
 
     @override
     async def CheckProvider(
@@ -69,8 +74,9 @@ class ProviderServicer(ProviderServiceServicer):
         self, request: model_pb2.ListModelsRequest, context: ServerContext
     ) -> model_pb2.ListModelsResponse:
         size, after = page_size(request.page_size, MOST_MODELS), from_token(request.page_token)
-        models = [m for m in await self.catalog.models(request.provider) if m.name > after]
-        page, token = cut(models, size, lambda model: model.name)
+        known = await self.catalog.models(request.provider, gone=request.include_gone)
+        left = [model for model in known if model.name > after]
+        page, token = cut(left, size, lambda model: model.name)
         return model_pb2.ListModelsResponse(
             models=[to_model(model) for model in page], next_page_token=token
         )
@@ -92,7 +98,18 @@ class ProviderServicer(ProviderServiceServicer):
         # exists in them alone.)
         context.add_done_callback(lambda _: reply.stop())  # type: ignore[arg-type]
         async for event in self.generation.events(reply):
-            yield to_event(event)
+            for message in to_event(event):
+                yield message
+
+    @override
+    async def CountTokens(
+        self, request: reply_pb2.CountTokensRequest, context: ServerContext
+    ) -> reply_pb2.CountTokensResponse:
+        asked = from_request(request.request)
+        counted = await self.counting.count(request.request.provider, asked)
+        return reply_pb2.CountTokensResponse(
+            input_tokens=counted.input_tokens, source=SOURCES[counted.source]
+        )
 
     @override
     async def ListUsage(
@@ -109,10 +126,27 @@ class ProviderServicer(ProviderServiceServicer):
             records=[to_record(record) for record in page], next_page_token=token
         )
 
+    @override
+    async def ListUsageRecords(
+        self, request: usage_pb2.ListUsageRecordsRequest, context: ServerContext
+    ) -> usage_pb2.ListUsageRecordsResponse:
+        which = from_filter(request, caller_of(context))
+        size = page_size(request.page_size, MOST_RECORDS) if request.page_size else USUAL_RECORDS
+        place = from_token(request.page_token)
+        before: UUID | None = from_uuid("page_token", place) if place else None
+        records = await self.ledger.page(which, before, size + 1)
+        page, token = cut(records, size, lambda record: str(record.usage_id))
+        return usage_pb2.ListUsageRecordsResponse(
+            records=[to_record(record) for record in page], next_page_token=token
+        )
 
-def cut(
-    items: Sequence[Item], size: int, place: Callable[[Item], str]
-) -> tuple[Sequence[Item], str]:
-    """Return the first page of what is left, and the token of the next; empty at the end."""
-    page = items[:size]
-    return page, to_token(place(page[-1])) if len(items) > size else ""
+    @override
+    async def SummarizeUsage(
+        self, request: usage_pb2.SummarizeUsageRequest, context: ServerContext
+    ) -> usage_pb2.SummarizeUsageResponse:
+        which, groups = from_filter(request, caller_of(context)), from_groups(request)
+        [total] = await self.ledger.sums(which, [])
+        rows = await self.ledger.sums(which, groups) if groups else []
+        return usage_pb2.SummarizeUsageResponse(
+            rows=[to_sum(row) for row in rows], total=to_sum(total)
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,12 +19,11 @@ from parley_provider_service.core.guard import ask
 from parley_provider_service.core.model import (
     FREE,
     Checkup,
-    Config,
     Facts,
     Model,
     Price,
 )
-from parley_provider_service.core.ports import CatalogStore, Prices
+from parley_provider_service.core.ports import CatalogStore, Prices, Vault
 from parley_provider_service.core.roster import Entry, Roster, near
 from parley_provider_service.core.rules import is_name
 
@@ -46,6 +44,7 @@ class Catalog:
         roster: Roster,
         store: CatalogStore,
         prices: Prices,
+        vault: Vault,
         *,
         ask_seconds: float = ASK_SECONDS,
     ) -> None:
@@ -53,28 +52,29 @@ class Catalog:
         self.roster = roster
         self.store = store
         self.prices = prices
+        self.vault = vault
         # Whether it knows what was decided and listed before this process began.
         self.loaded = False
+        # When administrators last changed models, by provider.
+        self._models_changed_at: Mapping[str, datetime | None] = {}
 
     async def refresh(self) -> None:
         """Read what administrators decided; the first time, also what vendors once listed.
 
         Then the vendors are asked in the background for what they list now.
         """
-        configs = await self.store.configs([entry.installed for entry in self.roster])
-        for entry in self.roster:
-            entry.config = configs.get(entry.name, Config())
-        if not self.loaded:
-            stored = await self.store.models()
-            for entry in self.roster:
-                entry.models = entry.models or by_name(
-                    m for m in stored if m.provider == entry.name
-                )
-            self.loaded = True
-            # So that lists and defaults are known before anybody asks for them.
-            for entry in self.roster:
-                if entry.provider is not None:
-                    self._begin_asking(entry, entry.provider)
+        plugins = list(self.roster.plugins.values())
+        configs = await self.store.configs(plugins)
+        changed = self.roster.apply(configs, self.vault.unseal)
+        moments = {name: config.models_changed_at for name, config in configs.items()}
+        if not self.loaded or moments != self._models_changed_at:
+            await self._load()
+            self._models_changed_at = moments
+        # So that lists and defaults are known before anybody asks for them.
+        for entry in changed if self.loaded else self.roster:
+            if entry.provider is not None:
+                self._begin_asking(entry, entry.provider)
+        self.loaded = True
 
     async def check(self, name: str) -> Checkup:
         """Ask a provider how it is; ProviderNotFound."""
@@ -91,11 +91,11 @@ class Catalog:
         took = (time.perf_counter() - began) * 1000
         return Checkup(name, entry.status, took, now, entry.trouble or health.detail)
 
-    async def models(self, name: str) -> Sequence[Model]:
+    async def models(self, name: str, *, gone: bool = False) -> Sequence[Model]:
         """List a provider's models by name, as its vendor lists them now; its vendor's faults."""
         entry, provider = self.roster.ready(name)
         await self._ask(entry, provider)
-        return sorted(entry.models.values(), key=lambda model: model.name)
+        return listed_now(entry.models.values(), gone=gone)
 
     async def find(self, provider_name: str, model_name: str) -> Model:
         """Find the model that is meant; empty names mean the defaults.
@@ -108,17 +108,28 @@ class Catalog:
             raise ProviderNotReady.none()
         entry, provider = self.roster.ready(chosen)
         known = entry.models.get(model_name or entry.default_model)
-        if known is None:
+        if known is None or known.gone_at is not None:
             return await self._find_by_asking(entry, provider, model_name)
         if time.monotonic() - entry.asked_at > FRESH_SECONDS:
             self._begin_asking(entry, provider)
         return known
 
-    async def target(self, provider_name: str, model: str) -> tuple[sdk.Provider, Price | None]:
-        """Return who makes a reply and at what price; asks no vendor."""
-        entry, provider = self.roster.ready(provider_name)
-        known = entry.models.get(model) or await self._unlisted(entry, model)
-        return provider, known.price
+    async def target(self, provider_name: str, model: str) -> tuple[Entry, Model]:
+        """Return who makes a reply and with which model; asks no vendor.
+
+        ProviderNotFound, ProviderNotReady; ModelNotFound when none is named and none is default.
+        """
+        entry, _ = self.roster.ready(provider_name)
+        name = model or entry.default_model
+        if not name:
+            raise ModelNotFound.near(provider_name, name, [])
+        return entry, entry.models.get(name) or await self._unlisted(entry, name)
+
+    def note_missing(self, name: str) -> None:
+        """Ask a vendor for its models that does not know one we know, so that it is marked."""
+        entry = self.roster.entries.get(name)
+        if entry is not None and entry.provider is not None:
+            self._begin_asking(entry, entry.provider)
 
     async def aclose(self) -> None:
         """End what runs in the background, and let the providers go."""
@@ -126,10 +137,17 @@ class Catalog:
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
+        tenures = [entry.tenure for entry in self.roster if entry.tenure is not None]
+        for tenure in tenures:
+            tenure.retire()
+        closing = [tenure.closing for tenure in tenures if tenure.closing is not None]
+        await asyncio.gather(*closing, return_exceptions=True)
+
+    async def _load(self) -> None:
+        stored = await self.store.models()
         for entry in self.roster:
-            if entry.installed.provider is not None:
-                with contextlib.suppress(Fault):
-                    await ask(entry.name, entry.installed.provider.aclose, self.ask_seconds)
+            known = by_name(model for model in stored if model.provider == entry.name)
+            entry.models = known or entry.models
 
     async def _find_by_asking(self, entry: Entry, provider: sdk.Provider, name: str) -> Model:
         failed = bool(entry.trouble)
@@ -143,11 +161,13 @@ class Catalog:
                     raise
                 failed = True
         name = name or entry.default_model
-        if name in entry.models:
-            return entry.models[name]
+        known = entry.models.get(name)
+        if known is not None and known.gone_at is None:
+            return known
         if failed and name:
             return await self._unlisted(entry, name)
-        raise ModelNotFound.near(entry.name, name, near(name, entry.models))
+        offered = [model.name for model in entry.models.values() if model.gone_at is None]
+        raise ModelNotFound.near(entry.name, name, near(name, offered))
 
     async def _unlisted(self, entry: Entry, name: str) -> Model:
         """Describe a model that is not in the catalogue, as far as anybody knows it."""
@@ -170,19 +190,23 @@ class Catalog:
                 entry.name, await ask(entry.name, provider.list_models, self.ask_seconds)
             )
         except Fault as fault:
-            entry.trouble = fault.sentence
+            if entry.installed.provider is provider:
+                entry.trouble, entry.answered = fault.sentence, False
             raise
-        entry.trouble = ""
+        if entry.installed.provider is not provider:
+            return  # it was configured anew meanwhile
+        entry.trouble, entry.answered = "", True
         listed = await self._described(entry, infos)
         entry.models = by_name(listed)
-        entry.models = by_name(await self.store.save(entry.name, listed))
+        entry.models = by_name(await self.store.save(entry.name, listed) or listed)
 
     async def _described(self, entry: Entry, infos: Sequence[sdk.ModelInfo]) -> list[Model]:
         installed = entry.installed
         facts: Mapping[str, Facts] = {}
         if not installed.free:
             names = [info.name for info in infos]
-            facts = await self.prices.facts(installed.name, installed.base_url, names)
+            kind = installed.kind or installed.name
+            facts = await self.prices.facts(kind, installed.base_url, names)
         return [
             described(info, entry.name, facts.get(info.name), free=installed.free) for info in infos
         ]
@@ -194,7 +218,8 @@ def described(info: sdk.ModelInfo, provider: str, facts: Facts | None, *, free: 
     if info.price is not None:
         said = info.price
         rates = (said.input_nano_usd_per_million, said.output_nano_usd_per_million)
-        price = Price(*rates, cached_input=None, version=said.version)
+        cached = said.cached_input_nano_usd_per_million
+        price = Price(*rates, cached_input=cached, version=said.version)
     return Model(
         provider=provider,
         name=info.name,
@@ -220,6 +245,12 @@ def nonsense(provider: str) -> Fault:
     """Return the fault of a plugin that answers something else than it was asked."""
     sentence = f"The plugin of '{provider}' gave an answer of the wrong kind."
     return BadProviderResponse(sentence, provider=provider)
+
+
+def listed_now(models: Iterable[Model], *, gone: bool) -> Sequence[Model]:
+    """Return models by name, with or without those that the vendor lists no more."""
+    kept = (model for model in models if gone or model.gone_at is None)
+    return sorted(kept, key=lambda model: model.name)
 
 
 def by_name(models: Iterable[Model]) -> dict[str, Model]:

@@ -1,4 +1,4 @@
-"""One reply: a row in the ledger, the provider's stream within its limits, and the settlement."""
+"""One reply: a row in the ledger, whoever makes it within the limits, and the settlement."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 import parley_provider_sdk as sdk
-from parley_rpc.faults import Fault, Internal, TooBusy, Unavailable
+from parley_rpc.faults import Fault, Internal, InvalidArgument, Unavailable, reason_of
 
+from parley_provider_service.core.admission import RetryBudget
 from parley_provider_service.core.catalog import Catalog
-from parley_provider_service.core.faults import ProviderTimeout, UsageExists
+from parley_provider_service.core.faults import ProviderNotReady, ProviderTimeout, UsageExists
 from parley_provider_service.core.guard import ask as ask_plugin
 from parley_provider_service.core.guard import guarded
-from parley_provider_service.core.model import Ask, Event, Settlement
+from parley_provider_service.core.model import Ask, Event, ModelChoice, Settlement
+from parley_provider_service.core.parameters import Unsupported, fitted, learn
 from parley_provider_service.core.patience import Patience
 from parley_provider_service.core.ports import Ledger
 from parley_provider_service.core.reply import Reply
+from parley_provider_service.core.routing import Admission, Route, choices_of, is_final, judge
 from parley_provider_service.core.rules import check
 
 # Before the caller's own deadline, so that what is known of the usage still reaches it.
@@ -32,7 +35,7 @@ LONGEST_PAUSE_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a provider may be silent, and how much it is asked at once."""
+    """How long a provider may be silent, and what becomes of what it does not take."""
 
     first_token_seconds: float = 60.0
     idle_seconds: float = 30.0
@@ -45,9 +48,9 @@ class Limits:
     close_seconds: float = 2.0
     # A listener so far behind makes the provider wait.
     most_characters_behind: int = 256 * 1024
-    # Replies of one provider at once, and how long one more waits for its turn.
-    at_once: int = 128
+    # How long a reply waits for a place with its provider.
     patience_seconds: float = 1.0
+    unsupported: Unsupported = Unsupported.DROP
 
 
 class Generation:
@@ -57,29 +60,35 @@ class Generation:
         self.catalog = catalog
         self.ledger = ledger
         self.limits = limits
+        self.budget = RetryBudget()
         # The calls that the ledger holds and that produce.
         self.open: dict[UUID, Reply] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots: dict[str, asyncio.Semaphore] = {}
 
     async def begin(self, ask: Ask) -> Reply:
         """Begin a reply; its events tell the rest.
 
-        InvalidArgument, ProviderNotFound, ProviderNotReady, TooBusy.
+        InvalidArgument, ProviderNotFound, ProviderNotReady, CircuitOpen, TooBusy.
         """
         check(ask)
-        provider, price = await self.catalog.target(ask.provider, ask.request.model)
+        first = ModelChoice(ask.provider, ask.request.model)
+        entry = self.catalog.roster.get(ask.provider)
+        for choice in ask.fallbacks:
+            self.catalog.roster.get(choice.provider)
+        route = Route(self.catalog, self.budget, choices_of(entry, first, ask.fallbacks))
         seconds = min(ask.seconds, self.limits.total_seconds) - MARGIN_SECONDS
         deadline = asyncio.get_running_loop().time() + seconds
-        limits = sdk.Limits(
-            first_token=self.limits.first_token_seconds,
-            idle=self.limits.idle_seconds,
-            whole=max(seconds, 0.0),
-        )
-        await self._slot(ask.provider)
-        request = replace(ask.request, limits=limits)
-        reply = Reply(replace(ask, request=request), provider, price)
-        task = asyncio.create_task(self._make(reply, deadline))
+        admission = await route.admit(self.limits.patience_seconds)
+        try:
+            fitted(ask.request, admission.entry, admission.model, self.limits.unsupported)
+        except InvalidArgument:
+            self._dismiss(admission)
+            raise
+        self.budget.note_request()
+        reply = Reply(ask, admission.entry.name, admission.model)
+        if (admission.entry.name, admission.model.name) != (first.provider, first.model):
+            reply.ask_next(admission.entry.name, admission.model)
+        task = asyncio.create_task(self._make(reply, route, admission, deadline))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return reply
@@ -100,98 +109,192 @@ class Generation:
         crowd = len(self.open) - QUIET_REPLIES
         return min(max(crowd, 0) * SECONDS_PER_REPLY, LONGEST_PAUSE_SECONDS)
 
-    async def _slot(self, provider: str) -> None:
-        if provider not in self._slots:
-            self._slots[provider] = asyncio.Semaphore(self.limits.at_once)
-        slots = self._slots[provider]
-        if not slots.locked():
-            await slots.acquire()
-            return
-        try:
-            async with asyncio.timeout(self.limits.patience_seconds):
-                await slots.acquire()
-        except TimeoutError:
-            limit = self.limits.at_once
-            sentence = f"The provider '{provider}' is making {limit} replies already."
-            raise TooBusy(sentence, retry_after=1.0, provider=provider, limit=limit) from None
+    def _dismiss(self, admission: Admission) -> None:
+        """Give back a place that was not used."""
+        admission.entry.breaker.abstain()
+        admission.leave()
 
-    async def _make(self, reply: Reply, deadline: float) -> None:
+    async def _make(
+        self, reply: Reply, route: Route, admission: Admission, deadline: float
+    ) -> None:
+        """Hold, produce, settle, and only then tell the end."""
         settlement: Settlement | None = None
         failure: Fault | None = Internal("Parley failed.")
         try:
-            if not await self.ledger.hold(reply.hold):
-                raise UsageExists(reply.ask.usage_id)
-            failure = await self._produce(reply, deadline)
-            settlement = reply.settlement(failure)
+            await self._hold(reply, admission)
+            self.open[reply.ask.usage_id] = reply
+            try:
+                failure = await self._produce(reply, route, admission, deadline)
+            finally:
+                del self.open[reply.ask.usage_id]
+            settlement = reply.settlement()
             await self.ledger.settle(settlement)
         except Fault as fault:
             failure = fault
         finally:
-            self._slots[reply.ask.provider].release()
             reply.end(settlement, failure)
 
-    async def _produce(self, reply: Reply, deadline: float) -> Fault | None:
-        self.open[reply.ask.usage_id] = reply
+    async def _hold(self, reply: Reply, admission: Admission) -> None:
+        """Write the call into the ledger, before anybody is asked."""
         try:
-            with guarded(reply.ask.provider, reply.ask.request.model):
-                await self._listen(reply, deadline)
-        except Fault as fault:
-            return fault
-        finally:
-            del self.open[reply.ask.usage_id]
-        return None if reply.finished else reply.stopped_by
+            if not await self.ledger.hold(reply.hold):
+                raise UsageExists(reply.ask.usage_id)
+        except Fault:
+            self._dismiss(admission)
+            raise
 
-    async def _listen(self, reply: Reply, deadline: float) -> None:
+    async def _produce(
+        self, reply: Reply, route: Route, admission: Admission, deadline: float
+    ) -> Fault | None:
+        """Ask one after the other until somebody speaks, or nobody is left; return what failed."""
+        held: Admission | None = admission
+        failure: Fault | None = None
+        while held is not None:
+            try:
+                failure = await self._ask_patiently(reply, route, held, deadline)
+            finally:
+                held.leave()
+            if failure is None or reply.is_over or is_final(failure):
+                return failure
+            held = await self._next(reply, route)
+        return failure
+
+    async def _next(self, reply: Reply, route: Route) -> Admission | None:
+        """Turn to the next candidate; None when none is left that takes the reply."""
+        while route.has_more:
+            try:
+                admission = await route.admit(self.limits.patience_seconds)
+            except Fault:
+                return None
+            try:
+                fitted(reply.ask.request, admission.entry, admission.model, self.limits.unsupported)
+            except InvalidArgument:
+                self._dismiss(admission)
+                continue
+            reply.ask_next(admission.entry.name, admission.model)
+            return admission
+        return None
+
+    async def _ask_patiently(
+        self, reply: Reply, route: Route, admission: Admission, deadline: float
+    ) -> Fault | None:
+        """Ask one candidate, again where that helps; return what failed."""
+        while True:
+            failure = await self._ask(reply, admission, deadline)
+            if failure is None or reply.is_over:
+                return failure
+            left = deadline - asyncio.get_running_loop().time()
+            pause = self._pause_before(route, admission, failure, left)
+            if pause is None:
+                return failure
+            if await reply.stopped_within(pause):
+                return reply.stopped_by
+            if not admission.entry.breaker.admit():
+                return failure
+            reply.ask_next(admission.entry.name, admission.model)
+
+    def _pause_before(
+        self, route: Route, admission: Admission, failure: Fault, left: float
+    ) -> float | None:
+        """Return how long to wait before the same one is asked again; None for not at all."""
+        cause = failure.__cause__
+        if isinstance(cause, sdk.UnsupportedParameter):
+            entry, model = admission.entry, admission.model.name
+            return 0.0 if learn(entry, model, cause.parameter) else None
+        return route.pause(admission, failure, left)
+
+    async def _ask(self, reply: Reply, admission: Admission, deadline: float) -> Fault | None:
+        """Ask once; write down what came of it, and what that says about the vendor."""
+        entry, failure = admission.entry, None
+        try:
+            with guarded(entry.name, admission.model.name):
+                request = self._request(reply, admission, deadline)
+                await self._listen(reply, admission, request, deadline)
+        except Fault as fault:
+            failure = fault
+        if failure is None and reply.attempt.finished is None:
+            failure = reply.stopped_by
+            reply.note(failure)
+            entry.breaker.abstain()
+            return failure
+        reply.note(failure)
+        judge(entry, failure, spoke=reply.attempt.has_spoken or failure is None)
+        if failure is not None and reason_of(failure) == "model_not_found":
+            self.catalog.note_missing(entry.name)
+        return failure
+
+    def _request(self, reply: Reply, admission: Admission, deadline: float) -> sdk.ReplyRequest:
+        """Return what the vendor is asked; InvalidArgument when the model does not take it."""
+        entry, limits = admission.entry, self.limits
+        request = fitted(reply.ask.request, entry, admission.model, limits.unsupported)
+        first = max(limits.first_token_seconds, entry.installed.first_token_seconds)
+        left = max(deadline - asyncio.get_running_loop().time(), 0.0)
+        patience = sdk.Limits(first_token=first, idle=limits.idle_seconds, whole=left)
+        return replace(request, limits=patience)
+
+    async def _listen(
+        self, reply: Reply, admission: Admission, request: sdk.ReplyRequest, deadline: float
+    ) -> None:
         """Take in the provider's stream until it ends, is stopped, or takes too long."""
+        tenure = admission.entry.tenure
         if reply.stopped:
             return
-        stream = opened(reply)
-        patience = Patience(self._until(reply, deadline), self.limits.close_seconds)
-        try:
-            with patience:
-                reply.patience = patience
-                await self._take_all(reply, stream, patience, deadline)
-        except TimeoutError:
-            if not patience.expired:
-                raise
-        finally:
-            reply.patience = None
-            await close(reply.ask.provider, stream, self.limits.close_seconds)
-        if reply.finished is None and not reply.stopped:
-            raise too_slow(reply) if patience.expired else reply.broken("broke off without an end")
+        if tenure is None:
+            raise ProviderNotReady.of(
+                admission.entry.name, admission.entry.status, admission.entry.error
+            )
+        with tenure.serving() as provider:
+            stream = opened(reply, provider, request)
+            patience = Patience(self._until(reply, request, deadline), self.limits.close_seconds)
+            try:
+                with patience:
+                    reply.patience = patience
+                    await self._take_all(reply, stream, request, deadline)
+            except TimeoutError:
+                if not patience.expired:
+                    raise
+            finally:
+                reply.patience = None
+                await close(admission.entry.name, stream, self.limits.close_seconds)
+        if reply.attempt.finished is None and not reply.stopped:
+            broken = reply.attempt.broken("broke off without an end")
+            raise too_slow(reply) if patience.expired else broken
 
     async def _take_all(
-        self, reply: Reply, stream: sdk.ReplyStream, patience: Patience, deadline: float
+        self, reply: Reply, stream: sdk.ReplyStream, request: sdk.ReplyRequest, deadline: float
     ) -> None:
         async for event in stream:
             reply.take(event)
+            patience = reply.patience
+            if patience is None:
+                return
             if reply.chars_behind > self.limits.most_characters_behind:
                 patience.move(deadline)
                 await reply.heard()
             if reply.stopped:
                 return
-            patience.move(self._until(reply, deadline))
+            patience.move(self._until(reply, request, deadline))
 
-    def _until(self, reply: Reply, deadline: float) -> float:
+    def _until(self, reply: Reply, request: sdk.ReplyRequest, deadline: float) -> float:
         """Return when the next event must have come."""
         now = asyncio.get_running_loop().time()
-        if reply.finished is not None:
+        if reply.attempt.finished is not None:
             return now + self.limits.end_seconds
-        if not reply.ask.request.stream:
+        if not request.stream:
             return deadline
-        limits = self.limits
-        patience = limits.idle_seconds if reply.has_begun else limits.first_token_seconds
-        return min(deadline, now + patience + limits.grace_seconds)
+        limits = request.limits
+        patience = limits.idle if reply.attempt.has_spoken else limits.first_token
+        return min(deadline, now + patience + self.limits.grace_seconds)
 
 
-def opened(reply: Reply) -> sdk.ReplyStream:
+def opened(reply: Reply, provider: sdk.Provider, request: sdk.ReplyRequest) -> sdk.ReplyStream:
     """Begin the provider's stream; BadProviderResponse when it gives none."""
-    stream: object = reply.provider.chat_completion(reply.ask.request)
+    stream: object = provider.chat_completion(request)
     if isinstance(stream, AsyncGenerator):
         return stream
     if isinstance(stream, Coroutine):
         stream.close()
-    raise reply.broken(f"gave a {type(stream).__name__} instead of a stream")
+    raise reply.attempt.broken(f"gave a {type(stream).__name__} instead of a stream")
 
 
 async def close(provider: str, stream: sdk.ReplyStream, seconds: float) -> None:
@@ -204,7 +307,7 @@ async def close(provider: str, stream: sdk.ReplyStream, seconds: float) -> None:
 
 def too_slow(reply: Reply) -> Fault:
     """Return the fault of a provider that was waited for in vain."""
-    provider, model = reply.ask.provider, reply.ask.request.model
-    what = "finish" if reply.has_begun else "begin"
-    sentence = f"The provider '{provider}' did not {what} its reply in time."
-    return ProviderTimeout(sentence, provider=provider, model=model)
+    attempt = reply.attempt
+    what = "finish" if attempt.has_spoken else "begin"
+    sentence = f"The provider '{attempt.provider}' did not {what} its reply in time."
+    return ProviderTimeout(sentence, provider=attempt.provider, model=attempt.model.name)

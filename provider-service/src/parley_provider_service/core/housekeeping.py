@@ -35,9 +35,7 @@ class Housekeeping:
     async def once(self) -> None:
         """Do what is to be done once; DatabaseUnavailable."""
         await self.catalog.refresh()
-        produced = {
-            usage_id: reply.output_chars for usage_id, reply in self.generation.open.items()
-        }
+        produced = {usage_id: reply.progress for usage_id, reply in self.generation.open.items()}
         held = await self.ledger.record(produced)
         for usage_id in produced.keys() - held:
             reply = self.generation.open.get(usage_id)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
@@ -19,6 +19,7 @@ from parley_provider_sdk import (
     Usage,
     UsageUpdate,
 )
+from typing_extensions import override
 
 
 class ProviderStatus(StrEnum):
@@ -29,6 +30,24 @@ class ProviderStatus(StrEnum):
     UNHEALTHY = "unhealthy"
     DISABLED = "disabled"
     BROKEN = "broken"
+
+
+class CredentialSource(StrEnum):
+    """Where a provider's key comes from."""
+
+    NONE = ""
+    ENVIRONMENT = "environment"
+    STORED = "stored"
+    # Stored, and no master key opens it.
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What may be told of a key."""
+
+    source: CredentialSource = CredentialSource.NONE
+    last4: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +68,33 @@ class Installed:
     base_url: str = ""
     # There when it is configured.
     provider: Provider | None = None
+    # The name that its plugin has for it; another one for a further configuration of the same.
+    kind: str = ""
+    # The model that its plugin calls the default; empty when it names none.
+    default_model: str = ""
+    # The default only while no other is ready.
+    stand_in: bool = False
+    # Counts as set up only once its server has answered.
+    detected: bool = False
+    # Seconds before the first token that it needs at the least.
+    first_token_seconds: float = 0.0
+    # Where its key comes from, and the last characters of it.
+    credential: Credential = Credential()
+    # Makes another configuration of it; None for one that could not be loaded.
+    configure: Callable[[Wish], Installed] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a plugin is to be configured. None means that nobody has decided."""
+
+    name: str
+    # None means as its plugin calls itself.
+    display_name: str | None = None
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    # A stored key that no master key opens: it is not replaced by another one.
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +106,39 @@ class Config:
     priority: int = 100
     is_default: bool | None = None
     default_model: str | None = None
+    # The plugin's name for it; None for the configuration that comes with the plugin.
+    kind: str | None = None
+    display_name: str | None = None
+    base_url: str | None = None
+    # The encrypted key.
+    sealed: bytes | None = field(default=None, repr=False)
+    # Replies at once in one process; None means the service's setting.
+    max_replies: int | None = None
+    # Who is asked instead, as `provider/model`.
+    fallbacks: tuple[str, ...] = ()
+    # Whether a reply that began too late is asked for again.
+    retry_timeouts: bool = False
+    # When an administrator last changed its models.
+    models_changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model of a provider; an empty model means the provider's default."""
+
+    provider: str
+    model: str = ""
+
+    @classmethod
+    def parsed(cls, text: str) -> ModelChoice:
+        """Read `provider/model`, or a provider alone."""
+        provider, _, model = text.partition("/")
+        return cls(provider, model)
+
+    @override
+    def __str__(self) -> str:
+        """Write it as `provider/model`, or the provider alone."""
+        return f"{self.provider}/{self.model}" if self.model else self.provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +176,21 @@ class Model:
     max_output_tokens: int = 0
     capabilities: frozenset[str] = frozenset()
     price: Price | None = None
+    # When the vendor stopped listing it; None while it does.
+    gone_at: datetime | None = None
+    # An administrator put it in, or changed what is known of it.
+    overridden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChange:
+    """What an administrator lays over what is known of a model; None changes nothing."""
+
+    display_name: str | None = None
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    capabilities: frozenset[str] | None = None
+    price: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +204,10 @@ class Listing:
     default_model: str
     models: Sequence[str]
     error: str
+    config: Config = Config()
+    circuit: str = "closed"
+    running: int = 0
+    max_replies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +231,8 @@ class Ask:
     provider: str
     request: ReplyRequest
     seconds: float
+    # Who is asked instead; empty means whom an administrator named.
+    fallbacks: Sequence[ModelChoice] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +257,38 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempted:
+    """One time that a vendor was asked. No usage means that nothing was produced or reported."""
+
+    provider: str
+    model: str
+    # A finish reason, a fault's reason, or `stopped`.
+    outcome: str
+    usage: Usage | None = None
+    cost: Cost | None = None
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
-    """How a call ended. No usage means that nothing was produced and nothing reported."""
+    """How a call ended, whoever was asked: the sums of what was used, and each attempt."""
 
     usage_id: UUID
-    # A finish reason, a fault's reason, or `stopped`.
     outcome: str
     usage: Usage | None
     cost: Cost | None
     output_chars: int
+    attempts: Sequence[Attempted] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a call has produced so far, and by whom: what a sweeper would need to settle it."""
+
+    output_chars: int
+    provider: str = ""
+    model: str = ""
+    price: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +299,14 @@ class UsageRecord:
     settled: bool
     usage: Usage | None
     cost: Cost | None
+    owner_id: UUID | None = None
+    key_id: str = ""
+    provider: str = ""
+    model: str = ""
+    outcome: str = ""
+    started_at: datetime | None = None
+    settled_at: datetime | None = None
+    attempts: Sequence[Attempted] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +316,57 @@ class Ended:
     reason: FinishReason
     usage: Usage
     cost: Cost | None
+    provider: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Somebody else makes the reply than was asked first."""
+
+    provider: str
+    model: str
 
 
 # What the one who asked for a reply is told.
-Event: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta | UsageUpdate | Ended
+Event: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta | UsageUpdate | Answerer | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class UsageFilter:
+    """Which rows of the ledger; None keeps all."""
+
+    owner_id: UUID | None = None
+    provider: str | None = None
+    model: str | None = None
+    # Of when the call began; the later one is left out.
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class UsageGroup(StrEnum):
+    """What sums of the ledger may be divided by."""
+
+    DAY = "day"
+    PROVIDER = "provider"
+    MODEL = "model"
+    USER = "user"
+    KEY = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSum:
+    """One sum of the ledger; what it is not divided by is empty."""
+
+    day: date | None = None
+    provider: str = ""
+    model: str = ""
+    owner_id: UUID | None = None
+    key_id: str = ""
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_nano_usd: int = 0
+    unpriced_requests: int = 0

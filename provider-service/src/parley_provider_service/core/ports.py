@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from parley_provider_service.core.model import (
@@ -12,8 +12,13 @@ from parley_provider_service.core.model import (
     Hold,
     Installed,
     Model,
+    ModelChange,
+    Progress,
     Settlement,
+    UsageFilter,
+    UsageGroup,
     UsageRecord,
+    UsageSum,
 )
 
 
@@ -26,14 +31,59 @@ class CatalogStore(Protocol):
     async def configs(self, installed: Sequence[Installed]) -> Mapping[str, Config]:
         """Return what is decided about each provider by name; a new one gets a row first."""
 
+    async def add(self, name: str, config: Config, *, by: UUID) -> bool:
+        """Add a configuration of a plugin; False when the name is taken."""
+
+    async def change(self, name: str, changes: Mapping[str, Any], *, by: UUID) -> bool:
+        """Change fields of a Config, by their names; False when there is no such row.
+
+        A new default is the only one afterwards.
+        """
+
+    async def remove(self, name: str) -> bool:
+        """Take a configuration and its models away; False when there is no such row."""
+
+    async def reseal(self, sealed: Mapping[str, tuple[bytes, bytes]]) -> int:
+        """Replace encrypted keys, each when it still is the first of the two; return how many."""
+
     async def models(self) -> Sequence[Model]:
-        """Return the models of all providers that are not gone, each provider's in its order."""
+        """Return the models of all providers, gone ones included, each provider's in its order."""
 
     async def save(self, provider: str, listed: Sequence[Model]) -> Sequence[Model]:
         """Store what a vendor lists now; what it lists no more is marked as gone.
 
-        Return the provider's models with what an administrator changed and added.
+        Return the provider's models with what an administrator changed and added, gone ones
+        included.
         """
+
+    async def overlay(self, provider: str, model: str, change: ModelChange) -> Sequence[Model]:
+        """Lay a change over what is known of a model, which is added when it is not listed.
+
+        Return the provider's models, as `save` does.
+        """
+
+    async def reset(self, provider: str, model: str) -> Sequence[Model] | None:
+        """Take back what was laid over a model; one that was added by hand goes.
+
+        Return the provider's models, as `save` does; None when there was nothing to take back.
+        """
+
+
+class Vault(Protocol):
+    """Keeps secrets unreadable for whoever reads the database alone."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a master key to encrypt with."""
+
+    def seal(self, owner: str, secret: str) -> bytes:
+        """Encrypt a secret for one owner; MasterKeyMissing."""
+
+    def unseal(self, owner: str, sealed: bytes) -> str | None:
+        """Decrypt an owner's secret; None when no master key does, or it is another owner's."""
+
+    def is_stale(self, sealed: bytes) -> bool:
+        """Whether a newer master key than the one it was encrypted with is there."""
 
 
 class Prices(Protocol):
@@ -57,8 +107,8 @@ class Ledger(Protocol):
     async def settle(self, settlement: Settlement) -> bool:
         """Settle a held call; False when it was settled already. Waits for the database."""
 
-    async def record(self, output_chars: Mapping[UUID, int]) -> frozenset[UUID]:
-        """Say that this process lives and what its open calls have produced.
+    async def record(self, progress: Mapping[UUID, Progress]) -> frozenset[UUID]:
+        """Say that this process lives and what its open calls have produced, and by whom.
 
         Return those that are still held: another process has settled the others.
         """
@@ -71,3 +121,11 @@ class Ledger(Protocol):
 
     async def find(self, owner_id: UUID, usage_ids: Sequence[UUID]) -> Sequence[UsageRecord]:
         """Return an owner's rows by id; those that do not exist are left out."""
+
+    async def page(
+        self, which: UsageFilter, before: UUID | None, size: int
+    ) -> Sequence[UsageRecord]:
+        """Return rows, newest first, from behind `before` on."""
+
+    async def sums(self, which: UsageFilter, group_by: Sequence[UsageGroup]) -> Sequence[UsageSum]:
+        """Return sums from the roll-ups by day, in order; without groups one, even of nothing."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import parley_provider_sdk as sdk
 from parley_provider_sdk import Usage, UsageSource
 
-from parley_provider_service.core.model import Cost, Price
+from parley_provider_service.core.model import Attempted, Cost, Price
 
 CHARACTERS_PER_TOKEN = 4
 MILLION = 1_000_000
+MANY = 2
 
 
 def estimate(input_chars: int, output_chars: int) -> Usage:
@@ -65,6 +68,31 @@ def cost_of(usage: Usage, price: Price | None) -> Cost | None:
         + usage.output_tokens * price.output
     )
     return Cost(rounded_up(total, MILLION), price.version)
+
+
+def total_usage(usages: Sequence[Usage | None]) -> Usage | None:
+    """Sum what several attempts used; one estimate makes the sum one. None for nothing."""
+    used = [usage for usage in usages if usage is not None]
+    if len(used) < MANY:
+        return used[0] if used else None
+    estimated = any(usage.source is UsageSource.ESTIMATED for usage in used)
+    return Usage(
+        input_tokens=sum(usage.input_tokens for usage in used),
+        output_tokens=sum(usage.output_tokens for usage in used),
+        cached_input_tokens=sum(usage.cached_input_tokens for usage in used),
+        reasoning_tokens=sum(usage.reasoning_tokens for usage in used),
+        source=UsageSource.ESTIMATED if estimated else used[-1].source,
+    )
+
+
+def total_cost(attempts: Sequence[Attempted]) -> Cost | None:
+    """Sum what several attempts cost; None when one used tokens at a price that is unknown."""
+    used = [attempt for attempt in attempts if attempt.usage is not None]
+    costs = [attempt.cost for attempt in used if attempt.cost is not None]
+    if not costs or len(costs) < len(used):
+        return None
+    versions = list(dict.fromkeys(cost.price_version for cost in costs))
+    return Cost(sum(cost.nano_usd for cost in costs), " + ".join(versions))
 
 
 def input_chars(request: sdk.ReplyRequest) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from parley_provider_sdk import ReplyRequest
 from parley_rpc.faults import InvalidArgument, Violation
 
 from parley_provider_service.core.model import Ask
@@ -11,6 +12,8 @@ from parley_provider_service.core.model import Ask
 UUID_VERSION = 7
 NAME_CHARACTERS = 200
 HIGHEST_TEMPERATURE = 2.0
+MOST_STOPS = 16
+MOST_FALLBACKS = 8
 
 
 def check(ask: Ask) -> None:
@@ -32,10 +35,30 @@ def broken_rules(ask: Ask) -> Iterator[Violation]:
         yield Violation("model", f"must have 1 to {NAME_CHARACTERS} characters and no NUL")
     if not request.messages:
         yield Violation("messages", "must not be empty")
+    yield from broken_parameters(request)
+    yield from broken_fallbacks(ask)
+
+
+def broken_parameters(request: ReplyRequest) -> Iterator[Violation]:
+    """Yield what is wrong with the parameters of a request."""
     if request.temperature is not None and not 0 <= request.temperature <= HIGHEST_TEMPERATURE:
         yield Violation("temperature", "must be from 0 to 2")
     if request.max_tokens is not None and request.max_tokens < 1:
         yield Violation("max_tokens", "must be at least 1")
+    if request.top_p is not None and not 0 <= request.top_p <= 1:
+        yield Violation("top_p", "must be from 0 to 1")
+    if len(request.stop) > MOST_STOPS or not all(request.stop):
+        yield Violation("stop", f"must be at most {MOST_STOPS} texts, none of them empty")
+
+
+def broken_fallbacks(ask: Ask) -> Iterator[Violation]:
+    """Yield what is wrong with the names of those who are asked instead."""
+    if len(ask.fallbacks) > MOST_FALLBACKS:
+        yield Violation("fallbacks", f"must be at most {MOST_FALLBACKS}")
+    for number, choice in enumerate(ask.fallbacks):
+        if not choice.provider or not is_name(choice.model or "any"):
+            rule = "must name a provider, and a model or none"
+            yield Violation(f"fallbacks[{number}]", rule)
 
 
 def is_name(name: object) -> bool:

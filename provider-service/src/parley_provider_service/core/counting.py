@@ -1,0 +1,36 @@
+"""How many tokens a request would be charged for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import parley_provider_sdk as sdk
+from parley_rpc.faults import InvalidArgument
+
+from parley_provider_service.core.catalog import Catalog, nonsense
+from parley_provider_service.core.guard import ask
+from parley_provider_service.core.pricing import estimate, input_chars
+
+ASK_SECONDS = 10.0
+
+
+class Counting:
+    """Asks the vendor where it counts, and estimates elsewhere."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+
+    async def count(self, provider: str, request: sdk.ReplyRequest) -> sdk.Usage:
+        """Return the input tokens; faults as of `Catalog.find`, and the vendor's."""
+        if not request.messages:
+            raise InvalidArgument.of("request.messages", "must not be empty")
+        model = await self.catalog.find(provider, request.model)
+        entry, _ = self.catalog.roster.ready(model.provider)
+        counter: object = entry.installed.provider
+        if not isinstance(counter, sdk.TokenCounter):
+            return estimate(input_chars(request), 0)
+        asked = replace(request, model=model.name)
+        count = await ask(entry.name, lambda: counter.count_tokens(asked), ASK_SECONDS)
+        if not isinstance(count, int) or count < 0:
+            raise nonsense(entry.name)
+        return sdk.Usage(count, 0, source=sdk.UsageSource.COUNTED)

@@ -1,0 +1,75 @@
+"""What a model does not take: left out where that is harmless, refused where it would mislead."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+import parley_provider_sdk as sdk
+from parley_rpc.faults import InvalidArgument
+
+from parley_provider_service.core.model import Model
+from parley_provider_service.core.roster import Entry
+
+# Without these a reply is the same kind of answer to the same question; nobody is misled when
+# one is left out. All others change what is asked for.
+HARMLESS = frozenset({"temperature", "top_p", "seed", "reasoning_effort", "parallel_tool_calls"})
+# Every field of a request that a model may not take, with the value that means nothing is asked.
+DEFAULTS = MappingProxyType(
+    {
+        one.name: one.default if one.default is not MISSING else None
+        for one in fields(sdk.ReplyRequest)
+        if one.name not in {"model", "messages", "stream", "limits", "provider_options"}
+    }
+)
+
+
+class Unsupported(StrEnum):
+    """What becomes of a parameter that a model does not take."""
+
+    DROP = "drop"
+    REFUSE = "refuse"
+
+
+def fitted(
+    request: sdk.ReplyRequest, entry: Entry, model: Model, policy: Unsupported
+) -> sdk.ReplyRequest:
+    """Return a request as a model takes it; InvalidArgument names what it does not take."""
+    check_length(request, model)
+    changes: dict[str, Any] = {"model": model.name}
+    for name in sorted(unsupported(entry, model.name)):
+        if name in DEFAULTS and getattr(request, name) != DEFAULTS[name]:
+            if name not in HARMLESS or policy is Unsupported.REFUSE:
+                raise refused(name, model)
+            changes[name] = DEFAULTS[name]
+    return replace(request, **changes)
+
+
+def unsupported(entry: Entry, model: str) -> frozenset[str]:
+    """Return what a model does not take: what its plugin knows, and what its vendor told us."""
+    learned = entry.unsupported.get(model, frozenset())
+    provider: object = entry.installed.provider
+    if isinstance(provider, sdk.Selective):
+        return learned | provider.unsupported_parameters(model)
+    return learned
+
+
+def learn(entry: Entry, model: str, parameter: str) -> bool:
+    """Remember what a model does not take; False when that was known, so it does not help."""
+    known = entry.unsupported.get(model, frozenset())
+    entry.unsupported[model] = known | {parameter}
+    return parameter not in known
+
+
+def check_length(request: sdk.ReplyRequest, model: Model) -> None:
+    """Refuse more output than the model can give; InvalidArgument."""
+    most, asked = model.max_output_tokens, request.max_tokens
+    if most and asked is not None and asked > most:
+        raise InvalidArgument.of("max_tokens", f"must be from 1 to {most} for '{model.name}'")
+
+
+def refused(name: str, model: Model) -> InvalidArgument:
+    """Return the fault of a parameter that a model does not take."""
+    return InvalidArgument.of(name, f"is not taken by the model '{model.name}'")
