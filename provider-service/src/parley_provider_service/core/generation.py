@@ -85,9 +85,8 @@ class Generation:
             self._dismiss(admission)
             raise
         self.budget.note_request()
-        reply = Reply(ask, admission.entry.name, admission.model)
-        if (admission.entry.name, admission.model.name) != (first.provider, first.model):
-            reply.ask_next(admission.entry.name, admission.model)
+        reply = Reply(ask)
+        reply.ask_next(admission.entry.name, admission.model)
         task = asyncio.create_task(self._make(reply, route, admission, deadline))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

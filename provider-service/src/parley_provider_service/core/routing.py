@@ -92,7 +92,8 @@ class Route:
         return wait
 
     async def _admit(self, choice: ModelChoice, patience: float) -> Admission:
-        entry, model = await self.catalog.target(choice.provider, choice.model)
+        name = choice.model or (await self.catalog.find(choice.provider, "")).name
+        entry, model = await self.catalog.target(choice.provider, name)
         if entry.breaker.wait > 0:
             raise CircuitOpen(entry.name, entry.breaker.wait)
         if not await entry.bulkhead.enter(patience):
