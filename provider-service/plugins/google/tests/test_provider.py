@@ -113,6 +113,7 @@ async def test_tool_calls_and_their_signatures_survive_a_round_trip(
     wire.script(texts=("Let me see.",), calls=calls)
     asked = await fold(provider.chat_completion(ask(tools=[TOOL], stream=stream)))
     assert FinishReason.TOOL is asked.reason
+    assert (3, UsageSource.REPORTED) == (asked.usage.output_tokens, asked.usage.source)
     assert ['{"a":0}', '{"a":1}'] == [call.arguments for call in asked.tool_calls]
     assert 2 == len({call.tool_call_id for call in asked.tool_calls})
     wire.script(texts=("Done.",))

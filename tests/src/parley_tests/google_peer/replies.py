@@ -80,11 +80,13 @@ class Reply:
         if self._texts:
             parts.append(self._text("".join(self._texts)))
         parts += [*self._calls(), *self._signed_end()]
-        return self._chunk(parts, texts=len(self._texts), reason=self._reason())
+        said = len(self._texts) + len(self._script.calls)
+        return self._chunk(parts, texts=said, reason=self._reason())
 
     def _ending(self) -> Iterator[bytes]:
         said = len(self._texts)
         for call in self._calls():
+            said += 1  # A call counts as one token.
             yield self._chunk([call], texts=said)
         yield self._chunk(
             [*self._signed_end()] or [{"text": ""}], texts=said, reason=self._reason()
