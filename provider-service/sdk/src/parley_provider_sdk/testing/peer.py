@@ -171,7 +171,10 @@ class Dialect(ABC):
 
     @abstractmethod
     def other(self, method: str, path: str, body: Any) -> Answer | None:
-        """Answers what is no reply: models, health, counting. None when there is no such path."""
+        """Answers what is no reply: models, health, counting. None when there is no such path.
+
+        A request without a body has its query in place of one, such as the page of a list.
+        """
 
 
 class Peer:
@@ -252,7 +255,8 @@ class Peer:
             return _failed(self.dialect, self._script, key=key)
         if self._script.raw is not None:
             return _raw(self._script)
-        answer = self.dialect.other(request.method, path, body)
+        asked = dict(request.query) if body is None else body
+        answer = self.dialect.other(request.method, path, asked)
         return _response(answer) if answer else web.Response(status=404, text="Not Found")
 
     async def _complete(
