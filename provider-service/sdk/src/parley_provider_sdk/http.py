@@ -33,7 +33,14 @@ from parley_provider_sdk.errors import (
 )
 from parley_provider_sdk.failures import Refusal, broken_off, sentence_of
 from parley_provider_sdk.reading import Reading
-from parley_provider_sdk.types import Limits, ReplyEvent, ReplyRequest, ReplyStream
+from parley_provider_sdk.types import (
+    Finished,
+    Limits,
+    ReplyEvent,
+    ReplyRequest,
+    ReplyStream,
+    UsageUpdate,
+)
 
 __all__ = ["Call", "Vendor", "from_exception"]
 
@@ -100,11 +107,15 @@ class Vendor:
                 async for events in batches:
                     for event in events:
                         yield event
-            if reading.failure:
-                raise reading.failure
-            end = reading.end()
-            await patience.drain(DRAIN_SECONDS)
-            yield end
+            end = reading.ended()
+            if isinstance(end, Finished):
+                await patience.drain(DRAIN_SECONDS)
+                yield end
+                return
+            if reading.usage:
+                # What the vendor has counted it will charge, however the reply ended.
+                yield UsageUpdate(reading.usage)
+            raise end
 
     async def ask(self, call: Call, *, seconds: float = 10.0) -> bytes:
         """Asks something small and rare, and returns the answer's body. Raises ProviderError."""
@@ -251,7 +262,11 @@ async def _streamed(
         if is_alive:
             # Measured from now: the time that our own listener took is not the vendor's.
             patience.extend(limits.idle)
-        chunk = await patience.next()
+        try:
+            chunk = await patience.next()
+        except ProviderError as failure:
+            reading.failure = failure
+            return
         if not chunk:
             reading.feed_end()
             yield reading.take()

@@ -206,6 +206,13 @@ class Reading:
         events, self._events = self._events, []
         return events
 
+    def ended(self) -> Finished | ProviderError:
+        """Returns the end of the reply, or why it has none."""
+        try:
+            return self.failure or self.end()
+        except ProviderError as failure:
+            return failure
+
     def end(self) -> Finished:
         """Returns the end of the reply. Raises BadResponse when it broke off before."""
         if not self._is_wire:

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from contextlib import aclosing, suppress
+from contextlib import ExitStack, aclosing, suppress
 from typing import Any, TypeVar
 
 import parley_provider_sdk as sdk
@@ -37,11 +37,10 @@ class Blocked(sdk.BackendError):
 def isolated(name: str, create: Callable[[], sdk.Provider]) -> sdk.Provider:
     """Make a provider in a thread of its own; raise what its code raises, TimeoutError."""
     home = Home(name)
-    try:
+    with ExitStack() as unless_made:
+        unless_made.callback(home.close)
         provider = home.submit(_making(create)).result(MADE_WITHIN_SECONDS)
-    except BaseException:
-        home.close()
-        raise
+        unless_made.pop_all()
     kinds = (isinstance(provider, sdk.Selective), isinstance(provider, sdk.TokenCounter))
     match kinds:
         case True, True:

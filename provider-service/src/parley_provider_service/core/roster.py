@@ -151,7 +151,7 @@ class Roster:
             if name not in self.plugins and config.kind is None:
                 continue  # a row of a plugin that is not installed any more
             entry = self.entries.get(name) or self._add(self._exhibit(name, config))
-            wish, known = wished(name, config, unseal), wished_before(entry)
+            wish, known = wished(name, config, unseal), self._wished_before(entry)
             entry.config = config
             entry.bulkhead.resize(config.max_replies or self.max_replies)
             if wish != known:
@@ -221,6 +221,11 @@ class Roster:
         self.entries[installed.name] = entry
         return entry
 
+    def _wished_before(self, entry: Entry) -> Wish | None:
+        """Return how an entry is configured: at first as its plugin brings it, or not at all."""
+        is_brought = entry.wish is None and entry.name in self.plugins
+        return Wish(entry.name) if is_brought else entry.wish
+
     def _exhibit(self, name: str, config: Config) -> Installed:
         """Return a configuration that has not been made yet."""
         return Installed(name, config.display_name or name, "", "", kind=config.kind or name)
@@ -245,11 +250,6 @@ def wished(name: str, config: Config, unseal: Open) -> Wish:
         api_key=key,
         unreadable=config.sealed is not None and key is None,
     )
-
-
-def wished_before(entry: Entry) -> Wish:
-    """Return how an entry is configured; at first as its plugin brings it."""
-    return entry.wish or Wish(entry.name)
 
 
 def shown(source: CredentialSource, key: str) -> Credential:
