@@ -13,6 +13,9 @@ from parley_chat_service.core.model import Choice, Message, Position, Usage
 from parley_chat_service.core.outline import Kind, Outline, Span
 from parley_chat_service.core.turn import Delta, End, Piece
 
+# Asked for with every delta, and slow to find in their class.
+TEXT, REASONING = Kind.TEXT, Kind.REASONING
+
 
 class RunningTurn:
     """Takes a reply in, hands it out in pieces to be stored, and shows what is stored.
@@ -48,16 +51,16 @@ class RunningTurn:
 
     def text(self, text: str, /) -> None:
         """Append text."""
-        if self.outline.kind is not Kind.TEXT:
-            self.outline.open(Kind.TEXT, self._here())
+        if self.outline.kind is not TEXT:
+            self.outline.open(TEXT, self._here())
         self._texts.append(text)
         if not self._untaken:
             self._grow()
 
     def reasoning(self, text: str, /) -> None:
         """Append reasoning."""
-        if self.outline.kind is not Kind.REASONING:
-            self.outline.open(Kind.REASONING, self._here())
+        if self.outline.kind is not REASONING:
+            self.outline.open(REASONING, self._here())
         self._reasonings.append(text)
         if not self._untaken:
             self._grow()
