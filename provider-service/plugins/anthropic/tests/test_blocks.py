@@ -22,14 +22,14 @@ from parley_provider_sdk import (
 pytestmark = pytest.mark.unit
 
 
-def content(*parts: Part, role: Role = Role.USER, own: bool = True) -> Any:
+def content(*parts: Part, role: Role = Role.USER, origin: str = "here") -> Any:
     """Returns the content of the only message."""
-    (message,) = blocks.messages([Message(role, parts)], own=own)
+    (message,) = blocks.messages([Message(role, parts)], origin)
     return message["content"]
 
 
 def roles(messages: Sequence[Message]) -> list[str]:
-    return [one["role"] for one in blocks.messages(messages, own=True)]
+    return [one["role"] for one in blocks.messages(messages, "here")]
 
 
 def test_a_single_text_is_a_plain_text() -> None:
@@ -98,7 +98,7 @@ def test_roles_take_turns() -> None:
         Message(Role.USER, [TextPart("c")]),
     ]
     assert ["user", "assistant", "user"] == roles(messages)
-    last = blocks.messages(messages, own=True)[-1]["content"]
+    last = blocks.messages(messages, "here")[-1]["content"]
     assert ["tool_result", "tool_result", "text"] == [one["type"] for one in last]
 
 
@@ -129,9 +129,9 @@ def test_arguments_are_an_object_even_when_the_model_wrote_none(
 
 def test_reasoning_goes_back_as_it_came() -> None:
     parts = (
-        ReasoningPart("Hm.", blocks.signed("sig")),
-        ReasoningPart("", blocks.redacted("secret")),
-        ReasoningPart("", blocks.signed("empty")),
+        ReasoningPart("Hm.", blocks.signed("sig", "here")),
+        ReasoningPart("", blocks.redacted("secret", "here")),
+        ReasoningPart("", blocks.signed("empty", "here")),
         TextPart("Yes."),
     )
     assert [
@@ -150,7 +150,8 @@ def test_reasoning_goes_back_as_it_came() -> None:
         b"[]",
         b'{"google":{"thought_signature":"x"}}',
         b'{"anthropic":"x"}',
-        b'{"anthropic":{"signature":7}}',
+        b'{"anthropic":{"signature":"x"}}',
+        b'{"anthropic":{"signature":7,"from":"here"}}',
     ],
 )
 def test_reasoning_of_another_vendor_is_left_out(metadata: bytes) -> None:
@@ -158,11 +159,20 @@ def test_reasoning_of_another_vendor_is_left_out(metadata: bytes) -> None:
     assert "Yes." == content(*parts, role=Role.ASSISTANT)
 
 
-def test_unsigned_reasoning_goes_back_to_those_who_sign_nothing() -> None:
-    parts = (ReasoningPart("Hm.", blocks.signed("")), TextPart("Yes."))
-    assert "Yes." == content(*parts, role=Role.ASSISTANT, own=True)
-    given = content(*parts, role=Role.ASSISTANT, own=False)
-    assert {"type": "thinking", "thinking": "Hm.", "signature": ""} == given[0]
+def test_reasoning_of_another_server_is_left_out() -> None:
+    parts = (
+        ReasoningPart("Hm.", blocks.signed("s", "there")),
+        ReasoningPart("", blocks.redacted("d", "there")),
+        ReasoningPart("", blocks.redacted("d", "")),
+        TextPart("Yes."),
+    )
+    for origin in ("here", ""):
+        assert "Yes." == content(*parts, role=Role.ASSISTANT, origin=origin)
+
+
+def test_unsigned_reasoning_goes_back_too() -> None:
+    given = content(ReasoningPart("Hm.", blocks.signed("", "here")), role=Role.ASSISTANT)
+    assert [{"type": "thinking", "thinking": "Hm.", "signature": ""}] == given
 
 
 @pytest.mark.parametrize(

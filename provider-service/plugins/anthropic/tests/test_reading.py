@@ -60,7 +60,7 @@ BEGIN = event("message_start", message={"usage": {"input_tokens": 5, "output_tok
 
 def read(*chunks: bytes) -> list[ReplyEvent]:
     """Reads a stream as the provider does."""
-    reading = MessagesReading(REQUEST, "")
+    reading = MessagesReading(REQUEST, "", "here")
     events: list[ReplyEvent] = []
     for chunk in chunks:
         reading.feed(chunk)
@@ -71,7 +71,7 @@ def read(*chunks: bytes) -> list[ReplyEvent]:
 
 
 def read_whole(message: Any) -> list[ReplyEvent]:
-    reading = MessagesReading(REQUEST, "")
+    reading = MessagesReading(REQUEST, "", "here")
     reading.feed_whole(orjson.dumps(message))
     if reading.failure:
         raise reading.failure
@@ -93,7 +93,7 @@ def test_thinking_ends_with_its_signature() -> None:
     thought = delta("thinking_delta", thinking="hm") + delta("signature_delta", signature="s")
     assert [
         ReasoningDelta("hm"),
-        ReasoningDelta("", blocks.signed("s")),
+        ReasoningDelta("", blocks.signed("s", "here")),
         TextDelta("a"),
     ] == read(block + thought + CLOSE + TEXT + said("a") + CLOSE + finish() + STOP)[:-1]
 
@@ -101,7 +101,7 @@ def test_thinking_ends_with_its_signature() -> None:
 def test_thinking_that_is_not_shown_is_all_signature() -> None:
     block = start({"type": "thinking", "thinking": "", "signature": ""})
     signature = delta("signature_delta", signature="s")
-    assert [ReasoningDelta("", blocks.signed("s"))] == read(
+    assert [ReasoningDelta("", blocks.signed("s", "here"))] == read(
         block + signature + CLOSE + finish() + STOP
     )[:-1]
 
@@ -111,8 +111,8 @@ def test_two_pieces_of_reasoning_stay_two() -> None:
     hidden = start({"type": "redacted_thinking", "data": "d"}, index=1)
     assert [
         ReasoningDelta("a"),
-        ReasoningDelta("", blocks.signed("s")),
-        ReasoningDelta("", blocks.redacted("d")),
+        ReasoningDelta("", blocks.signed("s", "here")),
+        ReasoningDelta("", blocks.redacted("d", "here")),
     ] == read(first + hidden + finish() + STOP)[:-1]
 
 
@@ -154,7 +154,7 @@ def test_counts_grow_and_the_last_ones_count() -> None:
     )
     details = {"thinking_tokens": 4}
     last = finish(usage={"output_tokens": 7, "output_tokens_details": details})
-    reading = MessagesReading(REQUEST, "")
+    reading = MessagesReading(REQUEST, "", "here")
     reading.feed(begin)
     assert Usage(10, 1, 3) == reading.usage
     reading.feed(last + STOP)
@@ -253,14 +253,14 @@ def test_what_is_not_the_wire_is_refused(chunk: bytes) -> None:
     ],
 )
 def test_text_before_an_error_is_kept(error: dict[str, Any], failure: type[Exception]) -> None:
-    reading = MessagesReading(REQUEST, "")
+    reading = MessagesReading(REQUEST, "", "here")
     reading.feed(TEXT + said("a") + event("error", error=error))
     assert [TextDelta("a")] == reading.take()
     assert failure is type(reading.failure)
 
 
 def test_an_error_needs_no_type_around_it() -> None:
-    reading = MessagesReading(REQUEST, "")
+    reading = MessagesReading(REQUEST, "", "here")
     reading.feed(b'data: {"error":{"type":"overloaded_error"}}\n\n')
     assert isinstance(reading.failure, Overloaded)
 
@@ -279,8 +279,8 @@ def test_a_whole_reply_is_what_a_streamed_one_adds_up_to() -> None:
     }
     assert [
         ReasoningDelta("hm"),
-        ReasoningDelta("", blocks.signed("s")),
-        ReasoningDelta("", blocks.redacted("d")),
+        ReasoningDelta("", blocks.signed("s", "here")),
+        ReasoningDelta("", blocks.redacted("d", "here")),
         TextDelta("a"),
         ToolCallDelta(0, "c1", "add"),
         ToolCallDelta(0, arguments='{"a":1}'),

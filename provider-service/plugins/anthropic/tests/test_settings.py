@@ -29,7 +29,9 @@ def test_a_key_is_needed(values: dict[str, str], missing: tuple[str, ...]) -> No
     assert missing == missing_settings(fill_settings(AnthropicSettings, values))
 
 
-@pytest.mark.parametrize("url", ["localhost:1234", "file:///etc", "http://", "ftp://a/b"])
+@pytest.mark.parametrize(
+    "url", ["localhost:1234", "file:///etc", "http://", "ftp://a/b", "http://a:99999", "http://["]
+)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(InvalidSettings, match="ANTHROPIC_BASE_URL"):
         AnthropicSettings(base_url=url)
@@ -52,16 +54,16 @@ def test_the_version_of_the_wire_may_be_in_the_address(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "is_own"),
+    ("url", "origin"),
     [
-        ("https://api.anthropic.com", True),
-        ("https://eu.api.anthropic.com/v1", True),
-        ("https://api.anthropic.com.evil.example", False),
-        ("http://localhost:1234", False),
+        ("https://api.anthropic.com", "api.anthropic.com"),
+        ("https://eu.api.anthropic.com/v1", "api.anthropic.com"),
+        ("https://api.anthropic.com.evil.example", "api.anthropic.com.evil.example"),
+        ("http://user:password@localhost:1234/x", "localhost:1234"),
     ],
 )
-def test_anthropic_itself_is_known_by_its_name(url: str, is_own: bool) -> None:
-    assert is_own == AnthropicSettings(base_url=url).is_own
+def test_a_server_is_known_by_its_name(url: str, origin: str) -> None:
+    assert origin == AnthropicSettings(base_url=url).origin
 
 
 def test_the_vendors_library_is_not_loaded_with_the_provider() -> None:

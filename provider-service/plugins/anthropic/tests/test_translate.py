@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import pytest
 from parley_provider_anthropic import translate
+from parley_provider_anthropic.blocks import signed
 from parley_provider_sdk import (
     BadRequest,
     Effort,
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.unit
 HI = Message(Role.USER, [TextPart("Hi")])
 THOUGHT = Message(
     Role.ASSISTANT,
-    [ReasoningPart("Hm.", b'{"anthropic":{"signature":"s"}}'), TextPart("Yes.")],
+    [ReasoningPart("Hm.", signed("s", "here")), TextPart("Yes.")],
 )
 ADD = Tool("add", "Adds.", '{"type":"object","properties":{"a":{"type":"integer"}}}')
 SHOWN = {"type": "adaptive", "display": "summarized"}
@@ -34,7 +35,7 @@ SHOWN = {"type": "adaptive", "display": "summarized"}
 
 def body(*, model: str = "claude-opus-4-6", **changes: Any) -> dict[str, Any]:
     request = ReplyRequest(model, changes.pop("messages", [HI]), **changes)
-    return translate.body(request, own=True)
+    return translate.body(request, "here")
 
 
 def test_only_what_was_asked_for_is_said() -> None:
@@ -85,7 +86,7 @@ def test_options_change_nothing_that_was_asked_for() -> None:
     ],
 )
 def test_a_limit_is_always_there(model: str, known: int | None, most: int) -> None:
-    made = translate.body(ReplyRequest(model, [HI]), own=True, max_tokens=known)
+    made = translate.body(ReplyRequest(model, [HI]), "here", known)
     assert most == made["max_tokens"]
 
 
@@ -197,6 +198,16 @@ def test_thinking_of_a_conversation_that_changed_is_dropped_and_no_error(
     made = body(model=model, messages=[HI, THOUGHT, HI], reasoning_effort=effort)
     assert is_bound == ("block_binding" in made["thinking"])
     assert is_bound == ("anthropic-beta" in translate.headers(made))
+
+
+@pytest.mark.parametrize(
+    ("model", "is_given_back"), [("claude-haiku-5-5", False), ("claude-sonnet-5-5", True)]
+)
+def test_thinking_stays_behind_where_it_is_turned_off_for_good(
+    model: str, is_given_back: bool
+) -> None:
+    made = body(model=model, messages=[HI, THOUGHT, HI], reasoning_effort=Effort.NONE)
+    assert is_given_back == isinstance(made["messages"][1]["content"], list)
 
 
 def test_nothing_is_said_of_thinking_that_is_not_given_back() -> None:

@@ -1,7 +1,8 @@
 """Pure functions from our messages to the vendor's, whose content is made of blocks.
 
 On this wire the roles take turns, a tool's results are the user's and come first, and reasoning
-goes back exactly as it came. Blank texts are left out, because the vendor refuses them.
+goes back exactly as it came, but only to where it came from: each server knows its own signatures
+and refuses others. Blank texts are left out, because the vendor refuses them too.
 """
 
 from __future__ import annotations
@@ -31,12 +32,15 @@ MARK = "anthropic"
 _PDF = "application/pdf"
 
 
-def messages(given: Sequence[Message], *, own: bool) -> list[JSON]:
-    """Returns the vendor's messages. Raises BadRequest for a part that its role cannot hold."""
+def messages(given: Sequence[Message], origin: str) -> list[JSON]:
+    """Returns the vendor's messages. Raises BadRequest for a part that its role cannot hold.
+
+    `origin` is the server whose reasoning is given back; without one, none is.
+    """
     turns: list[tuple[str, list[JSON]]] = []
     for message in given:
         role = "assistant" if message.role is Role.ASSISTANT else "user"
-        blocks = list(_assistants(message, own=own) if role == "assistant" else _users(message))
+        blocks = list(_assistants(message, origin) if role == "assistant" else _users(message))
         if turns and turns[-1][0] == role:
             turns[-1][1].extend(blocks)
         elif blocks:
@@ -44,14 +48,14 @@ def messages(given: Sequence[Message], *, own: bool) -> list[JSON]:
     return [{"role": role, "content": _content(blocks)} for role, blocks in turns]
 
 
-def signed(signature: str) -> bytes:
-    """Returns the metadata of reasoning that can be read."""
-    return orjson.dumps({MARK: {"signature": signature}})
+def signed(signature: str, origin: str) -> bytes:
+    """Returns the metadata of reasoning that can be read; some servers sign it with nothing."""
+    return orjson.dumps({MARK: {"from": origin, "signature": signature}})
 
 
-def redacted(data: str) -> bytes:
+def redacted(data: str, origin: str) -> bytes:
     """Returns the metadata of reasoning that is encrypted."""
-    return orjson.dumps({MARK: {"data": data}})
+    return orjson.dumps({MARK: {"from": origin, "data": data}})
 
 
 def _content(blocks: list[JSON]) -> str | list[JSON]:
@@ -78,13 +82,13 @@ def _users(message: Message) -> Iterator[JSON]:
                 raise BadRequest(f"A user's message cannot hold a {type(part).__name__}.")
 
 
-def _assistants(message: Message, *, own: bool) -> Iterator[JSON]:
+def _assistants(message: Message, origin: str) -> Iterator[JSON]:
     for part in message.parts:
         match part:
             case TextPart():
                 yield from _text(part)
             case ReasoningPart():
-                yield from _reasoning(part, own=own)
+                yield from _reasoning(part, origin)
             case ToolCallPart():
                 yield _call(part)
             case _:
@@ -154,14 +158,14 @@ def _arguments(text: str) -> JSON:
     return made if isinstance(made, dict) else {"arguments": made}
 
 
-def _reasoning(part: ReasoningPart, *, own: bool) -> Iterator[JSON]:
-    """Gives back what this wire gave, and nothing of another vendor's."""
+def _reasoning(part: ReasoningPart, origin: str) -> Iterator[JSON]:
     given = _metadata(part.provider_metadata)
     data, signature = given.get("data"), given.get("signature")
+    if not origin or given.get("from") != origin:
+        return
     if isinstance(data, str):
         yield {"type": "redacted_thinking", "data": data}
-    # Compatible servers sign nothing and want it back; Anthropic refuses what is not signed.
-    elif isinstance(signature, str) and (signature or not own):
+    elif isinstance(signature, str):
         yield {"type": "thinking", "thinking": part.text, "signature": signature}
 
 

@@ -81,6 +81,8 @@ _UNSUPPORTED = (
 PARAMETERS: Mapping[str, str] = MappingProxyType(
     {
         "effort": "reasoning_effort",
+        # Effort goes only to models that take it, so this is the schema.
+        "output_config": "output",
         "output_config.effort": "reasoning_effort",
         "output_config.format": "output",
         "stop_sequences": "stop",

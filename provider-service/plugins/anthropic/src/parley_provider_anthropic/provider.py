@@ -26,6 +26,7 @@ class AnthropicProvider:
 
     def __init__(self, settings: AnthropicSettings) -> None:
         self._settings = settings
+        self._origin = settings.origin
         self._vendor = Vendor(
             settings.address,
             headers={
@@ -45,7 +46,7 @@ class AnthropicProvider:
     async def chat_completion(self, request: ReplyRequest) -> ReplyStream:
         body = self._body(request)
         call = Call("/v1/messages", translate.encode(body), translate.headers(body))
-        reading = MessagesReading(request, self._settings.api_key)
+        reading = MessagesReading(request, self._settings.api_key, self._origin)
         async with aclosing(self._vendor.reply(call, reading, request)) as events:
             async for event in events:
                 yield event
@@ -75,7 +76,7 @@ class AnthropicProvider:
 
     def _body(self, request: ReplyRequest) -> translate.JSON:
         most = self._most.get(request.model)
-        return translate.body(request, own=self._settings.is_own, max_tokens=most)
+        return translate.body(request, self._origin, most)
 
     async def _vendor_library(self) -> VendorLibrary:
         async with self._loading:

@@ -43,9 +43,11 @@ class MessagesReading(Reading):
     ended too, provided that it said why it stopped, which comes after all that it has to say.
     """
 
-    def __init__(self, request: ReplyRequest, secret: str) -> None:
+    def __init__(self, request: ReplyRequest, secret: str, origin: str) -> None:
+        """`origin` is the server that replies, and wants back the reasoning in it."""
         super().__init__(request, SSECutter())
         self._secret = secret
+        self._origin = origin
         self._block: _Block | None = None
         self._word: object = None
         self._counts: dict[str, int] = {}
@@ -125,7 +127,7 @@ class MessagesReading(Reading):
                 self._block.signature = block.get("signature") or ""
                 self.think(block.get("thinking") or "")
             case "redacted_thinking":
-                self.attach(ReasoningDelta, blocks.redacted(block["data"]))
+                self.attach(ReasoningDelta, blocks.redacted(block["data"], self._origin))
             case "tool_use":
                 self._block.input = block.get("input")
                 self.call(key, call_id=block.get("id") or "", name=block.get("name") or "")
@@ -152,7 +154,7 @@ class MessagesReading(Reading):
         if block is None:
             return
         if block.kind == "thinking":
-            self.attach(ReasoningDelta, blocks.signed(block.signature))
+            self.attach(ReasoningDelta, blocks.signed(block.signature, self._origin))
         elif block.kind == "tool_use" and not block.has_more:
             # A call without arguments sends none, or all of them with its beginning.
             self.call(block.key, arguments=orjson.dumps(block.input or {}).decode())

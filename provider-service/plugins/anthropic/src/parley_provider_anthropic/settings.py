@@ -9,6 +9,7 @@ from parley_provider_sdk import InvalidSettings, ProviderInfo, setting
 
 KEY = "ANTHROPIC_API_KEY"
 BASE_URL = "ANTHROPIC_BASE_URL"
+OWN_HOST = "api.anthropic.com"
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,11 @@ class AnthropicSettings:
     base_url: str = setting(
         env=BASE_URL,
         help="Where the wire is spoken; set it to reach a compatible server.",
-        default="https://api.anthropic.com",
+        default=f"https://{OWN_HOST}",
     )
 
     def __post_init__(self) -> None:
-        url = urlsplit(self.base_url)
-        if url.scheme not in ("http", "https") or not url.hostname:
+        if not _is_address(self.base_url):
             raise InvalidSettings(f"{BASE_URL} is no http or https address.")
         if not (self.api_key.isascii() and self.api_key.isprintable()) or " " in self.api_key:
             raise InvalidSettings(f"{KEY} holds characters that no key has.")
@@ -38,10 +38,21 @@ class AnthropicSettings:
         return self.base_url.rstrip("/").removesuffix("/v1")
 
     @property
-    def is_own(self) -> bool:
-        """Says that this is Anthropic itself and no compatible server."""
-        host = urlsplit(self.base_url).hostname or ""
-        return host == "api.anthropic.com" or host.endswith(".api.anthropic.com")
+    def origin(self) -> str:
+        """The server's name and port, alike for all of Anthropic's own."""
+        url = urlsplit(self.base_url)
+        host = url.hostname or ""
+        if host == OWN_HOST or host.endswith(f".{OWN_HOST}"):
+            return OWN_HOST
+        return f"{host}:{url.port}" if url.port else host
+
+
+def _is_address(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
 
 
 INFO = ProviderInfo(

@@ -78,17 +78,19 @@ def headers(body: JSON) -> dict[str, str]:
     return made
 
 
-def body(request: ReplyRequest, *, own: bool, max_tokens: int | None = None) -> JSON:
+def body(request: ReplyRequest, origin: str, max_tokens: int | None = None) -> JSON:
     """Returns the body. Raises BadRequest for what this wire cannot say.
 
-    `own` says that Anthropic itself will read it, `max_tokens` what the model may say at most.
+    `origin` is the server that will read it, `max_tokens` what the model may say at most.
     """
     generation = generation_of(request.model)
+    # Where it does not think, what it thought before is of no use, and may be refused.
+    is_off = request.reasoning_effort is Effort.NONE and generation.off == "disabled"
     # Options come first, so that none of them changes what was asked for by its own name.
     made: JSON = {
         **request.provider_options,
         "model": request.model,
-        "messages": messages(request.messages, own=own),
+        "messages": messages(request.messages, "" if is_off else origin),
         "max_tokens": max_tokens or generation.max_tokens,
     }
     _add_plain(made, request)
