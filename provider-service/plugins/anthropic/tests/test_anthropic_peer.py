@@ -175,6 +175,16 @@ BUDGET = {"type": "enabled", "budget_tokens": 1000}
         ),
         ({"thinking": BUDGET}, '"thinking.type.enabled" is not supported'),
         ({"thinking": {"type": "disabled"}}, '"thinking.type.disabled" is not supported'),
+        ({"model": "claude-haiku-4-5", "output_config": {"effort": "low"}}, "the effort parameter"),
+        ({"model": "claude-opus-4-6", "output_config": {"effort": "xhigh"}}, "'xhigh'"),
+        (
+            {
+                "model": "claude-opus-4-6",
+                "thinking": {"type": "adaptive"},
+                "tool_choice": {"type": "tool", "name": "add"},
+            },
+            "Thinking may not be enabled",
+        ),
         ({"tool_choice": {"type": "any"}}, 'type "tool" and "any" are not supported'),
     ],
 )

@@ -31,12 +31,14 @@ from parley_provider_sdk import (
     TextPart,
     Tool,
     ToolCallPart,
+    ToolChoice,
+    ToolMode,
     ToolResultPart,
     UnsupportedParameter,
     UsageSource,
 )
 from parley_provider_sdk.testing import Peer, Reply, fold, words
-from parley_tests.anthropic_peer import REDACTED, AnthropicDialect
+from parley_tests.anthropic_peer import MODELS, REDACTED, AnthropicDialect
 
 pytestmark = pytest.mark.unit
 
@@ -161,6 +163,34 @@ async def test_images_and_schemas_reach_the_vendor(provider: AnthropicProvider, 
     body = wire.requests[-1].body
     assert "iVBORw==" == body["messages"][0]["content"][1]["source"]["data"]
     assert "json_schema" == body["output_config"]["format"]["type"]
+
+
+@pytest.mark.parametrize("effort", [None, *Effort])
+@pytest.mark.parametrize("model", MODELS)
+async def test_every_model_takes_every_effort(
+    provider: AnthropicProvider, model: str, effort: Effort | None
+) -> None:
+    request = ask(model=model, reasoning_effort=effort)
+    assert FinishReason.STOP == (await fold(provider.chat_completion(request))).reason
+
+
+@pytest.mark.parametrize("effort", [None, *Effort])
+@pytest.mark.parametrize("model", ["claude-opus-4-6", "claude-haiku-4-5"])
+async def test_a_call_that_must_be_made_goes_with_every_effort(
+    provider: AnthropicProvider, model: str, effort: Effort | None
+) -> None:
+    choice = ToolChoice(ToolMode.NAMED, "add")
+    request = ask(model=model, reasoning_effort=effort, tools=[Tool("add")], tool_choice=choice)
+    assert FinishReason.STOP == (await fold(provider.chat_completion(request))).reason
+
+
+async def test_a_call_that_a_model_cannot_be_made_to_make_is_named(
+    provider: AnthropicProvider,
+) -> None:
+    choice = ToolChoice(ToolMode.REQUIRED)
+    error = await failure(provider, ask(tools=[Tool("add")], tool_choice=choice))
+    assert isinstance(error, UnsupportedParameter)
+    assert "tool_choice" == error.parameter
 
 
 async def test_sampling_is_taken_by_the_models_that_have_it(

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 VERSIONS = ("2023-06-01", "2026-10-21")
 SAMPLING = ("temperature", "top_p", "top_k")
 # The models that take no sampling and no thinking by budget, as those after Opus 4.6 do.
 NEWEST = ("claude-sonnet-5-5", "claude-opus-5-5")
+# The types of `thinking` and the levels of effort that each model takes.
+THINKING: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "claude-sonnet-5-5": ("adaptive", "between_tools"),
+        "claude-opus-5-5": ("adaptive",),
+        "claude-opus-4-6": ("adaptive", "enabled", "disabled"),
+        "claude-haiku-4-5": ("enabled", "disabled"),
+    }
+)
+EFFORTS: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "claude-sonnet-5-5": ("low", "medium", "high", "xhigh", "max"),
+        "claude-opus-5-5": ("low", "medium", "high", "xhigh", "max"),
+        "claude-opus-4-6": ("low", "medium", "high", "max"),
+    }
+)
 _REQUIRED = ("model", "max_tokens", "messages")
 _ROLES = ("user", "assistant", "system")
 
@@ -45,6 +62,7 @@ def _wrong(version: str, body: Any, *, counts: bool) -> Iterator[str]:
     yield from (f"{name}: Field required" for name in required if name not in body)
     yield from _sampling(version, body)
     yield from _thinking(body)
+    yield from _effort(body)
     yield from _turns(body["messages"])
     for number, message in enumerate(body["messages"]):
         for position, block in enumerate(blocks_of(message)):
@@ -62,16 +80,31 @@ def _sampling(version: str, body: Any) -> Iterator[str]:
 
 
 def _thinking(body: Any) -> Iterator[str]:
-    thinking = body.get("thinking") or {"type": "disabled"}
-    is_newest, kind = body["model"] in NEWEST, thinking["type"]
-    if "thinking" in body and is_newest and kind in ("enabled", "disabled"):
+    thinking = body.get("thinking") or {"type": ""}
+    kind, is_forced = thinking["type"], _is_forced(body)
+    if kind and kind not in THINKING.get(body["model"], (kind,)):
         yield f'"thinking.type.{kind}" is not supported for this model.'
     if kind == "enabled" and thinking["budget_tokens"] < 1024:
         yield "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024"
     if kind == "enabled" and thinking["budget_tokens"] >= body.get("max_tokens", 1 << 20):
         yield "`max_tokens` must be greater than `thinking.budget_tokens`."
-    if is_newest and (body.get("tool_choice") or {}).get("type") in ("any", "tool"):
+    if is_forced and body["model"] in NEWEST:
         yield 'tool_choice: type "tool" and "any" are not supported for this model.'
+    if is_forced and kind in ("enabled", "adaptive"):
+        yield "Thinking may not be enabled when tool_choice forces tool use."
+
+
+def _is_forced(body: Any) -> bool:
+    return (body.get("tool_choice") or {}).get("type") in ("any", "tool")
+
+
+def _effort(body: Any) -> Iterator[str]:
+    level = (body.get("output_config") or {}).get("effort")
+    levels = EFFORTS.get(body["model"], ())
+    if level and body["model"] in THINKING and not levels:
+        yield "This model does not support the effort parameter."
+    if level and levels and level not in levels:
+        yield f"output_config.effort: '{level}' is not supported for this model"
 
 
 def _turns(messages: Sequence[Any]) -> Iterator[str]:
