@@ -140,6 +140,19 @@ def test_arguments_may_come_with_the_beginning() -> None:
     ] == read(call + finish("tool_use") + STOP)[:-1]
 
 
+def test_calls_are_told_apart_without_the_wires_numbers() -> None:
+    calls = [
+        event(
+            "content_block_start",
+            content_block={"type": "tool_use", "id": call_id, "name": "add"},
+        )
+        for call_id in ("c1", "c2")
+    ]
+    piece = event("content_block_delta", delta={"type": "input_json_delta", "partial_json": "{}"})
+    events = read(calls[0] + piece + calls[1] + piece + finish("tool_use") + STOP)
+    assert [0, 0, 1, 1] == [one.index for one in events if isinstance(one, ToolCallDelta)]
+
+
 def test_counts_grow_and_the_last_ones_count() -> None:
     begin = event(
         "message_start",

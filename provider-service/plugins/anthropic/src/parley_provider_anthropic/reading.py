@@ -28,7 +28,8 @@ class _Block:
     """The block of content that is open."""
 
     kind: object
-    key: object
+    # Which block of the reply it is; the wire's own numbers some servers leave out, or repeat.
+    number: int
     signature: str = ""
     # The arguments of a call, when they came with its beginning.
     input: object = None
@@ -49,6 +50,7 @@ class MessagesReading(Reading):
         self._secret = secret
         self._origin = origin
         self._block: _Block | None = None
+        self._opened = 0
         self._word: object = None
         self._counts: dict[str, int] = {}
         self._is_counted = False
@@ -74,9 +76,8 @@ class MessagesReading(Reading):
         message = orjson.loads(body)
         if "error" in message and (error := errors.error_of(message)):
             raise errors.from_event(error, self._secret)
-        for number, block in enumerate(message["content"]):
-            self._open(number, block)
-            self._close()
+        for block in message["content"]:
+            self._open(block)
         self._read_end(message, message.get("usage"))
         self.done = True
 
@@ -103,9 +104,9 @@ class MessagesReading(Reading):
             raise errors.from_event(error, self._secret)
         match kind:
             case "content_block_start":
-                self._open(data.get("index"), data["content_block"])
+                self._open(data["content_block"])
             case "content_block_delta":
-                self._read_delta(data.get("index"), data["delta"])
+                self._read_delta(data["delta"])
             case "content_block_stop":
                 self._close()
 
@@ -116,10 +117,11 @@ class MessagesReading(Reading):
         self._is_counted |= isinstance(usage, dict) and "output_tokens" in usage
         self._count(usage)
 
-    def _open(self, key: object, block: Mapping[str, Any]) -> None:
+    def _open(self, block: Mapping[str, Any]) -> None:
         self._close()
         kind = block.get("type")
-        self._block = _Block(kind, key)
+        self._opened += 1
+        self._block = _Block(kind, self._opened)
         match kind:
             case "text":
                 self.say(block.get("text") or "")
@@ -130,9 +132,10 @@ class MessagesReading(Reading):
                 self.attach(ReasoningDelta, blocks.redacted(block["data"], self._origin))
             case "tool_use":
                 self._block.input = block.get("input")
-                self.call(key, call_id=block.get("id") or "", name=block.get("name") or "")
+                call_id, name = block.get("id") or "", block.get("name") or ""
+                self.call(self._opened, call_id=call_id, name=name)
 
-    def _read_delta(self, key: object, delta: Mapping[str, Any]) -> None:
+    def _read_delta(self, delta: Mapping[str, Any]) -> None:
         match delta.get("type"):
             case "text_delta":
                 self.say(delta["text"])
@@ -141,13 +144,13 @@ class MessagesReading(Reading):
             case "signature_delta" if self._block:
                 self._block.signature = delta["signature"]
             case "input_json_delta" if self._block and self._block.kind == "tool_use":
-                self._read_arguments(key, delta["partial_json"], self._block)
+                self._read_arguments(delta["partial_json"], self._block)
 
-    def _read_arguments(self, key: object, text: str, block: _Block) -> None:
+    def _read_arguments(self, text: str, block: _Block) -> None:
         # The first of them is empty: the wire's way of saying that more will come.
         if text:
             block.has_more = True
-            self.call(key, arguments=text)
+            self.call(block.number, arguments=text)
 
     def _close(self) -> None:
         block, self._block = self._block, None
@@ -157,7 +160,7 @@ class MessagesReading(Reading):
             self.attach(ReasoningDelta, blocks.signed(block.signature, self._origin))
         elif block.kind == "tool_use" and not block.has_more:
             # A call without arguments sends none, or all of them with its beginning.
-            self.call(block.key, arguments=orjson.dumps(block.input or {}).decode())
+            self.call(block.number, arguments=orjson.dumps(block.input or {}).decode())
 
     def _count(self, usage: Any) -> None:
         """Takes in counts, which grow. Servers leave some out or send null; those stay."""
