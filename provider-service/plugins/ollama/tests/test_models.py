@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from parley_provider_ollama.errors import from_answer
+from parley_provider_ollama.models import Models
 from parley_provider_ollama.provider import OllamaProvider
 from parley_provider_ollama.settings import OllamaSettings
 from parley_provider_sdk import (
@@ -17,6 +19,7 @@ from parley_provider_sdk import (
     ModelInfo,
     ProviderError,
 )
+from parley_provider_sdk.http import Vendor
 from parley_tests.ollama_peer import OllamaPeer
 
 pytestmark = pytest.mark.unit
@@ -116,6 +119,25 @@ async def test_one_that_fails_costs_no_other_and_the_list_may_say_it_already() -
             ModelInfo("new", context_window=4096, capabilities=CHATS | {"tools"}),
             ModelInfo("good", context_window=8192, capabilities=CHATS),
         ] == await provider.list_models()
+
+
+async def test_ones_that_never_answer_cost_a_moment_and_no_other() -> None:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/api/tags":
+            return web.json_response({"models": [row(f"m{n}") for n in range(20)]})
+        if json.loads(await request.read())["model"] != "m0":
+            await asyncio.sleep(30)
+        return web.json_response(SHOWN)
+
+    runner = web.ServerRunner(web.Server(answer, handler_cancellation=True), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    vendor = Vendor(url, headers={}, failure=from_answer)
+    models = await asyncio.wait_for(Models(vendor, seconds=0.2).list(), 3)
+    assert [8192] + [0] * 19 == [model.context_window for model in models]
+    await vendor.aclose()
+    await runner.cleanup()
 
 
 async def test_what_was_known_is_kept_while_asking_fails() -> None:

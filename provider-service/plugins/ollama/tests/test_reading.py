@@ -135,14 +135,21 @@ def test_a_call_without_an_id_gets_one_of_its_own() -> None:
     assert all(ids)
 
 
-def test_a_call_without_a_name_is_not_the_wire() -> None:
+@pytest.mark.parametrize("function", [{"arguments": {}}, {"name": None}, {"name": 7}, "add"])
+def test_a_call_without_a_name_is_not_the_wire(function: object) -> None:
     with pytest.raises(BadResponse):
-        read(said(tool_calls=[{"function": {"arguments": {}}}]))
+        read(said(tool_calls=[{"function": function}]))
+
+
+def test_an_id_may_be_a_number() -> None:
+    call = {"id": 7, "function": {"name": "add", "arguments": '{"a": 1}'}}
+    assert ToolCallDelta(0, "7", "add", '{"a": 1}') == read(said(tool_calls=[call]) + done())[0]
 
 
 def test_why_it_ended_is_kept() -> None:
     assert Finished(FinishReason.LENGTH, Usage(5, 3)) == read(done(done_reason="length"))[-1]
-    assert Finished(FinishReason.OTHER, Usage(5, 3)) == read(done(done_reason=None))[-1]
+    assert Finished(FinishReason.OTHER, Usage(5, 3)) == read(done(done_reason="load"))[-1]
+    assert END == read(done(done_reason=None))[-1]
 
 
 def test_counts_that_are_missing_are_estimated() -> None:

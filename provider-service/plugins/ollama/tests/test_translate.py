@@ -244,7 +244,9 @@ def test_a_count_that_is_missing_is_estimated(line: dict[str, Any], expected: Us
         ("tool_calls", False, FinishReason.TOOL),
         ("load", False, FinishReason.OTHER),
         ("unload", False, FinishReason.OTHER),
-        (None, False, FinishReason.OTHER),
+        (None, False, FinishReason.STOP),
+        ("", True, FinishReason.TOOL),
+        ("teleported", True, FinishReason.OTHER),
         (["stop"], False, FinishReason.OTHER),
     ],
 )

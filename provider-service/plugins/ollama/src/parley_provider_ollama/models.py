@@ -26,8 +26,8 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 _NUM_CTX = re.compile(r"^\s*num_ctx\s+(\d+)\s*$", re.MULTILINE)
-# Seconds for one question, and how many are asked at once.
-_PATIENCE = 5.0
+# Seconds for the details of one model or of all in a list, and how many are asked at once.
+_SECONDS = 5.0
 _AT_ONCE = 8
 
 
@@ -56,8 +56,10 @@ _NOTHING = Details()
 class Models:
     """The models of one server. What is known of one is kept until its digest changes."""
 
-    def __init__(self, vendor: Vendor) -> None:
+    def __init__(self, vendor: Vendor, *, seconds: float = _SECONDS) -> None:
+        """`seconds` is how long the server may take over details."""
         self._vendor = vendor
+        self._seconds = seconds
         # By name: the digest that it had, and its details.
         self._known: dict[str, tuple[str, Details]] = {}
 
@@ -68,7 +70,8 @@ class Models:
         """
         rows = _rows(parsed(await self._vendor.ask(Call("/api/tags"))))
         turns = asyncio.Semaphore(_AT_ONCE)
-        asked = (self._refreshed(name, row, turns) for name, row in rows.items())
+        until = asyncio.get_running_loop().time() + self._seconds
+        asked = (self._refreshed(name, row, turns, until) for name, row in rows.items())
         details = dict(zip(rows, await asyncio.gather(*asked), strict=True))
         self._known = {name: (_digest(rows[name]), one) for name, one in details.items() if one}
         return [_info(name, one) for name, one in details.items()]
@@ -95,22 +98,24 @@ class Models:
         return details
 
     async def _refreshed(
-        self, name: str, row: Mapping[str, Any], turns: asyncio.Semaphore
+        self, name: str, row: Mapping[str, Any], turns: asyncio.Semaphore, until: float
     ) -> Details:
         digest, details = self._known.get(name, ("", _NOTHING))
         if details and digest and digest == _digest(row):
             return details
         try:
-            async with turns:
+            async with asyncio.timeout_at(until), turns:
                 return await self._asked(name)
-        except ProviderError:
+        except (ProviderError, TimeoutError):
             # Newer servers say the most important in the list already.
             return details or _of_row(row)
 
     async def _asked(self, name: str) -> Details:
         # `name` is what old servers call the model.
         body = orjson.dumps({"model": name, "name": name})
-        return _details(parsed(await self._vendor.ask(Call("/api/show", body), seconds=_PATIENCE)))
+        return _details(
+            parsed(await self._vendor.ask(Call("/api/show", body), seconds=self._seconds))
+        )
 
 
 def parsed(body: bytes) -> Mapping[str, Any]:

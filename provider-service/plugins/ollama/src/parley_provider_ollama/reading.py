@@ -72,11 +72,14 @@ class ChatReading(Reading):
     def _read_call(self, call: Mapping[str, Any]) -> None:
         """Every call comes whole, in a line of its own or with others."""
         function = call["function"]
+        name = function["name"]
+        if not isinstance(name, str):
+            raise TypeError
         self.call(
             self._called,
             # Older servers give none, and ours must be unlike those of every other reply.
-            call_id=call.get("id") or f"call_{uuid4().hex}",
-            name=function["name"],
+            call_id=str(call.get("id") or f"call_{uuid4().hex}"),
+            name=name,
             arguments=translate.arguments(function.get("arguments")),
         )
         self._called += 1

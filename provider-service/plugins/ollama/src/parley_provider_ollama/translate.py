@@ -101,7 +101,8 @@ def usage(line: Mapping[str, Any], request: ReplyRequest, output: int) -> Usage 
 
 def finish_reason(word: object, *, called: bool) -> FinishReason:
     """Returns our reason for the vendor's; after tool calls it says `stop`."""
-    reason = _REASONS.get(word, FinishReason.OTHER) if isinstance(word, str) else FinishReason.OTHER
+    # Old servers, and those made after the examples in Ollama's documents, do not say why.
+    reason = _REASONS.get(str(word or "stop"), FinishReason.OTHER)
     return FinishReason.TOOL if called and reason is FinishReason.STOP else reason
 
 
