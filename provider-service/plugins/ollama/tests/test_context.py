@@ -47,8 +47,8 @@ def test_a_context_holds_the_reply_that_is_asked_for() -> None:
 def test_each_model_has_a_context_of_its_own() -> None:
     windows = Windows()
     windows.fit(ask("x" * 90_000), LARGE)
-    other = ReplyRequest("n", ask().messages)
-    assert LEAST == windows.fit(other, LARGE)
+    other, same = (ReplyRequest(name, ask().messages) for name in ("n", "M"))
+    assert [LEAST, 32768] == [windows.fit(one, LARGE) for one in (other, same)]
 
 
 @pytest.mark.parametrize(

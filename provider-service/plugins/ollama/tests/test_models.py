@@ -210,6 +210,7 @@ async def test_a_server_that_is_away_can_be_started() -> None:
     [
         ("llama-peer:latest", set()),
         ("llama-peer", set()),
+        ("Llama-Peer:1B", {"tools", "reasoning_effort"}),
         ("llama-peer:modest", {"reasoning_effort"}),
         ("llama-peer:1b", {"tools", "reasoning_effort"}),
         ("nobody-knows", set()),

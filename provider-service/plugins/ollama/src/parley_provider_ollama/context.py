@@ -56,21 +56,23 @@ class Windows:
     def __init__(self, cap: int = 0) -> None:
         """`cap` is what an administrator allows; 0 is no limit."""
         self._cap = cap
+        # By name in lower case, as servers compare them.
         self._sizes: dict[str, int] = {}
 
     def fit(self, request: ReplyRequest, details: Details) -> int:
         """Returns the context for a request. Raises ContextTooLong when none is large enough."""
+        model = request.model.lower()
         least, most = least_tokens(request), self._most(details)
         if most and least > most:
             raise too_long(least, most)
         if self._cap or details.num_ctx:
             return most
-        wanted = max(most_tokens(request), self._sizes.get(request.model, LEAST))
+        wanted = max(most_tokens(request), self._sizes.get(model, LEAST))
         size = 1 << (min(wanted, UNKNOWN_MOST) - 1).bit_length()
         size = min(size, most) if most else size
         if details:
             # Only of models that are there: the names in requests are anybody's.
-            self._sizes[request.model] = size
+            self._sizes[model] = size
         return size
 
     def widen(self, model: str, size: int, details: Details) -> bool:
@@ -78,7 +80,8 @@ class Windows:
         most = self._most(details) or UNKNOWN_MOST
         if self._cap or details.num_ctx or size >= most:
             return False
-        self._sizes[model] = max(self._sizes.get(model, 0), min(size * WIDENING, most))
+        known = self._sizes.get(model.lower(), 0)
+        self._sizes[model.lower()] = max(known, min(size * WIDENING, most))
         return True
 
     def _most(self, details: Details) -> int:

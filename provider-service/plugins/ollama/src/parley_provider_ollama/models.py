@@ -60,7 +60,7 @@ class Models:
         """`seconds` is how long the server may take over details."""
         self._vendor = vendor
         self._seconds = seconds
-        # By name: the digest that it had, and its details.
+        # By name in lower case, as servers compare them: the digest that it had, and its details.
         self._known: dict[str, tuple[str, Details]] = {}
 
     async def list(self) -> list[ModelInfo]:
@@ -73,7 +73,9 @@ class Models:
         until = asyncio.get_running_loop().time() + self._seconds
         asked = (self._refreshed(name, row, turns, until) for name, row in rows.items())
         details = dict(zip(rows, await asyncio.gather(*asked), strict=True))
-        self._known = {name: (_digest(rows[name]), one) for name, one in details.items() if one}
+        self._known = {
+            name.lower(): (_digest(rows[name]), one) for name, one in details.items() if one
+        }
         return [_info(name, one) for name, one in details.items()]
 
     async def details(self, name: str) -> Details:
@@ -89,18 +91,19 @@ class Models:
             # The reply itself will say what is wrong; a server may lack this one path.
             return _NOTHING
         if details:
-            self._known[name] = ("", details)
+            self._known[name.lower()] = ("", details)
         return details
 
     def known(self, name: str) -> Details:
         """Returns what is known of a model already."""
-        _, details = self._known.get(name) or self._known.get(f"{name}:latest") or ("", _NOTHING)
+        key = name.lower()
+        _, details = self._known.get(key) or self._known.get(f"{key}:latest") or ("", _NOTHING)
         return details
 
     async def _refreshed(
         self, name: str, row: Mapping[str, Any], turns: asyncio.Semaphore, until: float
     ) -> Details:
-        digest, details = self._known.get(name, ("", _NOTHING))
+        digest, details = self._known.get(name.lower(), ("", _NOTHING))
         if details and digest and digest == _digest(row):
             return details
         try:
