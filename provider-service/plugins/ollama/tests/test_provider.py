@@ -271,6 +271,16 @@ async def test_lines_of_another_type_are_streamed_all_the_same() -> None:
             assert "HiHi" == (await fold(provider.chat_completion(ask(stream=stream)))).text
 
 
+async def test_lines_of_another_type_come_as_they_are_sent(
+    provider: OllamaProvider, wire: OllamaPeer
+) -> None:
+    wire.dialect.stream_type = "application/json"
+    wire.script(texts=("Hi",), hold_after=1)
+    limits = Limits(first_token=2, idle=2)
+    async with aclosing(provider.chat_completion(ask(limits=limits))) as reply:
+        assert TextDelta("Hi") == await anext(reply)
+
+
 async def test_a_cut_without_a_mark_is_no_end(provider: OllamaProvider, wire: OllamaPeer) -> None:
     wire.script(cut_after=5, cut_cleanly=True)
     assert BadResponse is type(await failure(provider, ask()))
