@@ -362,6 +362,27 @@ async def test_a_parameter_that_would_be_missed_is_refused(new_ask: NewAsk) -> N
     assert {"acme": 1} == town.calls()
 
 
+async def test_a_plugin_that_has_made_room_is_asked_once_more(new_ask: NewAsk) -> None:
+    grown = sdk.ContextTooLong("Now there is room.", retryable=True)
+    town, never = Town(acme=[(grown,), GOOD]), Town(acme=[(grown,)])
+
+    _, fault = await town.hear(new_ask())
+    _, again = await never.hear(new_ask())
+
+    assert fault is None
+    assert again is not None
+    assert {"acme": 2} == never.calls()
+
+
+async def test_a_vendor_that_forbids_another_try_is_obeyed(new_ask: NewAsk) -> None:
+    town = Town(acme=[(sdk.Overloaded("Full.", retryable=False),), GOOD])
+
+    _, fault = await town.hear(new_ask())
+
+    assert isinstance(fault, Overloaded)
+    assert {"acme": 1} == town.calls()
+
+
 async def test_a_parameter_that_is_not_ours_is_not_asked_for_ever(new_ask: NewAsk) -> None:
     town = Town(acme=[(sdk.UnsupportedParameter("No.", "colour"),)])
 

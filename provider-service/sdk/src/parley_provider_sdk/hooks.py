@@ -58,8 +58,6 @@ class ProviderInfo:
     # True when it needs no setting but a server that may or may not run: it counts as configured
     # when one of its settings is set, or once its server has answered.
     detected: bool = False
-    # The least patience before the first token, in seconds: a model may have to be loaded first.
-    first_token_seconds: float = 0.0
     # True when its code never blocks the event loop, as the contract's tests prove: it then runs on
     # the service's own loop, which is cheaper. Any other gets a thread and a loop of its own.
     shares_loop: bool = False

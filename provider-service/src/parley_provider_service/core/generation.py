@@ -183,7 +183,7 @@ class Generation:
             if failure is None or reply.is_over:
                 return failure
             left = deadline - asyncio.get_running_loop().time()
-            pause = self._pause_before(route, admission, failure, left)
+            pause = self._pause_before(reply, route, admission, failure, left)
             if pause is None:
                 return failure
             if await reply.stopped_within(pause):
@@ -193,13 +193,18 @@ class Generation:
             reply.ask_next(admission.entry.name, admission.model)
 
     def _pause_before(
-        self, route: Route, admission: Admission, failure: Fault, left: float
+        self, reply: Reply, route: Route, admission: Admission, failure: Fault, left: float
     ) -> float | None:
         """Return how long to wait before the same one is asked again; None for not at all."""
         cause = failure.__cause__
         if isinstance(cause, sdk.UnsupportedParameter):
             entry, model = admission.entry, admission.model.name
             return 0.0 if learn(entry, model, cause.parameter) else None
+        if isinstance(cause, sdk.ContextTooLong) and cause.retryable:
+            # The plugin has made room; that helps once.
+            return 0.0 if len(reply.attempted) == 1 else None
+        if isinstance(cause, sdk.ProviderError) and not cause.retryable:
+            return None
         return route.pause(admission, failure, left)
 
     async def _ask(self, reply: Reply, admission: Admission, deadline: float) -> Fault | None:

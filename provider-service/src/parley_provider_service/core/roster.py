@@ -99,7 +99,7 @@ class Entry:
             return self.config.default_model
         if self.installed.default_model in self.models:
             return self.installed.default_model
-        offered = [model for model in self.models.values() if model.gone_at is None]
+        offered = [model for model in self.models.values() if may_chat(model)]
         priced = [(m, m.price) for m in offered if m.price and m.price.output]
         if priced:
             return min((-m.context_window, p.output, p.input, m.name) for m, p in priced)[-1]
@@ -238,6 +238,11 @@ class Roster:
         if plugin.configure is None:
             return replace(plugin, name=name)
         return plugin.configure(wish)
+
+
+def may_chat(model: Model) -> bool:
+    """Whether a model may be guessed as a default: it is there, and not known to do other work."""
+    return model.gone_at is None and (not model.capabilities or "text" in model.capabilities)
 
 
 def wished(name: str, config: Config, unseal: Open) -> Wish:
