@@ -221,6 +221,12 @@ def test_a_reason_that_is_a_failure_is_no_end(word: str, failure: type[ProviderE
         read(event({"content": "a"}), event(finish_reason=word), DONE)
 
 
+def test_a_reason_that_is_no_word_is_another() -> None:
+    end = read(event({"content": "a"}, finish_reason={"odd": 1}), DONE)[-1]
+    assert isinstance(end, Finished)
+    assert end.reason is FinishReason.OTHER
+
+
 def test_a_reason_that_is_empty_is_none() -> None:
     with pytest.raises(BadResponse):
         read(event({"content": "a"}, finish_reason=""))

@@ -258,11 +258,9 @@ def test_an_estimate_is_a_token_for_four_bytes() -> None:
         ("model_length", FinishReason.LENGTH),
         ("tool_use", FinishReason.TOOL),
         ("something new", FinishReason.OTHER),
-        (None, FinishReason.OTHER),
-        (7, FinishReason.OTHER),
     ],
 )
-def test_reasons_have_our_names(word: object, reason: FinishReason) -> None:
+def test_reasons_have_our_names(word: str, reason: FinishReason) -> None:
     assert finish_reason(word, refused=False, called=False) == reason
 
 

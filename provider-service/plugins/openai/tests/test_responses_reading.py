@@ -217,6 +217,7 @@ def test_a_stream_without_its_end_is_no_reply(chunks: list[bytes]) -> None:
         event("response.output_text.delta", output_index=[], delta="a"),
         event("response.output_item.done", output_index=0, item={}),
         event("response.completed", response=7),
+        end("incomplete", incomplete_details="odd"),
         event("response.completed"),
         end("queued").replace(b"response.queued", b"response.completed"),
     ],

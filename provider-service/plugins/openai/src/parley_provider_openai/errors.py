@@ -89,7 +89,8 @@ def from_answer(answer: Refusal) -> ProviderError:
     if answer.is_elsewhere(is_wire=bool(error)):
         return BadResponse("There is no such wire at the vendor's address; check the base URL.")
     made = answer.failure(kind_of(error), said=error.get("message"))
-    parameter = our_name(error.get("param")) if error.get("code") in _UNSUPPORTED else None
+    is_unsupported = str(error.get("code")) in _UNSUPPORTED
+    parameter = our_name(error.get("param")) if is_unsupported else None
     return UnsupportedParameter(made.message, parameter) if parameter else made
 
 

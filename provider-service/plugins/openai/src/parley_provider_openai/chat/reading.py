@@ -41,7 +41,7 @@ class CompletionReading(Reading):
         super().__init__(request, SSECutter())
         self._secret = secret
         self._ids: list[tuple[object, str]] = []
-        self._word: object = None
+        self._word: str | None = None
         self._refused = False
 
     @override
@@ -72,7 +72,7 @@ class CompletionReading(Reading):
             if said:
                 self._read_said(said)
             if choice.get("finish_reason"):
-                self._read_end(choice["finish_reason"])
+                self._read_end(str(choice["finish_reason"]))
             self._read_usage(choice)
         self._read_usage(answer)
 
@@ -81,9 +81,9 @@ class CompletionReading(Reading):
         if holder.get("usage") is not None:
             self.usage = translate.larger(self.usage, translate.usage(holder["usage"]))
 
-    def _read_end(self, word: object) -> None:
+    def _read_end(self, word: str) -> None:
         self._word = word
-        if kind := _FAILED.get(str(word)):
+        if kind := _FAILED.get(word):
             raise failure(kind)
 
     def _read_said(self, said: Mapping[str, Any]) -> None:

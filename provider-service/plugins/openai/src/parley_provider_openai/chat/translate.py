@@ -106,7 +106,7 @@ def larger(known: Usage | None, new: Usage | None) -> Usage | None:
     )
 
 
-def finish_reason(word: Any, *, refused: bool, called: bool) -> FinishReason:
+def finish_reason(word: str, *, refused: bool, called: bool) -> FinishReason:
     """Returns our reason for the vendor's; a refusal arrives as a field beside `stop`."""
     reason = _REASONS.get(word, FinishReason.OTHER)
     if reason is not FinishReason.STOP:

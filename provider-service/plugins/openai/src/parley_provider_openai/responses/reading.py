@@ -32,7 +32,7 @@ class ResponseReading(Reading):
     def __init__(self, request: ReplyRequest, secret: str) -> None:
         super().__init__(request, SSECutter())
         self._secret = secret
-        self._response: Mapping[str, Any] = _NOTHING
+        self._reason: FinishReason | None = None
         self._refused = False
         self._called = False
         # The items of which a delta was read, and the part of a summary that is being read.
@@ -61,9 +61,7 @@ class ResponseReading(Reading):
 
     @override
     def reason(self) -> FinishReason | None:
-        if not self.done:
-            return None
-        return translate.finish_reason(self._response, refused=self._refused, called=self._called)
+        return self._reason
 
     def _read_added(self, answer: Mapping[str, Any]) -> None:
         item = answer["item"]
@@ -144,7 +142,8 @@ class ResponseReading(Reading):
         if status not in ("completed", "incomplete"):
             # One that is made in the background, say: nobody would come back for it.
             raise bad_response()
-        self._response = response
+        refused, called = self._refused, self._called
+        self._reason = translate.finish_reason(response, refused=refused, called=called)
         self.done = True
 
     # Every other event repeats what these have said, or belongs to tools that we do not ask for.
