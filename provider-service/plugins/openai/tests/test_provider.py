@@ -258,8 +258,9 @@ async def test_reasoning_comes_back_and_is_taken(
     history = [*ask().messages, Message(Role.ASSISTANT, reply.parts), again]
     await fold(responses.chat_completion(ReplyRequest("gpt-peer", history)))
     given = wire.requests[-1].body["input"]
-    assert [one.get("type") for one in given] == [None, "reasoning", None, None]
-    assert given[2] == {"role": "assistant", "content": "Yes.", "phase": "final_answer"}
+    assert [one.get("type") for one in given] == [None, "reasoning", "message", None]
+    said = {"role": "assistant", "content": "Yes.", "phase": "final_answer"}
+    assert given[2] == {"type": "message", **said}
 
 
 async def test_reasoning_that_was_changed_is_a_bad_request(

@@ -106,7 +106,7 @@ def test_reasoning_goes_back_as_it_came() -> None:
 def test_a_phase_goes_back() -> None:
     metadata = kept({"type": "message", "id": "msg_1", "phase": "commentary", "content": []})
     assert said(Role.ASSISTANT, TextPart("So.", metadata)) == [
-        {"role": "assistant", "content": "So.", "phase": "commentary"}
+        {"type": "message", "role": "assistant", "content": "So.", "phase": "commentary"}
     ]
 
 

@@ -26,7 +26,7 @@ from typing_extensions import override
 
 from parley_provider_openai import errors
 from parley_provider_openai.chat import translate
-from parley_provider_openai.wire import DONE
+from parley_provider_openai.wire import DONE, parsed
 
 # Words for an end that is none.
 _FAILED: Mapping[str, type[ProviderError]] = MappingProxyType(
@@ -49,11 +49,11 @@ class CompletionReading(Reading):
         if event.startswith(DONE):
             self.done = True
         else:
-            self._read(orjson.loads(event), "delta")
+            self._read(parsed(event), "delta")
 
     @override
     def read_whole(self, body: bytes) -> None:
-        answer = orjson.loads(body)
+        answer = parsed(body)
         self._read(answer, "message")
         # It is whole, so it has ended, whether it says why or not.
         self.done = any("message" in choice for choice in answer.get("choices") or ())

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-import orjson
 from parley_provider_sdk import (
     FinishReason,
     ReasoningDelta,
@@ -19,11 +18,17 @@ from typing_extensions import override
 
 from parley_provider_openai import errors
 from parley_provider_openai.responses import translate
-from parley_provider_openai.wire import DONE
+from parley_provider_openai.wire import DONE, parsed
 
 # Stands between two parts of a summary, each of which is a paragraph with a title.
 _BETWEEN = "\n\n"
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+# How events begin that hold all of a text again: to understand them would cost as much as the text.
+_REPEATED = (
+    DONE,
+    b'{"type":"response.output_text.done"',
+    b'{"type":"response.content_part.done"',
+)
 
 
 class ResponseReading(Reading):
@@ -41,9 +46,9 @@ class ResponseReading(Reading):
 
     @override
     def read(self, event: bytes) -> None:
-        if event.startswith(DONE):
+        if event.startswith(_REPEATED):
             return
-        answer = orjson.loads(event)
+        answer = parsed(event)
         read = self._READERS.get(answer.get("type"))
         if read:
             read(self, answer)
@@ -52,7 +57,7 @@ class ResponseReading(Reading):
 
     @override
     def read_whole(self, body: bytes) -> None:
-        response = orjson.loads(body)
+        response = parsed(body)
         if "output" not in response and (error := errors.error_of(response)):
             raise errors.from_event(error, self._secret)
         for index, item in enumerate(response["output"]):

@@ -147,8 +147,7 @@ def _items(message: Message) -> Iterator[JSON]:
 def _assistant_item(part: Part) -> JSON | None:
     match part:
         case TextPart():
-            phase = given({"phase": _metadata(part, "message").get("phase")})
-            return {"role": "assistant", "content": part.text, **phase}
+            return {**_metadata(part, "message"), "role": "assistant", "content": part.text}
         case ToolCallPart():
             call = {"call_id": part.tool_call_id, "name": part.name, "arguments": part.arguments}
             return {"type": "function_call", **call}
