@@ -73,13 +73,14 @@ class CompletionReading(Reading):
                 self._read_said(said)
             if choice.get("finish_reason"):
                 self._read_end(str(choice["finish_reason"]))
-            self._read_usage(choice)
-        self._read_usage(answer)
-
-    def _read_usage(self, holder: Mapping[str, Any]) -> None:
+            if "usage" in choice:
+                self._read_usage(choice["usage"])
         # Null in every event but the last; servers that count in each send growing counts.
-        if holder.get("usage") is not None:
-            self.usage = translate.larger(self.usage, translate.usage(holder["usage"]))
+        if answer.get("usage") is not None:
+            self._read_usage(answer["usage"])
+
+    def _read_usage(self, counts: object) -> None:
+        self.usage = translate.larger(self.usage, translate.usage(counts))
 
     def _read_end(self, word: str) -> None:
         self._word = word
@@ -88,19 +89,25 @@ class CompletionReading(Reading):
 
     def _read_said(self, said: Mapping[str, Any]) -> None:
         # What compatible servers call it; OpenAI keeps its reasoning to itself on this wire.
-        self.think(said.get("reasoning_content") or said.get("reasoning") or "")
-        content = said.get("content") or ""
-        if isinstance(content, list):
-            for part in content:
-                self._read_part(part)
-        else:
-            self.say(content)
+        thought = said.get("reasoning_content") or said.get("reasoning")
+        if thought:
+            self.think(thought)
+        content = said.get("content")
+        if content:
+            self._read_content(content)
         refusal = said.get("refusal")
         if refusal:
             self._refused = True
             self.say(refusal)
         for position, call in enumerate(said.get("tool_calls") or ()):
             self._read_call(call, position)
+
+    def _read_content(self, content: object) -> None:
+        if isinstance(content, list):
+            for part in content:
+                self._read_part(part)
+        else:
+            self.say(content)
 
     def _read_part(self, part: Mapping[str, Any]) -> None:
         """Reads content in parts: text, and reasoning that is text or parts again."""
