@@ -152,8 +152,8 @@ async def test_an_error_in_the_stream_keeps_what_came_before(
 @pytest.mark.parametrize(
     ("script", "limits"),
     [
-        ({"delay": 30}, Limits(first_token=0.2, idle=9)),
-        ({"hold_after": 0}, Limits(first_token=0.2, idle=9)),
+        ({"delay": 30}, Limits(first_token=0.5, idle=9)),
+        ({"hold_after": 0}, Limits(first_token=0.5, idle=9)),
         ({"hold_after": 1}, Limits(first_token=9, idle=0.2)),
         ({"pace": 0.5}, Limits(first_token=9, idle=0.2)),
     ],

@@ -77,10 +77,11 @@ def counted(request: ReplyRequest) -> JSON:
 
 
 def _counted(request: ReplyRequest) -> JSON:
-    fields: JSON = {
-        "model": request.model,
-        "input": [item for message in request.messages for item in _items(message)],
-    }
+    items = [item for message in request.messages for item in _items(message)]
+    if not may_reason(request.model):
+        # The chat may have had another model before, whose reasoning this one would refuse.
+        items = [item for item in items if item.get("type") != "reasoning"]
+    fields: JSON = {"model": request.model, "input": items}
     return fields | given(
         {
             "instructions": request.system or None,
