@@ -104,7 +104,7 @@ def test_reasoning_goes_back_as_it_came() -> None:
 
 
 def test_a_model_that_cannot_reason_is_given_no_reasoning() -> None:
-    parts = [ReasoningPart("hm", kept(REASONING)), TextPart("Yes.")]
+    parts: list[Part] = [ReasoningPart("hm", kept(REASONING)), TextPart("Yes.")]
     request = ReplyRequest("gpt-4o", [Message(Role.ASSISTANT, parts)])
     assert body(request)["input"] == [{"role": "assistant", "content": "Yes."}]
 
