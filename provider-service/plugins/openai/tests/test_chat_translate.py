@@ -4,13 +4,15 @@ from typing import Any
 
 import orjson
 import pytest
-from parley_provider_openai.translate import body, encode, finish_reason, usage
+from parley_provider_openai.chat.translate import body, encode, finish_reason, larger, usage
 from parley_provider_sdk import (
     BadRequest,
+    Effort,
     FilePart,
     FinishReason,
     ImagePart,
     Message,
+    OutputFormat,
     Part,
     ReasoningPart,
     ReplyRequest,
@@ -18,6 +20,8 @@ from parley_provider_sdk import (
     TextPart,
     Tool,
     ToolCallPart,
+    ToolChoice,
+    ToolMode,
     ToolResultPart,
     Usage,
     UsageSource,
@@ -99,9 +103,9 @@ def test_zero_is_zero() -> None:
 
 
 def test_options_pass_but_change_nothing_that_has_a_name() -> None:
-    options = {"seed": 7, "stream": False, "model": "other"}
+    options = {"n": 2, "stream": False, "model": "other", "stream_options": None}
     made = body(ReplyRequest("m", (), provider_options=options), own=True)
-    assert (made["seed"], made["stream"], made["model"]) == (7, True, "m")
+    assert made == {"n": 2, "stream": True, "model": "m", "messages": [], "stream_options": None}
 
 
 def test_a_tool_keeps_its_schema() -> None:
@@ -115,11 +119,83 @@ def test_a_tool_keeps_its_schema() -> None:
     ]
 
 
+def test_every_field_has_its_name() -> None:
+    request = ReplyRequest(
+        "m",
+        (),
+        stop=("a", "b"),
+        top_p=0.5,
+        seed=0,
+        tools=[Tool("now")],
+        parallel_tool_calls=False,
+        reasoning_effort=Effort.XHIGH,
+        stream=False,
+    )
+    made = body(request, own=False)
+    del made["tools"]
+    assert made == {
+        "model": "m",
+        "messages": [],
+        "stop": ["a", "b"],
+        "top_p": 0.5,
+        "seed": 0,
+        "parallel_tool_calls": False,
+        "reasoning_effort": "xhigh",
+    }
+
+
+@pytest.mark.parametrize(("own", "effort"), [(True, "high"), (False, "xhigh")])
+def test_only_openais_own_models_have_known_efforts(own: bool, effort: str) -> None:
+    request = ReplyRequest("o3", (), reasoning_effort=Effort.XHIGH)
+    assert body(request, own=own)["reasoning_effort"] == effort
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (ToolChoice(), None),
+        (ToolChoice(ToolMode.NONE), "none"),
+        (ToolChoice(ToolMode.REQUIRED), "required"),
+        (
+            ToolChoice(ToolMode.NAMED, "now"),
+            {"type": "function", "function": {"name": "now"}},
+        ),
+    ],
+)
+def test_a_choice_of_tools(choice: ToolChoice, expected: object) -> None:
+    request = ReplyRequest("m", (), tools=[Tool("now")], tool_choice=choice)
+    assert body(request, own=False).get("tool_choice") == expected
+
+
+def test_without_tools_nothing_is_said_of_them() -> None:
+    choice = ToolChoice(ToolMode.NONE)
+    request = ReplyRequest("m", (), tool_choice=choice, parallel_tool_calls=True, stream=False)
+    assert body(request, own=True) == {"model": "m", "messages": []}
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        (OutputFormat(), {"type": "json_object"}),
+        (
+            OutputFormat('{"type":"object"}', "sum", strict=False),
+            {
+                "type": "json_schema",
+                "json_schema": {"name": "sum", "strict": False, "schema": {"type": "object"}},
+            },
+        ),
+    ],
+)
+def test_an_output_format(output: OutputFormat, expected: object) -> None:
+    assert body(ReplyRequest("m", (), output=output), own=True)["response_format"] == expected
+
+
 @pytest.mark.parametrize(
     "request_",
     [
         ReplyRequest("m", [Message(Role.USER, [TextPart("\ud800")])]),
         ReplyRequest("m", (), tools=[Tool("t", "", "{")]),
+        ReplyRequest("m", (), output=OutputFormat("{")),
     ],
 )
 def test_what_cannot_be_sent_is_refused(request_: ReplyRequest) -> None:
@@ -137,14 +213,28 @@ def test_counts_are_read_with_their_details() -> None:
     assert usage(counts) == Usage(9, 5, cached_input_tokens=4, reasoning_tokens=3)
 
 
-@pytest.mark.parametrize("counts", [{}, {"prompt_tokens": None, "completion_tokens_details": None}])
-def test_counts_left_out_are_zero(counts: dict[str, Any]) -> None:
-    assert usage(counts) == Usage(0, 0)
+def test_counts_left_out_are_zero() -> None:
+    assert usage({"prompt_tokens": 3, "completion_tokens_details": None}) == Usage(3, 0)
 
 
-@pytest.mark.parametrize("counts", [None, "many", 7])
-def test_what_is_no_count_is_none(counts: object) -> None:
+@pytest.mark.parametrize("counts", [None, "many", 7, {}, {"prompt_tokens": 0}])
+def test_what_counts_nothing_is_no_count(counts: object) -> None:
     assert usage(counts) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "expected"),
+    [
+        (None, None, None),
+        (Usage(1, 2), None, Usage(1, 2)),
+        (None, Usage(1, 2), Usage(1, 2)),
+        (Usage(9, 0, 4, 0), Usage(0, 7, 0, 3), Usage(9, 7, 4, 3)),
+    ],
+)
+def test_counts_in_two_places_are_joined(
+    known: Usage | None, new: Usage | None, expected: Usage | None
+) -> None:
+    assert larger(known, new) == expected
 
 
 def test_an_estimate_is_a_token_for_four_bytes() -> None:
@@ -153,20 +243,40 @@ def test_an_estimate_is_a_token_for_four_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "refused", "reason"),
+    ("word", "reason"),
     [
-        ("stop", False, FinishReason.STOP),
-        ("stop", True, FinishReason.REFUSAL),
-        ("length", False, FinishReason.LENGTH),
-        ("tool_calls", False, FinishReason.TOOL),
-        ("function_call", False, FinishReason.TOOL),
-        ("content_filter", True, FinishReason.FILTERED),
-        ("something new", False, FinishReason.OTHER),
-        (None, False, FinishReason.OTHER),
+        ("stop", FinishReason.STOP),
+        ("length", FinishReason.LENGTH),
+        ("tool_calls", FinishReason.TOOL),
+        ("function_call", FinishReason.TOOL),
+        ("content_filter", FinishReason.FILTERED),
+        ("eos", FinishReason.STOP),
+        ("eos_token", FinishReason.STOP),
+        ("end_turn", FinishReason.STOP),
+        ("stop_sequence", FinishReason.STOP),
+        ("max_tokens", FinishReason.LENGTH),
+        ("model_length", FinishReason.LENGTH),
+        ("tool_use", FinishReason.TOOL),
+        ("something new", FinishReason.OTHER),
     ],
 )
-def test_reasons_have_our_names(word: Any, refused: bool, reason: FinishReason) -> None:
-    assert finish_reason(word, refused=refused) == reason
+def test_reasons_have_our_names(word: str, reason: FinishReason) -> None:
+    assert finish_reason(word, refused=False, called=False) == reason
+
+
+@pytest.mark.parametrize(
+    ("word", "refused", "called", "reason"),
+    [
+        ("stop", True, False, FinishReason.REFUSAL),
+        ("stop", False, True, FinishReason.TOOL),
+        ("length", False, True, FinishReason.LENGTH),
+        ("content_filter", True, False, FinishReason.FILTERED),
+    ],
+)
+def test_what_was_said_decides_what_stop_means(
+    word: str, refused: bool, called: bool, reason: FinishReason
+) -> None:
+    assert finish_reason(word, refused=refused, called=called) == reason
 
 
 def test_a_body_is_json() -> None:

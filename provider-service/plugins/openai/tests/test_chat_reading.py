@@ -4,13 +4,16 @@ from typing import Any
 
 import orjson
 import pytest
-from parley_provider_openai.reading import CompletionReading
+from parley_provider_openai.chat.reading import CompletionReading
 from parley_provider_sdk import (
     BackendError,
+    BadRequest,
     BadResponse,
     Finished,
     FinishReason,
     Message,
+    Overloaded,
+    ProviderError,
     RateLimited,
     ReasoningDelta,
     ReplyEvent,
@@ -86,6 +89,54 @@ def test_tool_calls_are_counted_and_named_once() -> None:
     ]
 
 
+def indexes(*deltas: Any) -> list[int]:
+    """Returns the calls that deltas belong to, each in an event of its own."""
+    chunks = [event({"tool_calls": [delta]}) for delta in deltas]
+    events = read(*chunks, event(finish_reason="tool_calls"))
+    return [one.index for one in events if isinstance(one, ToolCallDelta)]
+
+
+def test_calls_without_an_index_are_told_by_id() -> None:
+    calls = [call(0, "c1", "a", "1"), call(0, "c2", "b", "2"), call(0, None, None, "3")]
+    for one in calls:
+        del one["index"]
+    assert indexes(*calls) == [0, 1, 1]
+
+
+def test_calls_without_index_and_id_begin_with_their_name() -> None:
+    named = {"function": {"name": "a", "arguments": "1"}}
+    assert indexes(named, {"function": {"arguments": "2"}}, named) == [0, 0, 1]
+
+
+def test_a_call_without_an_id_gets_one() -> None:
+    named = {"function": {"name": "a", "arguments": {"b": 1}}}
+    first, second = (
+        one
+        for one in read(event({"tool_calls": [named, named]}, finish_reason="stop"))
+        if isinstance(one, ToolCallDelta)
+    )
+    assert first.tool_call_id.startswith("call_")
+    assert first.tool_call_id != second.tool_call_id
+    assert (first.arguments, second.index) == ('{"b":1}', 1)
+
+
+def test_a_stop_after_calls_is_for_the_tools() -> None:
+    end = read(event({"tool_calls": [call(0, "c", "n", "")]}, finish_reason="stop"), DONE)[-1]
+    assert isinstance(end, Finished)
+    assert end.reason is FinishReason.TOOL
+
+
+def test_content_may_come_in_parts() -> None:
+    content = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "h"}, {"type": "reference"}]},
+        {"type": "thinking", "thinking": "m"},
+        {"type": "text", "text": "Yes."},
+        {"type": "reference", "reference_ids": [1]},
+    ]
+    chunk = event({"content": content}, finish_reason="stop")
+    assert read(chunk)[:-1] == [ReasoningDelta("hm"), TextDelta("Yes.")]
+
+
 def test_calls_of_the_same_index_are_told_by_id() -> None:
     deltas = [call(0, "c1", "a", "1"), call(0, "c2", "b", "2"), call(0, None, None, "3")]
     chunk = event({"tool_calls": deltas}) + event(finish_reason="tool_calls")
@@ -96,6 +147,16 @@ def test_the_last_usage_counts() -> None:
     counts = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n'
     end = read(event({"content": "a"}), event(finish_reason="stop"), counts, DONE)[-1]
     assert end == Finished(FinishReason.STOP, Usage(3, 2))
+
+
+def test_counts_may_come_in_several_places() -> None:
+    chunks = [
+        b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":0}}\n\n',
+        event({"content": "a"}, usage={"completion_tokens": 1}),
+        event(finish_reason="stop", usage={"prompt_tokens": 9, "completion_tokens": 2}),
+        b'data: {"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":0}}\n\n',
+    ]
+    assert read(*chunks)[-1] == Finished(FinishReason.STOP, Usage(9, 2))
 
 
 def test_a_reply_without_usage_is_estimated() -> None:
@@ -151,6 +212,48 @@ def test_what_is_not_the_wire_is_refused(chunk: bytes) -> None:
         read(chunk)
 
 
+@pytest.mark.parametrize(
+    ("word", "failure"),
+    [("error", BackendError), ("insufficient_system_resource", Overloaded)],
+)
+def test_a_reason_that_is_a_failure_is_no_end(word: str, failure: type[ProviderError]) -> None:
+    with pytest.raises(failure):
+        read(event({"content": "a"}), event(finish_reason=word), DONE)
+
+
+def test_a_reason_that_is_no_word_is_another() -> None:
+    end = read(event({"content": "a"}, finish_reason={"odd": 1}), DONE)[-1]
+    assert isinstance(end, Finished)
+    assert end.reason is FinishReason.OTHER
+
+
+def test_a_reason_that_is_empty_is_none() -> None:
+    with pytest.raises(BadResponse):
+        read(event({"content": "a"}, finish_reason=""))
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        ({"error": {"code": "rate_limit_exceeded"}}, RateLimited),
+        ({"error": {"code": 503}, "choices": []}, Overloaded),
+        ({"error": "it broke"}, BackendError),
+        ({"object": "error", "message": "odd", "code": 400}, BadRequest),
+    ],
+)
+def test_an_error_in_the_stream_has_its_class(
+    answer: dict[str, Any], failure: type[ProviderError]
+) -> None:
+    with pytest.raises(ProviderError) as caught:
+        read(event({"content": "a"}), b"data: " + orjson.dumps(answer) + b"\n\n")
+    assert type(caught.value) is failure
+
+
+def test_an_error_of_null_is_none() -> None:
+    chunk = b'data: {"error":null,"choices":[{"delta":{"content":"a"}}]}\n\n'
+    assert read(chunk, DONE)[:-1] == [TextDelta("a")]
+
+
 def test_text_before_an_error_is_kept() -> None:
     reading = CompletionReading(REQUEST, "")
     reading.feed(event({"content": "a"}) + b'data: {"error":{"message":"odd"}}\n\n')
@@ -158,7 +261,9 @@ def test_text_before_an_error_is_kept() -> None:
     assert type(reading.failure) is BackendError
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"choices":[]}', b'{"choices":7}'])
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"[]", b"{}", b'{"choices":[]}', b'{"choices":[{}]}', b'{"choices":7}']
+)
 def test_a_whole_reply_that_is_none_is_refused(body: bytes) -> None:
     reading = CompletionReading(REQUEST, "")
     reading.feed_whole(body)
@@ -169,3 +274,10 @@ def test_an_error_in_place_of_a_whole_reply_has_its_class() -> None:
     reading = CompletionReading(REQUEST, "")
     reading.feed_whole(b'{"error":{"code":"rate_limit_exceeded"}}')
     assert isinstance(reading.failure, RateLimited)
+
+
+def test_a_whole_reply_need_not_say_why_it_ends() -> None:
+    reading = CompletionReading(REQUEST, "")
+    reading.feed_whole(b'{"choices":[{"message":{"content":"Hi"}}]}')
+    assert reading.take() == [TextDelta("Hi")]
+    assert reading.end().reason is FinishReason.OTHER
