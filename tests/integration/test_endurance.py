@@ -18,7 +18,7 @@ STREAMS, WORDS, SEED = 150, 200, 3
 async def test_every_stream_is_billed_once_for_what_it_produced(
     database_url: str, tmp_path: Path
 ) -> None:
-    streams = planned(STREAMS, WORDS, random.Random(SEED))
+    streams = planned(STREAMS, WORDS, random.Random(SEED))  # noqa: S311  (no secret)
     with (
         running_peer("google", "--instant") as vendor,
         running_provider_service(database_url, tmp_path, vendor.settings) as platform,

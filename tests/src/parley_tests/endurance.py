@@ -7,6 +7,7 @@ held against what was produced. Used by a test with a few hundred streams and by
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 from collections import Counter
@@ -15,7 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import grpc
 import psycopg
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 from parley_rpc.client import Peer
 from parley_rpc.context import new_caller
 from parley_rpc.faults import Fault
@@ -26,6 +30,7 @@ from parley.provider.v1.provider_pb2_grpc import ProviderServiceStub
 
 DEADLINE_SECONDS = 60.0
 SETTLED_WITHIN_SECONDS = 30.0
+READY_WITHIN_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,20 @@ class Endurance:
             for stream in left:
                 await self.listen(stream)
 
-        await self.peer.connected()
+        await self.ready()
         await asyncio.gather(*(work() for _ in range(at_once)))
+
+    async def ready(self) -> None:
+        """Return when the service serves; it may just have been started."""
+        health: Any = HealthStub(self.peer.channel)
+        give_up = asyncio.get_running_loop().time() + READY_WITHIN_SECONDS
+        while asyncio.get_running_loop().time() < give_up:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                answer = await health.Check(HealthCheckRequest(), timeout=1)
+                if answer.status == HealthCheckResponse.SERVING:
+                    return
+            await asyncio.sleep(0.1)
+        raise TimeoutError("The provider service does not serve.")
 
     async def listen(self, stream: Stream) -> None:
         """Make one stream, to its end or as far as somebody listens."""

@@ -129,6 +129,7 @@ def test_counts_grow_and_never_shrink() -> None:
     )
     first, last = Usage(3, 2, reasoning_tokens=2), Usage(3, 6, reasoning_tokens=2)
     assert read(*chunks) == [
+        UsageUpdate(Usage(3, 0)),
         TextDelta("a"),
         UsageUpdate(first),
         TextDelta("b"),

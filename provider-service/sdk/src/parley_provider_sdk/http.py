@@ -33,14 +33,7 @@ from parley_provider_sdk.errors import (
 )
 from parley_provider_sdk.failures import Refusal, broken_off, sentence_of
 from parley_provider_sdk.reading import Reading
-from parley_provider_sdk.types import (
-    Finished,
-    Limits,
-    ReplyEvent,
-    ReplyRequest,
-    ReplyStream,
-    UsageUpdate,
-)
+from parley_provider_sdk.types import Limits, ReplyEvent, ReplyRequest, ReplyStream
 
 __all__ = ["Call", "Vendor", "from_exception"]
 
@@ -107,15 +100,11 @@ class Vendor:
                 async for events in batches:
                     for event in events:
                         yield event
-            end = reading.ended()
-            if isinstance(end, Finished):
-                await patience.drain(DRAIN_SECONDS)
-                yield end
-                return
-            if reading.usage:
-                # What the vendor has counted it will charge, however the reply ended.
-                yield UsageUpdate(reading.usage)
-            raise end
+            if reading.failure:
+                raise reading.failure
+            end = reading.end()
+            await patience.drain(DRAIN_SECONDS)
+            yield end
 
     async def ask(self, call: Call, *, seconds: float = 10.0) -> bytes:
         """Asks something small and rare, and returns the answer's body. Raises ProviderError."""
@@ -262,11 +251,7 @@ async def _streamed(
         if is_alive:
             # Measured from now: the time that our own listener took is not the vendor's.
             patience.extend(limits.idle)
-        try:
-            chunk = await patience.next()
-        except ProviderError as failure:
-            reading.failure = failure
-            return
+        chunk = await patience.next()
         if not chunk:
             reading.feed_end()
             yield reading.take()

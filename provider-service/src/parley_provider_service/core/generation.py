@@ -216,13 +216,12 @@ class Generation:
                 await self._listen(reply, admission, request, deadline)
         except Fault as fault:
             failure = fault
-        if failure is None and reply.attempt.finished is None:
+        has_finished = reply.attempt.finished is not None
+        if failure is None and not has_finished:
             failure = reply.stopped_by
-            reply.note(failure)
-            entry.breaker.abstain()
-            return failure
         reply.note(failure)
-        judge(entry, failure, spoke=reply.attempt.has_spoken or failure is None)
+        spoke = reply.attempt.has_spoken or has_finished
+        judge(entry, None if reply.stopped else failure, spoke=spoke)
         if failure is not None and reason_of(failure) == "model_not_found":
             self.catalog.note_missing(entry.name)
         return failure

@@ -119,15 +119,19 @@ def is_final(fault: Fault) -> bool:
 
 
 def judge(entry: Entry, fault: Fault | None, *, spoke: bool) -> None:
-    """Tell the breaker what an asking says about the vendor."""
-    if isinstance(fault, InvalidArgument) and reason_of(fault) == "invalid_argument":
-        entry.breaker.abstain()  # nobody was asked
-    elif fault is not None and reason_of(fault) in UNWELL:
-        entry.breaker.fail()
-    elif fault is not None or spoke:
+    """Tell the breaker what an asking says about the vendor.
+
+    One that has begun to speak is there, even when its reply breaks off: to leave it alone would
+    cost more replies than it saves.
+    """
+    if spoke:
         entry.breaker.succeed()
+    elif fault is None or reason_of(fault) == "invalid_argument":
+        entry.breaker.abstain()  # it was stopped early, or not asked at all
+    elif reason_of(fault) in UNWELL:
+        entry.breaker.fail()
     else:
-        entry.breaker.abstain()
+        entry.breaker.succeed()
 
 
 def choices_of(

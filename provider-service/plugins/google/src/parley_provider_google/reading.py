@@ -11,10 +11,8 @@ from parley_provider_sdk import (
     Finished,
     FinishReason,
     ReasoningDelta,
-    ReplyEvent,
     ReplyRequest,
     TextDelta,
-    UsageUpdate,
 )
 from parley_provider_sdk.failures import failure
 from parley_provider_sdk.reading import Reading, estimate
@@ -46,7 +44,6 @@ class ContentReading(Reading):
         self._made = ""
         self._called = 0
         self._counts: dict[str, int] = {}
-        self._is_counted = False
         # The text that was said last is not signed.
         self._is_loose = False
 
@@ -70,16 +67,6 @@ class ContentReading(Reading):
         if not self._word:
             return None
         return translate.finish_reason(self._word, called=self._called > 0)
-
-    @override
-    def take(self) -> list[ReplyEvent]:
-        """Returns what was read, and after it the counts when they have grown."""
-        has_spoken = self.has_spoken
-        events = super().take()
-        if has_spoken and self._is_counted and self.usage:
-            self._is_counted = False
-            events.append(UsageUpdate(self.usage))
-        return events
 
     @override
     def end(self) -> Finished:
@@ -173,6 +160,5 @@ class ContentReading(Reading):
             count = counts.get(name)
             if isinstance(count, int) and count > self._counts.get(name, 0):
                 self._counts[name] = count
-                self._is_counted = True
         if self._counts:
             self.usage = translate.usage(self._counts)

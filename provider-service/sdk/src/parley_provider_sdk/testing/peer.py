@@ -179,7 +179,7 @@ class Dialect(ABC):
 
     def answer(self, asked: Received) -> Answer | None:
         """As `other`; override it where the answer depends on headers or on the query."""
-        body = dict(asked.query) if asked.body is None else asked.body
+        body = dict(asked.query) if asked.method == "GET" else asked.body
         return self.other(asked.method, asked.path, body)
 
     def refuse(self, asked: Received) -> Answer | None:  # noqa: ARG002  (dialects look at it)
