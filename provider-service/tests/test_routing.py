@@ -8,7 +8,7 @@ from typing import Any
 
 import parley_provider_sdk as sdk
 import pytest
-from parley_provider_service.core.admission import FAILURES_TO_OPEN, RetryBudget
+from parley_provider_service.core.admission import FAILURES_TO_OPEN
 from parley_provider_service.core.faults import (
     CircuitOpen,
     Overloaded,
@@ -148,12 +148,11 @@ async def test_a_timeout_is_tried_again_only_where_an_administrator_allows_it(
 async def test_calls_beyond_one_per_request_are_a_tenth(new_ask: NewAsk) -> None:
     limited = sdk.RateLimited("Slowly.", retry_after=0.001)
     town = Town(acme=[(limited,)])
-    town.generation.budget = RetryBudget()
 
     for _ in range(100):
         await town.hear(new_ask())
 
-    assert 100 < town.calls()["acme"] <= 110
+    assert 108 < town.calls()["acme"] <= 110
 
 
 async def test_who_is_named_is_asked_instead(new_ask: NewAsk) -> None:
@@ -251,7 +250,7 @@ async def test_the_last_failure_is_told_when_all_fail(new_ask: NewAsk) -> None:
     _, fault = await town.hear(ask)
 
     assert isinstance(fault, ProviderUnreachable)
-    assert {"acme": 3, "beta": 3} == town.calls()
+    assert {"acme": 2, "beta": 2} == town.calls()
     assert "unreachable" == town.settlement(ask).outcome
 
 
@@ -267,7 +266,7 @@ async def test_a_silent_one_falls_back_after_its_patience(new_ask: NewAsk) -> No
 
 async def test_after_five_failures_in_a_row_it_is_left_alone(new_ask: NewAsk) -> None:
     town = Town(acme=[AWAY], beta=[GOOD])
-    for _ in range(FAILURES_TO_OPEN):
+    for _ in range(FAILURES_TO_OPEN - 1):  # the first one is tried again
         await town.hear(new_ask())
     asked = town.calls()["acme"]
 

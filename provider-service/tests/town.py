@@ -37,9 +37,6 @@ class Town:
         prices = KnownPrices({"small": Facts(0, PRICE)})
         self.catalog = Catalog(self.roster, self.store, prices, PlainVault())
         self.generation = Generation(self.catalog, self.ledger, limits or Limits())
-        # So that a retry can be paid for.
-        for _ in range(100):
-            self.generation.budget.note_request()
 
     def decide(self, name: str, **decided: Any) -> None:
         """Let an administrator have decided something."""

@@ -71,6 +71,8 @@ class Endurance:
         self.provider = provider
         self.model = model
         self.user = str(uuid4())
+        # Who is asked instead: providers and models.
+        self.fallbacks: Sequence[tuple[str, str]] = ()
         # Characters that each listener saw.
         self.seen: Counter[str] = Counter()
 
@@ -125,6 +127,10 @@ class Endurance:
             model=self.model,
             messages=[message],
             stream=True,
+            fallbacks=[
+                reply_pb2.ModelChoice(provider=provider, model=model)
+                for provider, model in self.fallbacks
+            ],
         )
         return self.stub.GenerateReply(request, timeout=DEADLINE_SECONDS, metadata=caller.metadata)
 

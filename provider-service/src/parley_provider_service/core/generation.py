@@ -11,7 +11,6 @@ from uuid import UUID
 import parley_provider_sdk as sdk
 from parley_rpc.faults import Fault, Internal, InvalidArgument, Unavailable, reason_of
 
-from parley_provider_service.core.admission import RetryBudget
 from parley_provider_service.core.catalog import Catalog
 from parley_provider_service.core.faults import ProviderNotReady, ProviderTimeout, UsageExists
 from parley_provider_service.core.guard import ask as ask_plugin
@@ -60,7 +59,6 @@ class Generation:
         self.catalog = catalog
         self.ledger = ledger
         self.limits = limits
-        self.budget = RetryBudget()
         # The calls that the ledger holds and that produce.
         self.open: dict[UUID, Reply] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,7 +73,7 @@ class Generation:
         entry = self.catalog.roster.get(ask.provider)
         for choice in ask.fallbacks:
             self.catalog.roster.get(choice.provider)
-        route = Route(self.catalog, self.budget, choices_of(entry, first, ask.fallbacks))
+        route = Route(self.catalog, choices_of(entry, first, ask.fallbacks))
         seconds = min(ask.seconds, self.limits.total_seconds) - MARGIN_SECONDS
         deadline = asyncio.get_running_loop().time() + seconds
         admission = await route.admit(self.limits.patience_seconds)
@@ -84,7 +82,6 @@ class Generation:
         except InvalidArgument:
             self._dismiss(admission)
             raise
-        self.budget.note_request()
         reply = Reply(ask)
         reply.ask_next(admission.entry.name, admission.model)
         task = asyncio.create_task(self._make(reply, route, admission, deadline))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import parley_provider_sdk as sdk
 
-from parley_provider_service.core.admission import Breaker, Bulkhead
+from parley_provider_service.core.admission import Breaker, Bulkhead, RetryBudget
 from parley_provider_service.core.faults import ProviderNotFound, ProviderNotReady
 from parley_provider_service.core.model import (
     Config,
@@ -55,6 +55,7 @@ class Entry:
     # Parameters that its models turned out not to take.
     unsupported: dict[str, frozenset[str]] = field(default_factory=dict)
     breaker: Breaker = field(default_factory=Breaker)
+    budget: RetryBudget = field(default_factory=RetryBudget)
     bulkhead: Bulkhead = field(default_factory=lambda: Bulkhead(MOST_REPLIES))
     tenure: Tenure | None = None
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from parley_rpc.faults import Fault, InvalidArgument, TooBusy, reason_of
 
-from parley_provider_service.core.admission import RetryBudget
 from parley_provider_service.core.catalog import Catalog
 from parley_provider_service.core.faults import CircuitOpen
 from parley_provider_service.core.model import Model, ModelChoice
@@ -44,11 +43,8 @@ class Admission:
 class Route:
     """The candidates for one reply: who was asked for, then who is asked instead."""
 
-    def __init__(
-        self, catalog: Catalog, budget: RetryBudget, choices: Sequence[ModelChoice]
-    ) -> None:
+    def __init__(self, catalog: Catalog, choices: Sequence[ModelChoice]) -> None:
         self.catalog = catalog
-        self.budget = budget
         self.choices = list(choices)
         self._tries = 0
 
@@ -87,7 +83,7 @@ class Route:
             longest = FIRST_PAUSE_SECONDS * 2 ** (self._tries - 1)
             wait = random.uniform(longest / 2, longest)  # noqa: S311  (no secret)
         limit = SHORT_WAIT_SECONDS if self.has_more else LONGEST_WAIT_SECONDS
-        if wait > min(limit, left) or not self.budget.spend():
+        if wait > min(limit, left) or not admission.entry.budget.spend():
             return None
         return wait
 
@@ -103,6 +99,7 @@ class Route:
         if not entry.breaker.admit():
             entry.bulkhead.leave()
             raise CircuitOpen(entry.name, max(entry.breaker.wait, 1.0))
+        entry.budget.note_request()
         return Admission(entry, model)
 
 
