@@ -200,8 +200,9 @@ class Generation:
         if isinstance(cause, sdk.ContextTooLong) and cause.retryable:
             # The plugin has made room; that helps once.
             return 0.0 if len(reply.attempted) == 1 else None
-        if isinstance(cause, sdk.ProviderError) and not cause.retryable:
-            return None
+        said_so = isinstance(cause, sdk.ProviderError) and cause.retryable
+        if not (said_so or isinstance(failure, ProviderTimeout)):
+            return None  # a vendor that forbids it, or a bug of the plugin, which stays one
         return route.pause(admission, failure, left)
 
     async def _ask(self, reply: Reply, admission: Admission, deadline: float) -> Fault | None:
