@@ -123,6 +123,16 @@ def test_a_provider_is_judged_by_its_own_words(gateway: FakeGateway) -> None:
     assert (found.verdict, found.detail) == (Verdict.WARNING, "unhealthy: Refused.")
 
 
+def test_providers_that_cannot_be_listed_or_are_not_there(gateway: FakeGateway) -> None:
+    gateway.refusals["GET /providers"] = problem(503, "unavailable", "Away.")
+    away = examine(gateway, gateway.key)["providers"]
+    gateway.refusals.clear()
+    gateway.providers.clear()
+    none = examine(gateway, gateway.key)["providers"]
+    assert (away.verdict, "Away." in away.detail) == (Verdict.FAILURE, True)
+    assert none.detail == "No plugin is installed."
+
+
 def judged(fake: FakeGateway, **state: object) -> Finding:
     """What is found of a provider in this state."""
     fake.providers["acme"] |= {"status": "ready", "error": None, **state}
@@ -197,6 +207,16 @@ def test_nothing_where_the_gateway_should_be() -> None:
         ("providers", Verdict.SKIPPED),
     ]
     assert "API_URL" in found[0].advice
+
+
+def test_a_command_says_so_when_something_else_is_there(
+    monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    monkeypatch.chdir(root)
+    with peer(200, b"<html>hello</html>") as port:
+        monkeypatch.setenv("API_URL", f"http://127.0.0.1:{port}")
+        done = CliRunner().invoke(app, ["providers", "list"])
+    assert (done.exit_code, "Set API_URL" in done.stderr) == (1, True)
 
 
 def test_something_else_where_the_gateway_should_be() -> None:

@@ -232,7 +232,9 @@ def test_a_key_is_forgotten(run: Run, gateway: FakeGateway) -> None:
 def test_health_is_in_the_exit_code(run: Run) -> None:
     well, ill = run("providers", "health", "demo"), run("providers", "health", "acme")
     assert (well.exit_code, well.stdout) == (0, "demo is ready (12 ms).\n")
-    assert (ill.exit_code, ill.stdout) == (1, "acme is unhealthy (12 ms). Refused.\n")
+    assert (ill.exit_code, ill.stderr) == (1, "acme is unhealthy (12 ms). Refused.\n")
+    told = run("providers", "health", "acme", "--output", "json")
+    assert (told.exit_code, json.loads(told.stdout)["status"]) == (1, "unhealthy")
 
 
 def test_models_are_refreshed(run: Run) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import typer
 from parley_client import Provider
 
-from parley_local.asking import gateway
+from parley_local.asking import complain, gateway
 from parley_local.commands.output import AskedOutput, Output, as_json, show, tell
 from parley_local.commands.providers.naming import Name, provider_named
 from parley_local.settings import Settings
@@ -46,7 +46,10 @@ def check_health(name: Name, *, output: AskedOutput = Output.TEXT) -> None:
         health = client.get_provider_health(name)
     took = f" ({health.latency_ms:.0f} ms)" if health.latency_ms is not None else ""
     words = f"{name} is {health.status}{took}. {health.detail or ''}".rstrip()
-    tell(words, asdict(health), output)
+    if health.status == "ready" or output is Output.JSON:
+        tell(words, asdict(health), output)
+    else:
+        complain(words)
     raise typer.Exit(int(health.status != "ready"))
 
 
