@@ -1,14 +1,15 @@
 """The demo provider passes the tests every provider must pass, and plays the vendor as well."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import ClassVar
 
 import pytest
 from parley_provider_demo.commands import FAILURES, RETRY_AFTER
 from parley_provider_demo.provider import DemoProvider
 from parley_provider_demo.settings import DemoSettings
-from parley_provider_sdk import ProviderError, ToolCallPart
-from parley_provider_sdk.testing import ProviderContract, VendorPeer
+from parley_provider_sdk import Overloaded, ProviderError, ToolCallPart
+from parley_provider_sdk.testing import ProviderContract, ScriptedVendor
 
 pytestmark = pytest.mark.unit
 
@@ -22,8 +23,14 @@ class Commands:
     def says(self, deltas: Sequence[str]) -> str:
         return "/echo " + "".join(deltas)
 
+    def says_many(self, count: int) -> str:
+        return f"/long {count}"
+
     def fails(self, failure: type[ProviderError]) -> str:
         return f"/error {failure.reason}"
+
+    def fails_midway(self, deltas: Sequence[str]) -> str:
+        return f"/break {Overloaded.reason} {''.join(deltas)}"
 
     def breaks_off(self, deltas: Sequence[str]) -> str:
         return f"/cut {len(deltas)}"
@@ -34,45 +41,24 @@ class Commands:
     async def hung_up(self) -> None:
         """Returns at once: there is no connection to close."""
 
-    def fails_midway(self, deltas: Sequence[str]) -> str:
-        return self.breaks_off(deltas)
-
-    def dribbles(self, deltas: Sequence[str]) -> str:
-        return self.falls_silent(deltas)
-
-    def splits(self, deltas: Sequence[str]) -> str:
-        return self.says(deltas)
-
-    def adds_unknown(self, deltas: Sequence[str]) -> str:
-        return self.says(deltas)
-
-    def omits_usage(self, deltas: Sequence[str]) -> str:
-        return self.says(deltas)
-
     def thinks(self, reasoning: Sequence[str], deltas: Sequence[str]) -> str:
-        return self.says(deltas)
+        return f"/think {''.join(reasoning)}\n{''.join(deltas)}"
 
     def calls(self, calls: Sequence[ToolCallPart]) -> str:
-        return self.says(())
-
-    def talks_nonsense(self) -> str:
-        return "/error bad_response"
-
-    def sends_too_much(self) -> str:
-        return "/error bad_response"
-
-    def says_many(self, count: int) -> str:
-        return f"/long {count}"
-
-    def received(self) -> Any:
-        """Returns nothing: there is no wire."""
+        return "/call " + "\n".join(f"{call.name} {call.arguments}" for call in calls)
 
 
 class TestDemo(ProviderContract):
     model = "demo"
+    exempt: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "wire": "the demo speaks to no vendor, so there is no wire to garble",
+            "omitted_usage": "the demo counts its tokens itself, always",
+        }
+    )
 
     @pytest.fixture
-    def peer(self) -> VendorPeer:
+    def peer(self) -> ScriptedVendor:
         return Commands()
 
     @pytest.fixture

@@ -19,6 +19,6 @@ INFO = ProviderInfo(
     display_name="Demo",
     home_page="",
     settings=DemoSettings,
-    capabilities=frozenset({"text", "reasoning"}),
+    capabilities=frozenset({"text", "tools", "reasoning"}),
     free=True,
 )
