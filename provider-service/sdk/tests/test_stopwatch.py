@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from parley_provider_sdk import Finished, FinishReason, ReplyStream, TextDelta, Usage
-from parley_provider_sdk.testing.stopwatch import Clock, grown, longest_step
+from parley_provider_sdk.testing.clock import Clock
+from parley_provider_sdk.testing.stopwatch import grown, longest_step
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,6 @@ from parley_provider_sdk.testing.report import (
     Check,
     Finding,
     Report,
-    Rung,
     Verdict,
     check_of,
 )
@@ -170,9 +170,7 @@ def _judged(finding: Finding, report: pytest.TestReport) -> Finding:
     if report.passed:
         return finding
     verdict = Verdict.FAILED if report.failed else Verdict.EXEMPT
-    return Finding(
-        finding.check, finding.rung, verdict, _seen(report), finding.means, finding.advice
-    )
+    return replace(finding, verdict=verdict, detail=_seen(report))
 
 
 def _seen(report: pytest.TestReport) -> str:
@@ -183,12 +181,10 @@ def _seen(report: pytest.TestReport) -> str:
     return " ".join(words.split())[:_SHOWN]
 
 
-def _as_json(subject: str, finding: Finding) -> Sequence[str]:
+def _as_json(subject: str, finding: Finding) -> Mapping[str, str]:
     # Plain texts only: it crosses from worker to controller.
-    words = (finding.check, finding.rung.value, finding.verdict.value, finding.detail)
-    return [subject, *words, finding.means, finding.advice]
+    return {"subject": subject, **finding.document()}
 
 
-def _from_json(value: Sequence[str]) -> Told:
-    subject, check, rung, verdict, detail, means, advice = value
-    return Told(subject, Finding(check, Rung(rung), Verdict(verdict), detail, means, advice))
+def _from_json(value: Mapping[str, str]) -> Told:
+    return Told(value["subject"], Finding.of(value))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 __all__ = ["FEATURES", "Check", "Finding", "Report", "Rung", "Verdict", "check", "check_of"]
 
@@ -78,6 +78,12 @@ class Finding:
     detail: str = ""
     means: str = ""
     advice: str = ""
+
+    @classmethod
+    def of(cls, document: Mapping[str, str]) -> Self:
+        """Returns the finding that JSON tells of."""
+        told = {name: document.get(name, "") for name in ("check", "detail", "means", "advice")}
+        return cls(rung=Rung(document["rung"]), verdict=Verdict(document["verdict"]), **told)
 
     def document(self) -> dict[str, str]:
         """Returns it as JSON has it; what does not apply is left out."""

@@ -11,51 +11,21 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
-import os
 import tracemalloc
 from collections.abc import Coroutine, Generator, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar, copy_context
 from time import perf_counter
 from typing import Any
 
 from typing_extensions import override
 
+from parley_provider_sdk.testing.clock import Clock
 from parley_provider_sdk.types import ReplyStream, TextDelta
 
-__all__ = ["Clock", "grown", "longest_step"]
-
-# Of Linux: seconds on a processor, waiting for one, and turns, of the thread that reads it.
-_SCHEDULED = "/proc/thread-self/schedstat"
+__all__ = ["grown", "longest_step"]
 
 _is_watched: ContextVar[bool] = ContextVar("is_watched", default=False)
-
-
-class Clock:
-    """Measures how long this thread works or sleeps, less the time that it waits for a processor.
-
-    Where the system does not tell how long it waits (it is no Linux), all time counts.
-    """
-
-    def __init__(self) -> None:
-        self._file = -1
-        with suppress(OSError):
-            self._file = os.open(_SCHEDULED, os.O_RDONLY)
-
-    def __call__(self) -> float:
-        """Returns seconds since some moment."""
-        return perf_counter() - self._waited()
-
-    def close(self) -> None:
-        """Closes its file."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def _waited(self) -> float:
-        if self._file < 0:
-            return 0.0
-        return int(os.pread(self._file, 64, 0).split()[1]) / 1e9
 
 
 class _Stepped(Coroutine[Any, Any, Any]):
