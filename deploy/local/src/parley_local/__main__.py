@@ -6,6 +6,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
+from parley_local.commands import providers
 from parley_local.commands.doctor import doctor
 from parley_local.commands.migrate import migrate
 from parley_local.commands.up import up
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 for command in (up, doctor, migrate):
     app.command()(command)
+app.add_typer(providers.app, name="providers")
 
 
 def main() -> None:
