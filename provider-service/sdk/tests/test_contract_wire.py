@@ -135,13 +135,37 @@ class NeverTakesSignatures(Toy):
             return b""
 
 
+class GivesBackANoteOnly(Toy):
+    """Keeps a note of its own with the signature, and sends neither."""
+
+    class reading(ToyReading):  # noqa: N801  (stands in for an attribute)
+        @override
+        def signed(self, signature: str) -> bytes:
+            return b'{"note": "mine"}'
+
+    @override
+    def given_back(self, metadata: bytes) -> dict[str, Any]:
+        return {}
+
+
 class ForgetsSignatures(Toy):
     @override
     def given_back(self, metadata: bytes) -> dict[str, Any]:
         return {}
 
 
+class ForgetsAll(ForgetsSignatures):
+    """The same, where the contract does not say what the vendor wants back."""
+
+
+class Unsigned(TestToy):
+    """Does not say what the vendor wants back: something of what was kept has to go."""
+
+    wants_back: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType({})
+
+
 CONTRACT = TestToy()
+UNSIGNED = Unsigned()
 WRONG: list[tuple[type[Toy], Callable[..., Any], tuple[Any, ...]]] = [
     (ReplacesHalfCharacters, CONTRACT.test_split_characters_come_whole, ()),
     (KnowsTheWireOfToday, CONTRACT.test_unknown_fields_and_events_are_ignored, ()),
@@ -155,6 +179,9 @@ WRONG: list[tuple[type[Toy], Callable[..., Any], tuple[Any, ...]]] = [
     (ListsWhenRefused, CONTRACT.test_being_refused_is_unwell, ()),
     (NeverTakesSignatures, CONTRACT.test_tool_results_go_back, ()),
     (NeverTakesSignatures, CONTRACT.test_reasoning_goes_back, ()),
+    (ForgetsAll, UNSIGNED.test_tool_results_go_back, ()),
+    (ForgetsAll, UNSIGNED.test_reasoning_goes_back, ()),
+    (GivesBackANoteOnly, CONTRACT.test_reasoning_goes_back, ()),
     (ForgetsSignatures, CONTRACT.test_tool_results_go_back, ()),
     (ForgetsSignatures, CONTRACT.test_reasoning_goes_back, ()),
 ]

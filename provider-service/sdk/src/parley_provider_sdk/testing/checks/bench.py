@@ -30,6 +30,8 @@ __all__ = ["DELTAS", "Bench", "Failed"]
 
 T = TypeVar("T")
 
+# Seconds for the first question, which may load a vendor's library on a busy machine.
+LOADED = 30.0
 # Characters of one to four bytes, a combined one, and the line ends that event streams are made of.
 DELTAS = ("Grüße, ", "世界", " 👩‍🚀 ", "e\u0301", "\r\n\n", "data: [DONE]\n\n", "end.")
 
@@ -74,14 +76,21 @@ class Bench:
         await self.within(_gather(reply, events), "the reply did not end")
         return events
 
-    async def within(self, work: Awaitable[T], otherwise: str) -> T:
-        """Returns what comes of something that should not take long."""
+    async def within(
+        self, work: Awaitable[T], otherwise: str, *, seconds: float | None = None
+    ) -> T:
+        """Returns what comes of something that should not take long. Fails when it does."""
+        limit = self.patience if seconds is None else seconds
         task = asyncio.ensure_future(work)
-        await asyncio.wait({task}, timeout=self.patience)
+        await asyncio.wait({task}, timeout=limit)
         if not task.done():
             task.cancel()
-            pytest.fail(f"After {self.patience:g} s {otherwise}.")
+            pytest.fail(f"After {limit:g} s {otherwise}.")
         return task.result()
+
+    async def answer(self, work: Awaitable[T], name: str) -> T:
+        """Returns what a small question is answered with."""
+        return await self.within(work, f"{name} had no answer", seconds=LOADED)
 
     async def failed(
         self, provider: Provider, request: ReplyRequest, failure: type[ProviderError]

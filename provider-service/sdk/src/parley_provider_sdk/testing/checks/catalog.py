@@ -23,7 +23,7 @@ class Catalog(Bench):
     )
     async def test_models_include_ours(self, provider: Provider, peer: ScriptedVendor) -> None:
         peer.says(())
-        models = await self.within(provider.list_models(), "list_models had no answer")
+        models = await self.answer(provider.list_models(), "list_models")
         assert [one for one in models if not isinstance(one, ModelInfo)] == []
         names = [model.name for model in models]
         assert self.model in names
@@ -37,6 +37,6 @@ class Catalog(Bench):
     )
     async def test_health_is_good(self, provider: Provider, peer: ScriptedVendor) -> None:
         peer.says(())
-        health = await self.within(provider.health_check(), "health_check had no answer")
+        health = await self.answer(provider.health_check(), "health_check")
         assert isinstance(health, Health)
         assert health.healthy, health.detail
