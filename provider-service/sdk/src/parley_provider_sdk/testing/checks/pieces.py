@@ -132,7 +132,7 @@ class Pieces(Bench):
         """
         kept = [set(_words(_of_json(part.provider_metadata))) for part in reply.parts]
         if wanted or any(kept):
-            given = set(_words(peer.received()))
+            given = set(_words(peer.received(), names=True))
             assert set(wanted) - given == set(), "Not given back."
             assert [one for one in kept if one and not one & given] == [], "Not given back."
 
@@ -141,13 +141,13 @@ def _of_json(metadata: bytes) -> Any:
     return json.loads(metadata) if metadata else None
 
 
-def _words(value: Any) -> Iterator[str]:
-    """Yields every text in JSON, at any depth."""
+def _words(value: Any, *, names: bool = False) -> Iterator[str]:
+    """Yields every text in JSON, at any depth; with `names` those of fields as well."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for one in value.values():
-            yield from _words(one)
+        yield from value if names else ()
+        yield from _words(list(value.values()), names=names)
     elif isinstance(value, list):
         for one in value:
-            yield from _words(one)
+            yield from _words(one, names=names)
