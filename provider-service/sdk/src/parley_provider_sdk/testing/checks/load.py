@@ -15,8 +15,9 @@ __all__ = ["Load"]
 # Words of a reply that is long, and of one whose steps are measured.
 LONG = 100_000
 MEASURED = 10_000
-# Bytes by which a long reply may grow what is kept, and that may be kept at once: buffers.
-GROWTH = 256 << 10
+# Bytes by which a long reply may grow what is kept, and that may be kept at once. A connection's
+# buffer, which may be full or empty, has 768 KiB; forty thousand words kept are 2.5 MiB at least.
+GROWTH = 1 << 20
 KEPT = 8 << 20
 # Seconds for which nobody else may run, and how many replies may be asked for to show that.
 STEP = 0.05
