@@ -17,6 +17,8 @@ from parley_provider_sdk.types import Limits, Message, ReplyRequest, Role, TextP
 __all__ = ["SECRET", "Complaint", "Hole", "Trial", "black_hole", "closed_port"]
 
 SECRET = "parley-check-key-5f3a"  # noqa: S105  (it opens nothing)
+# What is needed and no secret.
+FILLER = "parley-check"
 # Seconds, so short that a check of a silent vendor does not take long.
 _LIMITS = Limits(connect=1, first_token=1, idle=1, whole=1)
 
@@ -54,8 +56,10 @@ class Trial:
         for one in self.described:
             if one.field == "base_url":
                 values[one.env] = _moved(str(one.default), port)
-            elif one.secret or (one.required and one.default == ""):
+            elif one.secret:
                 values[one.env] = SECRET
+            elif one.required and one.default == "":
+                values[one.env] = FILLER
         settings: object = fill_settings(self.registration.info.settings, values)
         return settings
 
@@ -73,7 +77,7 @@ class Trial:
     def request(self, *, stream: bool = True) -> ReplyRequest:
         """Returns a small request that nobody will answer."""
         messages = (Message(Role.USER, (TextPart("Hello?"),)),)
-        model = self.registration.info.default_model or "parley-check"
+        model = self.registration.info.default_model or FILLER
         return ReplyRequest(model, messages, stream=stream, limits=_LIMITS)
 
     @property
