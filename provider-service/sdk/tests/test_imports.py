@@ -16,7 +16,8 @@ pytestmark = pytest.mark.unit
         ("parley_provider_sdk.reading", ("aiohttp", "pytest")),
         ("parley_provider_sdk.http", ("pytest",)),
         ("parley_provider_sdk.testing", ("aiohttp", "pytest")),
-        ("parley_provider_sdk.testing.__main__", ("aiohttp", "pytest")),
+        ("parley_provider_sdk.testing.__main__", ("aiohttp", "pytest", "typing_extensions")),
+        ("parley_provider_sdk.testing.examination", ("aiohttp", "pytest", "typing_extensions")),
         ("parley_provider_sdk.testing.plugin", ("aiohttp",)),
     ],
 )
