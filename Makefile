@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 UV := $(shell printf '0.9\n%s\n' "$$(uv --version 2>/dev/null | cut -d' ' -f2)" | sort -V -C && echo uv || echo .uv/bin/uv)
 # By its own path: with that of a shim, uv would make .venv anew each time.
 SYNC := $(UV) sync --frozen --python "$(shell $(PYTHON) -c 'import sys; print(sys.executable)')"
-SOURCES := $(wildcard */src gateway/client/src provider-service/sdk/src provider-service/plugins/*/src deploy/local/src)
+SOURCES := $(wildcard */src gateway/client/src provider-service/sdk/src provider-service/plugins/*/src provider-service/template/src deploy/local/src)
 BUF := $(if $(shell command -v npm),protos/node_modules/.package-lock.json)
 PARTS := $(patsubst %/src,%,$(filter-out tests/src,$(SOURCES)))
 

@@ -12,11 +12,19 @@ from parley_provider_sdk import (
     BackendTimeout,
     BackendUnreachable,
     BadResponse,
+    Message,
     ProviderError,
+    ReplyRequest,
+    Role,
+    TextDelta,
+    TextPart,
 )
 from parley_provider_sdk.failures import Refusal
-from parley_provider_sdk.http import Call, Vendor, _is_link_local, from_exception
+from parley_provider_sdk.http import PIECE, Call, Vendor, _is_link_local, from_exception
+from parley_provider_sdk.testing import Peer
 from yarl import URL
+
+from .toy import KEY, Toy, ToyDialect
 
 pytestmark = pytest.mark.unit
 
@@ -93,3 +101,15 @@ def test_exceptions_have_their_class(error: BaseException, failure: type[Provide
     made = from_exception(error)
     assert type(made) is failure
     assert SECRET not in repr(made)
+
+
+async def test_a_burst_lets_others_run_in_between() -> None:
+    async with Peer(ToyDialect(), key=KEY) as peer:
+        toy = Toy(peer.base_url)
+        peer.script(count=20_000)
+        request = ReplyRequest("toy-1", [Message(Role.USER, [TextPart("Go.")])])
+        reply = toy.chat_completion(request)
+        texts = [one.text async for one in reply if isinstance(one, TextDelta)]
+        await toy.aclose()
+    assert "".join(texts).count(" ") == 20_000
+    assert max(len(text.encode()) for text in texts) < PIECE

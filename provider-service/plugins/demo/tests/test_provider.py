@@ -26,6 +26,8 @@ from parley_provider_sdk import (
     Role,
     TextDelta,
     TextPart,
+    ToolCallPart,
+    ToolResultPart,
     Usage,
     UsageSource,
     collect,
@@ -114,6 +116,30 @@ async def test_reasoning_comes_first() -> None:
     assert 0 < reply.usage.reasoning_tokens < reply.usage.output_tokens
 
 
+async def test_it_thinks_the_first_line_and_says_the_others() -> None:
+    reply = await told("/think They want it added.\nIt is\n42.")
+    assert (reply.reasoning, reply.text) == ("They want it added.", "It is\n42.")
+    assert reply.usage == Usage(8, 7, reasoning_tokens=4, source=UsageSource.COUNTED)
+
+
+async def test_it_calls_tools_and_answers_plainly_once_they_have() -> None:
+    asked = Message(Role.USER, [TextPart('/call add {"a": 1}\nnow')])
+    reply = await told("", messages=[asked])
+    calls = (ToolCallPart("call-1", "add", '{"a": 1}'), ToolCallPart("call-2", "now", "{}"))
+    assert (reply.tool_calls, reply.reason) == (calls, FinishReason.TOOL)
+    assert reply.usage.output_tokens == 5
+    results = [ToolResultPart(call.tool_call_id, "42") for call in calls]
+    messages = [asked, Message(Role.ASSISTANT, reply.parts), Message(Role.TOOL, results)]
+    assert (await told("", messages=messages)).text.startswith("## Hello")
+
+
+async def test_it_fails_after_its_words() -> None:
+    reply = FAST.chat_completion(ask("/break 503 one two"))
+    assert [await anext(reply), await anext(reply)] == [TextDelta("one "), TextDelta("two")]
+    with pytest.raises(Overloaded):
+        await anext(reply)
+
+
 @pytest.mark.parametrize(("name", "failure"), FAILURES.items())
 async def test_it_fails_on_request(name: str, failure: type[ProviderError]) -> None:
     with pytest.raises(failure, match=failure.reason):
@@ -127,7 +153,7 @@ async def test_a_rate_limit_says_how_long(text: str, wait: float) -> None:
     assert caught.value.retry_after == wait
 
 
-@pytest.mark.parametrize("text", ["/help", "/error", "/error 999"])
+@pytest.mark.parametrize("text", ["/help", "/error", "/error 999", "/call", "/break nothing"])
 async def test_help_lists_what_it_does(text: str) -> None:
     assert (await told(text)).text == HELP
 
@@ -175,6 +201,8 @@ async def test_hold_waits_after_the_first_word() -> None:
 async def test_patience_ends() -> None:
     with pytest.raises(BackendTimeout):
         await told("/slow 9", limits=Limits(first_token=0.05))
+    with pytest.raises(BackendTimeout):
+        await told("/slow 9", limits=Limits(whole=0.05), stream=False)
 
 
 async def test_an_unknown_model_is_not_found() -> None:

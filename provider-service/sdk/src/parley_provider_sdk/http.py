@@ -51,6 +51,9 @@ BY_CLASS: Mapping[type[BaseException], type[ProviderError]] = MappingProxyType(
 # Bytes of a reply in one piece, and of an answer that reports a failure.
 WHOLE_LIMIT = 16 << 20
 FAILURE_LIMIT = 64 << 10
+# Bytes that are read at once. A burst is understood in such pieces, and others run in between: a
+# connection hands over up to 768 KiB, which would take a tenth of a second.
+PIECE = 32 << 10
 # Seconds that an answer may take to end after its mark, so that its connection can be used again.
 DRAIN_SECONDS = 0.2
 
@@ -181,12 +184,12 @@ class Patience:
         self._deadline = self._loop.time() + seconds
 
     async def next(self) -> bytes:
-        """Returns what has arrived; nothing at the end. Raises ProviderError."""
+        """Returns what has arrived, a piece at most; nothing at the end. Raises ProviderError."""
         if self._deadline < self._looks_at:
             self._set_timer()
         self._waiting = True
         try:
-            return await self._content.readany()
+            return await self._content.read(PIECE)
         except TimeoutError as error:
             failure = from_exception(error)
         except (aiohttp.ClientError, HttpProcessingError, OSError):
@@ -260,6 +263,8 @@ async def _streamed(
         is_alive = reading.feed(chunk) and reading.has_spoken
         if events := reading.take():
             yield events
+        if len(chunk) == PIECE:  # There is more, so the next reading would not let others run.
+            await asyncio.sleep(0)
 
 
 class _Resolver(AbstractResolver):

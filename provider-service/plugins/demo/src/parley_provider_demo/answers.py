@@ -63,8 +63,11 @@ I do these things on request:
 | `/slow 30` | says nothing for 30 s, then answers |
 | `/hold 2` | says one word, waits 2 s, says another |
 | `/cut 20` | breaks off after 20 words |
+| `/break 503 text` | says the text, then fails with what that status means |
 | `/long 5000` | says 5,000 words |
 | `/echo text` | says the text back, byte for byte |
+| `/think thoughts` | thinks the first line and says the lines after it |
+| `/call add {"a": 1}` | calls this tool, and those in the lines after it |
 """
 _LOREM = (
     "Parley lets people talk with models of any vendor and the words of this sentence come "

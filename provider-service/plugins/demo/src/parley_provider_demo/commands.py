@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from types import MappingProxyType
 
 from parley_provider_sdk import (
@@ -22,7 +23,9 @@ from parley_provider_sdk import (
     QuotaExhausted,
     RateLimited,
     ReplyRequest,
+    Role,
     TooLarge,
+    ToolCallPart,
 )
 
 from parley_provider_demo.answers import HELP, answer, last_text, long_text, pieces, reasoning
@@ -57,36 +60,50 @@ class Script:
 
     words: Iterable[str] = ()
     reasoning: Iterable[str] = ()
+    # Tools that are called after the words.
+    calls: Sequence[ToolCallPart] = ()
     failure: ProviderError | None = None
+    # What happens after the words instead of the end.
+    breaks: ProviderError | None = None
     # Seconds before the first word, and between the first and the second.
     delay: float = 0.0
     hold: float = 0.0
-    # Breaks off after so many words.
-    cut: int | None = None
 
 
 def script(request: ReplyRequest) -> Script:
     """Reads what the last message asks for; anything but a known command gets the plain answer."""
-    command = _COMMAND.fullmatch(last_text(request))
+    # What tools answer is no command, whatever the user said before.
+    is_answered = bool(request.messages) and request.messages[-1].role is Role.TOOL
+    command = None if is_answered else _COMMAND.fullmatch(last_text(request))
     perform = _COMMANDS.get(command["name"]) if command else None
     if command and perform:
         return perform(request, command["rest"] or "")
     return _plain(request)
 
 
-def _plain(request: ReplyRequest, delay: float = 0.0, cut: int | None = None) -> Script:
+def _plain(request: ReplyRequest, delay: float = 0.0) -> Script:
     thoughts = pieces(reasoning(request)) if request.model == "demo-reasoning" else ()
-    return Script(pieces(answer(request)), thoughts, delay=delay, cut=cut)
+    return Script(pieces(answer(request)), thoughts, delay=delay)
 
 
 def _error(_: ReplyRequest, rest: str) -> Script:
     name, __, seconds = rest.strip().partition(" ")
+    failure = _failure(name, _number(seconds, RETRY_AFTER))
+    return Script(failure=failure) if failure else Script(pieces(HELP))
+
+
+def _break(_: ReplyRequest, rest: str) -> Script:
+    name, __, text = rest.partition(" ")
+    failure = _failure(name, RETRY_AFTER)
+    return Script(pieces(text), breaks=failure) if failure else Script(pieces(HELP))
+
+
+def _failure(name: str, retry_after: float) -> ProviderError | None:
     failure = FAILURES.get(name) or _BY_REASON.get(name)
     if failure is None:
-        return Script(pieces(HELP))
-    retry_after = _number(seconds, RETRY_AFTER) if failure is RateLimited else None
+        return None
     message = f"Demo failed with '{failure.reason}' because the message asked for it."
-    return Script(failure=failure(message, retry_after=retry_after))
+    return failure(message, retry_after=retry_after if failure is RateLimited else None)
 
 
 def _slow(request: ReplyRequest, rest: str) -> Script:
@@ -98,7 +115,22 @@ def _hold(_: ReplyRequest, rest: str) -> Script:
 
 
 def _cut(request: ReplyRequest, rest: str) -> Script:
-    return _plain(request, cut=int(_number(rest, 20)))
+    plain, words = _plain(request), int(_number(rest, 20))
+    broken = BadResponse(f"Demo broke off after {words} words, as it was asked to.")
+    return replace(plain, words=islice(plain.words, words), breaks=broken)
+
+
+def _think(_: ReplyRequest, rest: str) -> Script:
+    thoughts, __, text = rest.partition("\n")
+    return Script(pieces(text), pieces(thoughts))
+
+
+def _call(_: ReplyRequest, rest: str) -> Script:
+    calls = []
+    for number, line in enumerate(rest.strip().splitlines(), start=1):
+        name, __, arguments = line.partition(" ")
+        calls.append(ToolCallPart(f"call-{number}", name, arguments or "{}"))
+    return Script(calls=calls) if calls else Script(pieces(HELP))
 
 
 def _long(_: ReplyRequest, rest: str) -> Script:
@@ -120,6 +152,8 @@ def _number(text: str, default: float) -> float:
 
 _COMMANDS: Mapping[str, Callable[[ReplyRequest, str], Script]] = MappingProxyType(
     {
+        "break": _break,
+        "call": _call,
         "cut": _cut,
         "echo": _echo,
         "error": _error,
@@ -127,5 +161,6 @@ _COMMANDS: Mapping[str, Callable[[ReplyRequest, str], Script]] = MappingProxyTyp
         "hold": _hold,
         "long": _long,
         "slow": _slow,
+        "think": _think,
     }
 )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from parley_provider_sdk import (
     BackendTimeout,
-    BadResponse,
     Finished,
     FinishReason,
     Health,
@@ -19,6 +17,7 @@ from parley_provider_sdk import (
     ReplyRequest,
     ReplyStream,
     TextDelta,
+    ToolCallDelta,
     Usage,
     UsageSource,
 )
@@ -30,8 +29,10 @@ if TYPE_CHECKING:
     from parley_provider_demo.settings import DemoSettings
 
 MODELS = (
-    ModelInfo("demo", "Demo", capabilities=frozenset({"text"})),
-    ModelInfo("demo-reasoning", "Demo that thinks", capabilities=frozenset({"text", "reasoning"})),
+    ModelInfo("demo", "Demo", capabilities=frozenset({"text", "tools"})),
+    ModelInfo(
+        "demo-reasoning", "Demo that thinks", capabilities=frozenset({"text", "tools", "reasoning"})
+    ),
 )
 # A reply without pace lets others run after so many words.
 _BREATH = 64
@@ -46,7 +47,8 @@ class DemoProvider:
         if request.model not in names:
             raise ModelNotFound(f"Demo has no model '{request.model}', only {' and '.join(names)}.")
         play = script(request)
-        await _wait(play.delay, request.limits.first_token)
+        limits = request.limits
+        await _wait(play.delay, limits.first_token if request.stream else limits.whole)
         if play.failure:
             raise play.failure
         thoughts = "".join(play.reasoning)
@@ -56,8 +58,11 @@ class DemoProvider:
             yield ReasoningDelta(thought)
         async for text in self._said(play, said, request):
             yield TextDelta(text)
-        reason = FinishReason.STOP if len(said) == len(words) else FinishReason.LENGTH
-        yield Finished(reason, _usage(request, thoughts, said))
+        if play.breaks:
+            raise play.breaks
+        for index, call in enumerate(play.calls):
+            yield ToolCallDelta(index, call.tool_call_id, call.name, call.arguments)
+        yield Finished(_reason(play, len(words) - len(said)), _usage(request, thoughts, said, play))
 
     async def list_models(self) -> Sequence[ModelInfo]:
         return MODELS
@@ -71,10 +76,6 @@ class DemoProvider:
     async def _said(
         self, play: Script, words: Sequence[str], request: ReplyRequest
     ) -> AsyncIterator[str]:
-        if play.cut is not None:
-            async for word in self._paced(islice(words, play.cut), request):
-                yield word
-            raise BadResponse(f"Demo broke off after {play.cut} words, as it was asked to.")
         if play.hold:
             yield words[0]
             await _wait(play.hold, request.limits.idle)
@@ -104,11 +105,18 @@ async def _wait(seconds: float, limit: float) -> None:
         raise BackendTimeout(f"Demo said nothing for {limit:g} s.")
 
 
-def _usage(request: ReplyRequest, thoughts: str, said: Sequence[str]) -> Usage:
+def _reason(play: Script, left: int) -> FinishReason:
+    if left:
+        return FinishReason.LENGTH
+    return FinishReason.TOOL if play.calls else FinishReason.STOP
+
+
+def _usage(request: ReplyRequest, thoughts: str, said: Sequence[str], play: Script) -> Usage:
     thought = count_words(thoughts)
+    called = sum(count_words(f"{call.name} {call.arguments}") for call in play.calls)
     return Usage(
         input_tokens=input_words(request),
-        output_tokens=thought + count_words("".join(said)),
+        output_tokens=thought + count_words("".join(said)) + called,
         reasoning_tokens=thought,
         source=UsageSource.COUNTED,
     )

@@ -73,9 +73,11 @@ class Script:
     # Closes the connection after so many tokens, or ends the answer well but without its mark.
     cut_after: int | None = None
     cut_cleanly: bool = False
-    # Writes seven bytes at a time, so that characters are split; or one byte, so many a second.
+    # Writes seven bytes at a time, so that characters are split; or one byte, so many a second,
+    # after so many tokens that are written whole.
     split: bool = False
     dribble: float = 0.0
+    dribble_after: int = 0
     compress: bool = False
     usage: bool = True
     # The vendor's own word for why it stopped; empty means that it had said everything.
@@ -323,7 +325,8 @@ class Peer:
             return response
         # The opening event is number 0, so the number is that of the tokens written.
         for number, event in enumerate(events):
-            await _write(response, event, script)
+            is_whole = script.dribble and 0 < script.dribble_after >= number
+            await _write(response, event, Script() if is_whole else script)
             if number == script.hold_after:
                 await self._released.wait()
             if number == script.cut_after:

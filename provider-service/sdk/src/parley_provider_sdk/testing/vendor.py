@@ -9,12 +9,12 @@ from parley_provider_sdk.errors import ProviderError
 from parley_provider_sdk.testing.peer import Peer
 from parley_provider_sdk.types import ToolCallPart
 
-__all__ = ["PeerVendor", "VendorPeer"]
+__all__ = ["PeerVendor", "ScriptedVendor", "VendorPeer"]
 
 NONSENSE = "<html><body>Welcome to the hotel. Please log in.</body></html>"
 
 
-class VendorPeer(Protocol):
+class ScriptedVendor(Protocol):
     """A vendor that does as it is told.
 
     Each of the telling methods returns what the user has to say to get the reply.
@@ -31,8 +31,14 @@ class VendorPeer(Protocol):
     def says(self, deltas: Sequence[str]) -> str:
         """Replies with these texts, one event each where the wire has events, and ends well."""
 
+    def says_many(self, count: int) -> str:
+        """Replies with so many words, a space after each; the last may lack it."""
+
     def fails(self, failure: type[ProviderError]) -> str:
         """Fails before the first token, as the vendor does when it means this."""
+
+    def fails_midway(self, deltas: Sequence[str]) -> str:
+        """Sends these texts and then, in the stream, an error of its own."""
 
     def breaks_off(self, deltas: Sequence[str]) -> str:
         """Sends these texts and closes the connection without the mark that ends a reply."""
@@ -43,11 +49,18 @@ class VendorPeer(Protocol):
     async def hung_up(self) -> None:
         """Returns once the client of the reply that fell silent has closed its connection."""
 
-    def fails_midway(self, deltas: Sequence[str]) -> str:
-        """Sends these texts and then, in the stream, an error of its own."""
+    def thinks(self, reasoning: Sequence[str], deltas: Sequence[str]) -> str:
+        """Sends reasoning, with all that it wants back with it, and then these texts."""
+
+    def calls(self, calls: Sequence[ToolCallPart]) -> str:
+        """Asks for these tool calls, arguments in pieces, with all that it wants back with them."""
+
+
+class VendorPeer(ScriptedVendor, Protocol):
+    """A vendor at the other end of a connection, which can be garbled and looked at."""
 
     def dribbles(self, deltas: Sequence[str]) -> str:
-        """Sends these texts byte by byte, forty bytes a second."""
+        """Sends the first of these texts whole, the others byte by byte, forty bytes a second."""
 
     def splits(self, deltas: Sequence[str]) -> str:
         """Sends these texts so that characters are split between writes."""
@@ -58,23 +71,18 @@ class VendorPeer(Protocol):
     def omits_usage(self, deltas: Sequence[str]) -> str:
         """Sends these texts and counts no tokens."""
 
-    def thinks(self, reasoning: Sequence[str], deltas: Sequence[str]) -> str:
-        """Sends reasoning, with all that it wants back with it, and then these texts."""
-
-    def calls(self, calls: Sequence[ToolCallPart]) -> str:
-        """Asks for these tool calls, arguments in pieces, with all that it wants back with them."""
-
     def talks_nonsense(self) -> str:
         """Answers 200 with HTML, as a captive portal does."""
 
     def sends_too_much(self) -> str:
         """Sends one event of more than four megabytes."""
 
-    def says_many(self, count: int) -> str:
-        """Replies with so many words."""
-
     def received(self) -> Any:
         """Returns the body of the request that came last."""
+
+    @property
+    def connections(self) -> int:
+        """How many connections clients keep open."""
 
 
 class PeerVendor:
@@ -109,7 +117,7 @@ class PeerVendor:
         return self._told(texts=deltas, error=self._midway, error_after=len(deltas))
 
     def dribbles(self, deltas: Sequence[str]) -> str:
-        return self._told(texts=deltas, dribble=40)
+        return self._told(texts=deltas, dribble=40, dribble_after=1)
 
     def splits(self, deltas: Sequence[str]) -> str:
         return self._told(texts=deltas, split=True)
@@ -141,6 +149,11 @@ class PeerVendor:
 
     def received(self) -> Any:
         return self.peer.requests[-1].body
+
+    @property
+    def connections(self) -> int:
+        """How many connections clients keep open."""
+        return self.peer.connections
 
     def _told(self, **script: Any) -> str:
         self.peer.script(**{n: tuple(v) if isinstance(v, list) else v for n, v in script.items()})

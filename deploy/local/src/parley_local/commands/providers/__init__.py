@@ -2,6 +2,7 @@
 
 import typer
 
+from parley_local.commands.providers.checking import check_plugin
 from parley_local.commands.providers.configuring import (
     add,
     configure,
@@ -27,3 +28,4 @@ app.command("forget-key")(forget_key)
 app.command("rotate-master-key")(rotate_master_key)
 app.command("refresh")(refresh)
 app.command("health")(check_health)
+app.command("check")(check_plugin)
