@@ -5,7 +5,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from parley_provider_sdk.testing import Answer, Dialect, Peer, Script
+from parley_provider_sdk.testing import Answer, Dialect, Peer, Received, Script
 from typing_extensions import override
 
 pytestmark = pytest.mark.unit
@@ -47,8 +47,9 @@ class Echo(Dialect):
         return b""
 
     @override
-    def other(self, method: str, path: str, body: Any) -> Answer | None:
-        return Answer(200, repr(body).encode(), "text/plain")
+    def other(self, asked: Received) -> Answer | None:
+        told = asked.body or dict(asked.query)
+        return Answer(200, repr(told).encode(), "text/plain")
 
 
 async def test_a_list_can_have_pages() -> None:

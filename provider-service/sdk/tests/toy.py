@@ -30,7 +30,7 @@ from parley_provider_sdk import (
 from parley_provider_sdk.failures import Refusal, failure
 from parley_provider_sdk.http import Call, Vendor
 from parley_provider_sdk.reading import LineCutter, Reading
-from parley_provider_sdk.testing import Answer, Dialect, Script
+from parley_provider_sdk.testing import Answer, Dialect, Received, Script
 from typing_extensions import override
 
 KEY = "toy-secret-of-the-tests"
@@ -84,8 +84,8 @@ class ToyDialect(Dialect):
         return json.dumps({"error": name}).encode() + b"\n"
 
     @override
-    def other(self, method: str, path: str, body: Any) -> Answer | None:
-        return Answer(200, b'["toy-1"]') if path == "/models" else None
+    def other(self, asked: Received) -> Answer | None:
+        return Answer(200, b'["toy-1"]') if asked.path == "/models" else None
 
     def _lines(self, texts: Sequence[str], script: Script) -> list[dict[str, Any]]:
         thoughts: list[dict[str, Any]] = [{"think": text} for text in script.reasoning]

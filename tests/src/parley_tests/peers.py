@@ -52,7 +52,7 @@ class RunningPeer:
 @contextmanager
 def running_peer(wire: str, *arguments: str) -> Iterator[RunningPeer]:
     """Run `parley_tests.<wire>_peer` for the length of a block."""
-    command = [sys.executable, "-m", f"parley_tests.{wire}_peer", "--api-key", KEY, *arguments]
+    command = [sys.executable, "-m", f"parley_tests.{wire}_peer", "--key", KEY, *arguments]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, env=inherited_environment(), text=True
     ) as process:

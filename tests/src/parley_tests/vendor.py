@@ -56,7 +56,7 @@ class Vendor:
 @contextmanager
 def running_vendor(*arguments: str) -> Iterator[Vendor]:
     """Run the peer for the length of a block."""
-    command = [sys.executable, "-m", "parley_tests.openai_peer", "--api-key", KEY, *arguments]
+    command = [sys.executable, "-m", "parley_tests.openai_peer", "--key", KEY, *arguments]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, env=inherited_environment(), text=True
     ) as process:

@@ -239,7 +239,7 @@ async def post(wire: Peer, body: Any, version: str | None = "2026-10-21") -> htt
 @pytest.fixture
 async def process() -> AsyncIterator[asyncio.subprocess.Process]:
     made = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "parley_tests.anthropic_peer", "--tokens", "3", "--api-key", "k"),
+        *(sys.executable, "-m", "parley_tests.anthropic_peer", "--tokens", "3", "--key", "k"),
         stdout=asyncio.subprocess.PIPE,
     )
     yield made

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from parley_provider_sdk.testing import Answer, Dialect, Script
+from parley_provider_sdk.testing import Answer, Dialect, Received, Script
 from typing_extensions import override
 
 # What it wants back with a thought and with a call.
@@ -88,8 +88,8 @@ class AcmeDialect(Dialect):
         return _sse({"type": "error", "error": {"code": code, "message": "In the middle."}})
 
     @override
-    def other(self, method: str, path: str, body: Any) -> Answer | None:
-        if (method, path) != ("GET", "/models"):
+    def other(self, asked: Received) -> Answer | None:
+        if (asked.method, asked.path) != ("GET", "/models"):
             return None
         models = [{"id": name, "name": name.title(), "context": 100_000} for name in self.models]
         return Answer(200, json.dumps({"models": models}).encode())

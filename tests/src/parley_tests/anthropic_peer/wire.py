@@ -73,15 +73,15 @@ class AnthropicDialect(Dialect):
         return _event(error_body(name))
 
     @override
-    def answer(self, asked: Received) -> Answer | None:
-        if (asked.method, asked.path) == ("GET", "/v1/models"):
-            return Answer(200, _dumped(_page(asked.query)))
-        return self.other(asked.method, asked.path, asked.body)
+    def other(self, asked: Received) -> Answer | None:
+        match asked.method, asked.path:
+            case "GET", "/v1/models":
+                return Answer(200, _dumped(_page(asked.query)))
+            case "POST", "/v1/messages/count_tokens":
+                return self._count(asked.body)
+        return None
 
-    @override
-    def other(self, method: str, path: str, body: Any) -> Answer | None:
-        if (method, path) != ("POST", "/v1/messages/count_tokens"):
-            return None
+    def _count(self, body: Any) -> Answer:
         if body["model"] not in MODELS:
             return self.failure("model_not_found", model=body["model"])
         return Answer(200, _dumped({"input_tokens": prompt_tokens(body)}))

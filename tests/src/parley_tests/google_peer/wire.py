@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from parley_provider_sdk.testing import Answer, Dialect, Script
+from parley_provider_sdk.testing import Answer, Dialect, Received, Script
 from typing_extensions import override
 
 from parley_tests.google_peer.failures import FAILURES, VendorError, body_of
@@ -72,11 +72,11 @@ class GoogleDialect(Dialect):
         return b"data: " + orjson.dumps(body_of(FAILURES[name])) + b"\r\n\r\n"
 
     @override
-    def other(self, method: str, path: str, body: Any) -> Answer | None:
-        if (found := _METHOD.fullmatch(path)) and method == "POST":
-            return _asked(found[1], found[2], body)
-        if (listed := _LISTED.fullmatch(path)) and method == "GET":
-            return _one(listed[1]) if listed[1] else _page(body)
+    def other(self, asked: Received) -> Answer | None:
+        if (found := _METHOD.fullmatch(asked.path)) and asked.method == "POST":
+            return _asked(found[1], found[2], asked.body)
+        if (listed := _LISTED.fullmatch(asked.path)) and asked.method == "GET":
+            return _one(listed[1]) if listed[1] else _page(asked.query)
         return None
 
 

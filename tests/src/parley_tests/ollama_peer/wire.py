@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
-from parley_provider_sdk.testing import Answer, Dialect, Script, words
+from parley_provider_sdk.testing import Answer, Dialect, Received, Script, words
 from typing_extensions import override
 
 from parley_tests.ollama_peer import models
@@ -158,14 +158,14 @@ class OllamaDialect(Dialect):
         return self.failure(name).body + b"\n"
 
     @override
-    def other(self, method: str, path: str, body: Any) -> Answer | None:
-        match method, path:
+    def other(self, asked: Received) -> Answer | None:
+        match asked.method, asked.path:
             case "GET", "/api/version":
                 return Answer(200, _json({"version": VERSION}))
             case "GET", "/api/tags":
                 return Answer(200, _json(models.tags()))
             case "POST", "/api/show" | "/api/embed" | "/api/chat":
-                return self._asked(path, body)
+                return self._asked(asked.path, asked.body)
         return None
 
     def _asked(self, path: str, body: Any) -> Answer:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from parley_provider_sdk.testing import Answer, Dialect, Peer, Script
+from parley_provider_sdk.testing import Answer, Dialect, Peer, Received, Script
 from typing_extensions import override
 
 from parley_tests.openai_peer import checks, completions, responses
@@ -77,10 +77,11 @@ class OpenAIDialect(Dialect):
         return b"data: " + orjson.dumps(error_body(name)) + b"\n\n"
 
     @override
-    def other(self, method: str, path: str, body: Any) -> Answer | None:
-        if body and (error := checks.refusal(path, body)):
+    def other(self, asked: Received) -> Answer | None:
+        body = asked.body
+        if body and (error := checks.refusal(asked.path, body)):
             return answer_of(error)
-        match method, path:
+        match asked.method, asked.path:
             case "GET", "/models":
                 return Answer(200, _models())
             case "POST", "/responses/input_tokens":

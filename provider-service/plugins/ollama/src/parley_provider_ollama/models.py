@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import orjson
-from parley_provider_sdk import BackendUnreachable, ModelInfo, ProviderError
+from parley_provider_sdk import BackendTimeout, BackendUnreachable, ModelInfo, ProviderError
 from parley_provider_sdk.failures import bad_response
 from parley_provider_sdk.http import Call, Vendor
 
@@ -78,16 +78,21 @@ class Models:
         }
         return [_info(name, one) for name, one in details.items()]
 
-    async def details(self, name: str) -> Details:
-        """Returns what is known of a model; asks the first time. BackendUnreachable."""
+    async def details(self, name: str, seconds: float) -> Details:
+        """Returns what is known of a model; asks the first time, and waits no longer than this.
+
+        BackendUnreachable, and BackendTimeout where the caller has no more patience than this.
+        """
         known = self.known(name)
         if known:
             return known
         try:
-            details = await self._asked(name)
+            details = await self._asked(name, min(seconds, self._seconds))
         except BackendUnreachable:
             raise
-        except ProviderError:
+        except ProviderError as error:
+            if isinstance(error, BackendTimeout) and seconds <= self._seconds:
+                raise
             # The reply itself will say what is wrong; a server may lack this one path.
             return _NOTHING
         if details:
@@ -108,17 +113,15 @@ class Models:
             return details
         try:
             async with asyncio.timeout_at(until), turns:
-                return await self._asked(name)
+                return await self._asked(name, self._seconds)
         except (ProviderError, TimeoutError):
             # Newer servers say the most important in the list already.
             return details or _of_row(row)
 
-    async def _asked(self, name: str) -> Details:
+    async def _asked(self, name: str, seconds: float) -> Details:
         # `name` is what old servers call the model.
         body = orjson.dumps({"model": name, "name": name})
-        return _details(
-            parsed(await self._vendor.ask(Call("/api/show", body), seconds=self._seconds))
-        )
+        return _details(parsed(await self._vendor.ask(Call("/api/show", body), seconds=seconds)))
 
 
 def parsed(body: bytes) -> Mapping[str, Any]:

@@ -52,7 +52,9 @@ class OllamaProvider:
         self._windows = Windows(settings.num_ctx)
 
     async def chat_completion(self, request: ReplyRequest) -> ReplyStream:
-        details = await self._models.details(request.model)
+        limits = request.limits
+        patience = limits.first_token if request.stream else limits.whole
+        details = await self._models.details(request.model, patience)
         _check_images(request, details)
         size = self._windows.fit(request, details)
         body = translate.encode(request, num_ctx=size, keep_alive=self._settings.kept)

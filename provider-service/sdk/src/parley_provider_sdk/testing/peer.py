@@ -173,16 +173,8 @@ class Dialect(ABC):
         """Returns the event that reports a failure within a stream."""
 
     @abstractmethod
-    def other(self, method: str, path: str, body: Any) -> Answer | None:
-        """Answers what is no reply: models, health, counting. None when there is no such path.
-
-        A request without a body has its query in place of one, such as the page of a list.
-        """
-
-    def answer(self, asked: Received) -> Answer | None:
-        """As `other`; override it where the answer depends on headers or on the query."""
-        body = dict(asked.query) if asked.method == "GET" else asked.body
-        return self.other(asked.method, asked.path, body)
+    def other(self, asked: Received) -> Answer | None:
+        """Answers what is no reply: models, health, counting. None when there is no such path."""
 
     def refuse(self, asked: Received) -> Answer | None:  # noqa: ARG002  (dialects look at it)
         """Answers what the vendor would not take, whatever the script says; None for the rest."""
@@ -274,7 +266,7 @@ class Peer:
             return _failed(self.dialect, self._script, key=key)
         if self._script.raw is not None:
             return _raw(self._script)
-        answer = self.dialect.answer(asked)
+        answer = self.dialect.other(asked)
         return _response(answer) if answer else web.Response(status=404, text="Not Found")
 
     async def _complete(

@@ -74,11 +74,11 @@ class Trial:
         finally:
             await provider.aclose()
 
-    def request(self, *, stream: bool = True) -> ReplyRequest:
-        """Returns a small request that nobody will answer."""
+    def request(self, *, stream: bool = True, limits: Limits = _LIMITS) -> ReplyRequest:
+        """Returns a small request that nobody will answer, soon to be given up."""
         messages = (Message(Role.USER, (TextPart("Hello?"),)),)
         model = self.registration.info.default_model or FILLER
-        return ReplyRequest(model, messages, stream=stream, limits=_LIMITS)
+        return ReplyRequest(model, messages, stream=stream, limits=limits)
 
     @property
     def described(self) -> Sequence[Setting]:

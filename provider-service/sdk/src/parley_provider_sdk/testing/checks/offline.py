@@ -13,7 +13,7 @@ from parley_provider_sdk.provider import Provider
 from parley_provider_sdk.testing.clock import Clock
 from parley_provider_sdk.testing.report import Rung, check
 from parley_provider_sdk.testing.trial import SECRET, Complaint, Trial, black_hole, closed_port
-from parley_provider_sdk.types import Health, ReplyRequest
+from parley_provider_sdk.types import Health, Limits, ReplyRequest
 
 __all__ = ["CHECKS", "CheckOfTrial"]
 
@@ -119,7 +119,9 @@ async def test_silence_is_a_timeout(trial: Trial) -> None:
 )
 async def test_cancelling_hangs_up(trial: Trial) -> None:
     async with black_hole() as hole, trial.provider(hole.port) as provider:
-        listener = asyncio.ensure_future(_listen(provider, trial.request()))
+        # With patience, so that only the cancelling can end it.
+        request = trial.request(limits=Limits(first_token=60))
+        listener = asyncio.ensure_future(_listen(provider, request))
         arriving = asyncio.ensure_future(hole.filled.wait())
         await asyncio.wait({listener, arriving}, return_when=asyncio.FIRST_COMPLETED)
         arriving.cancel()
