@@ -68,6 +68,10 @@ class Platform:
         self.processes[name] = self._run(name, "serve", self.environment | environment)
         return self.processes[name]
 
+    def start_another(self, name: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start one more of a service, with its own settings on top; the caller ends it."""
+        return self._run(name, "serve", self.environment | environment)
+
     def wait_until_healthy(self, url: str = "") -> None:
         """Return when `GET /health` is 200; RuntimeError with the logs when it is not."""
         give_up = time.monotonic() + HEALTHY_WITHIN_SECONDS
