@@ -37,7 +37,8 @@ class Bulkhead:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
         try:
-            await asyncio.wait_for(asyncio.shield(place), seconds)
+            async with asyncio.timeout(seconds):
+                await asyncio.shield(place)
         except TimeoutError:
             return self._give_up(place)
         except asyncio.CancelledError:
