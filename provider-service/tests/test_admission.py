@@ -249,10 +249,10 @@ def test_what_says_nothing_about_the_vendor_neither_opens_nor_heals(breaker: Bre
     for _ in range(FAILURES_TO_OPEN - 1):
         breaker.fail()
         breaker.abstain()
-    assert Circuit.CLOSED == breaker.circuit
+    before = breaker.circuit
     breaker.fail()
 
-    assert Circuit.OPEN == breaker.circuit
+    assert (Circuit.CLOSED, Circuit.OPEN) == (before, breaker.circuit)
 
 
 def test_exactly_one_call_tries_a_vendor_that_was_left_alone(
