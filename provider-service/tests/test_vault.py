@@ -58,7 +58,10 @@ def test_keys_may_be_separated_by_commas_and_lines(between: str) -> None:
     assert SECRET == vault.unseal("acme", FernetVault(OLD).seal("acme", SECRET))
 
 
-@pytest.mark.parametrize("keys", ["", " ", ",\n,", *BROKEN])
+UNUSABLE = ["", " ", ",\n,", *BROKEN]
+
+
+@pytest.mark.parametrize("keys", UNUSABLE, ids=range(len(UNUSABLE)))
 def test_without_a_usable_key_nothing_is_sealed_or_opened(
     keys: str, caplog: pytest.LogCaptureFixture
 ) -> None:
