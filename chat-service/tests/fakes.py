@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from parley_chat_service.core.model import (
@@ -24,6 +25,7 @@ from parley_chat_service.core.model import (
     Status,
     Usage,
 )
+from parley_chat_service.core.outline import Kind, Span
 from parley_chat_service.core.ports import Reply
 from parley_chat_service.core.titles import folded, title_of
 from parley_chat_service.core.turn import (
@@ -62,6 +64,7 @@ class StoredMessage:
     worker_id: UUID | None = None
     deadline: datetime | None = None
     pieces: list[Piece] = field(default_factory=list)
+    spans: Sequence[Span] = ()
 
 
 class MemoryStore:
@@ -149,7 +152,7 @@ class MemoryStore:
     async def begin(self, turn: NewTurn, most_running: int) -> Begun | None:
         now, send = self.answer(), turn.send
         stored = self.find(turn.owner_id, turn.chat_id)
-        path = [past_of(self.messages[m].message) for m in stored.messages] if stored else []
+        path = [past_of(self.messages[m]) for m in stored.messages] if stored else []
         running = sum(past.status == Status.RUNNING for past in path)
         key = turn.owner_id, send.idempotency_key
         if running >= most_running or (send.idempotency_key and key in self.keys):
@@ -190,7 +193,7 @@ class MemoryStore:
     async def path(self, chat_uid: UUID, before: int) -> Sequence[Past]:
         self.answer()
         stored = next(chat for chat in self.chats if chat.chat_uid == chat_uid)
-        return [past_of(self.messages[m].message) for m in stored.messages[: before - 1]]
+        return [past_of(self.messages[m]) for m in stored.messages[: before - 1]]
 
     async def append(self, worker_id: UUID, pieces: Sequence[Piece]) -> frozenset[UUID]:
         self.answer()
@@ -202,6 +205,13 @@ class MemoryStore:
                 stored.pieces.append(piece)
         return ours
 
+    async def answered(self, worker_id: UUID, answerers: Mapping[UUID, Choice]) -> None:
+        self.answer()
+        for message_id, choice in answerers.items():
+            if self.is_ours(worker_id, message_id):
+                stored = self.messages[message_id]
+                stored.message = replace(stored.message, **choice._asdict())
+
     async def end(self, ending: Ending) -> bool:
         self.answer()
         if not self.is_ours(ending.worker_id, ending.message_id):
@@ -210,7 +220,9 @@ class MemoryStore:
         stored.message = replace(
             stored.message,
             **{name: getattr(ending, name) for name in ENDING},
+            **ending.choice._asdict(),
         )
+        stored.spans = ending.spans
         stored.pieces.clear()
         return True
 
@@ -293,10 +305,14 @@ def with_text(stored: StoredMessage) -> Message:
     )
 
 
-def past_of(message: Message) -> Past:
-    return Past(
+def past_of(stored: StoredMessage) -> Past:
+    message = stored.message
+    past = Past(
         message.message_id, message.role, message.status, message.content, message.attachments
     )
+    if not stored.spans:
+        return past
+    return past._replace(provider=message.provider, reasoning=message.reasoning, spans=stored.spans)
 
 
 def new_messages(
@@ -337,11 +353,22 @@ class Thought(str):
     __slots__ = ()
 
 
+class Wanted(NamedTuple):
+    """What a vendor wants back with a piece, in the script of a provider."""
+
+    kind: Kind
+    metadata: bytes
+
+
+# Text, a thought, what the vendor wants back, who answers; a moment to wait for, a fault to raise.
+Step = str | Wanted | Choice | asyncio.Event | Exception
+
+
 class ScriptedProviders:
-    """Answers with a script: text, thoughts, moments to wait for, faults to raise."""
+    """Answers with a script."""
 
     def __init__(self) -> None:
-        self.script: Sequence[str | asyncio.Event | Exception] = ["Hello", ", ", "world."]
+        self.script: Sequence[Step] = ["Hello", ", ", "world."]
         self.finished: Finished | None = Finished("stop", Usage(3, 5, 0, 0, "reported"), None)
         self.requests: list[ReplyRequest] = []
         self.asked: list[Choice] = []
@@ -366,11 +393,15 @@ class ScriptedProviders:
             raise
         return self.finished
 
-    async def take(self, step: str | asyncio.Event | Exception, reply: Reply) -> None:
+    async def take(self, step: Step, reply: Reply) -> None:
         if isinstance(step, asyncio.Event):
             await step.wait()
         elif isinstance(step, Exception):
             raise step
+        elif isinstance(step, Wanted):
+            reply.attach(*step)
+        elif isinstance(step, Choice):
+            reply.answered(step)
         elif isinstance(step, Thought):
             reply.reasoning(str(step))
         else:

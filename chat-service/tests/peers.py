@@ -129,12 +129,16 @@ async def serving(providers: ProviderPeer, prompts: PromptPeer) -> AsyncIterator
         await server.stop(0)
 
 
-def finished(text: str = "") -> list[Event | Exception | float]:
+def finished(
+    text: str = "", provider: str = "", model: str = ""
+) -> list[Event | Exception | float]:
     """Script a reply of one piece."""
     usage = reply_pb2.Usage(input_tokens=3, output_tokens=2, source=reply_pb2.USAGE_SOURCE_COUNTED)
     end = reply_pb2.Finished(
         reason=reply_pb2.FINISH_REASON_STOP,
         usage=usage,
         cost=reply_pb2.Cost(nano_usd=7, price_version="list"),
+        provider=provider,
+        model=model,
     )
     return [Event(text=text), Event(finished=end)]

@@ -46,6 +46,9 @@ def test_a_full_send_is_read_whole() -> None:
         chat_id="c", content="Hi", provider="p", model="m", temperature=0, max_tokens=1,
         system_prompt_id="s", idempotency_key="k", omit_deltas=True,
         attachments=[pb.Attachment(name="n", media_type="image/gif", data=b"abc")],
+        fallbacks=[
+            reply_pb2.ModelChoice(provider="q", model="n"), reply_pb2.ModelChoice(provider="r"),
+        ],
     )  # fmt: skip
 
     send = convert.send(request)
@@ -54,6 +57,7 @@ def test_a_full_send_is_read_whole() -> None:
         send.chat_id, send.content, send.choice, send.temperature, send.max_tokens,
     )  # fmt: skip
     assert ("s", "k", False) == (send.prompt_id, send.idempotency_key, send.watched)
+    assert (Choice("q", "n"), Choice("r")) == send.fallbacks
     digest = hashlib.sha256(b"abc").hexdigest()
     assert AttachmentInfo("n", "image/gif", 3, digest) == send.attachments[0].info
 

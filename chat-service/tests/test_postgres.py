@@ -19,10 +19,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from parley_chat_service import migrations
 from parley_chat_service.adapters.database import ROLE, SCHEMA, SCHEMA_REVISION, Database
+from parley_chat_service.adapters.store import turns as turn_statements
 from parley_chat_service.adapters.store.turns import PostgresTurnStore
 from parley_chat_service.adapters.tables import metadata
-from parley_chat_service.core.model import Caller, MessageQuery
-from parley_chat_service.core.turn import Send
+from parley_chat_service.core.model import Caller, MessageQuery, Status
+from parley_chat_service.core.turn import Ending, NewTurn, Send
 from parley_chat_service.migrations.upgrade import migrate
 from parley_chat_service.settings import Settings
 from parley_rpc.faults import DatabaseUnavailable
@@ -32,10 +33,18 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 from uuid_utils.compat import uuid7
 
+from . import previous_release
 from .conftest import opened, postgres_edges, running
 from .fakes import new_turn, until
 
 pytestmark = pytest.mark.integration
+
+
+def ending(turn: NewTurn) -> Ending:
+    return Ending(
+        turn.message_id, turn.worker_id, Status.COMPLETE, "Ho", "", "stop", "", None, None,
+        turn.choice,
+    )  # fmt: skip
 
 
 def test_migrations_and_tables_agree(settings: Settings) -> None:
@@ -92,6 +101,66 @@ def test_who_may_not_is_given_the_sql(
             owner.execute(sql.SQL("drop role {}").format(poor))
 
     assert 0 == migrate(Settings(database_url=SecretStr(database_url)))
+
+
+def migrated_back(settings: Settings) -> None:
+    """Make the schema that of the release before."""
+    with psycopg.connect(settings.conninfo, options=f"-c search_path={SCHEMA}") as owner:
+        owner.execute("alter table messages drop column provider_metadata")
+        owner.execute("update alembic_version set version_num = '0001'")
+
+
+async def test_the_release_before_works_while_the_schema_changes(
+    settings: Settings, ada: Caller
+) -> None:
+    """Its connections have prepared their statements before the migration runs."""
+    migrated_back(settings)
+    turns = [new_turn(ada.owner_id, uuid7(), Send("Hi", "c")) for _ in range(3)]
+    async with opened(settings) as database:
+        for number, turn in enumerate(turns):
+            async with database.connection() as connection:
+                begin = turn_statements.begin_parameters(turn, 5)
+                cursor = await connection.execute(previous_release.BEGIN, begin, binary=True)
+                rows = await cursor.fetchall()
+                assert max(1, 2 * number) == len(rows)
+                path = [rows[0][0], rows[0][1] - 1]
+                cursor = await connection.execute(previous_release.PATH, path, binary=True)
+                assert 2 * number == len(await cursor.fetchall())
+                end = turn_statements.end_parameters(ending(turn))
+                assert 1 == (await connection.execute(previous_release.END, end)).rowcount
+            if not number:
+                assert 0 == await asyncio.to_thread(migrate, settings)
+        page = await postgres_edges(database).chats.list_messages(
+            ada.owner_id, MessageQuery("c", 9)
+        )
+        again = await PostgresTurnStore(database).path(rows[0][0], 7)
+
+    assert page is not None
+    assert ["acme", "acme", "acme"] == [m.provider for m in page.messages if m.provider]
+    assert [()] * 6 == [past.spans for past in again]
+
+
+async def test_a_schema_of_the_release_before_is_not_enough(
+    settings: Settings, ada: Caller
+) -> None:
+    migrated_back(settings)
+    async with opened(settings) as database:
+        assert not await database.answers()
+        with pytest.raises(DatabaseUnavailable):
+            await PostgresTurnStore(database).begin(
+                new_turn(ada.owner_id, uuid7(), Send("Hi", "c")), 5
+            )
+
+
+async def test_no_metadata_is_null(settings: Settings, ada: Caller) -> None:
+    turn = new_turn(ada.owner_id, uuid7(), Send("Hi", "c"))
+    async with opened(settings) as database:
+        store = PostgresTurnStore(database)
+        await store.begin(turn, 5)
+        assert await store.end(ending(turn))
+    with psycopg.connect(settings.conninfo) as owner:
+        query = "select count(*), count(provider_metadata) from chat.messages"
+        assert (2, 0) == owner.execute(query).fetchone()
 
 
 async def test_a_database_is_ready_when_it_is_migrated(database_url: str) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 from parley_chat_service.adapters import providers as adapter
 from parley_chat_service.adapters.providers import GrpcProviders
 from parley_chat_service.core.model import AttachmentInfo, Caller, Choice, Cost, Usage
+from parley_chat_service.core.outline import Kind, Span
 from parley_chat_service.core.running import RunningTurn
 from parley_chat_service.core.turn import Finished, Past, ReplyRequest
 from parley_rpc.client import Peer
@@ -107,6 +109,82 @@ async def test_a_reply_without_an_end_is_cut_off(
     peer.script = [Event(text="Half")]
 
     assert await providers.generate(caller, request(), turn(), WITHIN) is None
+
+
+async def test_fallbacks_are_asked_for(
+    providers: GrpcProviders, peer: ProviderPeer, caller: Caller
+) -> None:
+    peer.script = finished()
+    asked = replace(request(), fallbacks=[Choice("zeta", "big"), Choice("beta")])
+
+    await providers.generate(caller, asked, turn(), WITHIN)
+
+    named = [(choice.provider, choice.model) for choice in peer.requests[0].fallbacks]
+    assert [("zeta", "big"), ("beta", "")] == named
+
+
+async def test_a_reply_goes_back_in_its_pieces(
+    providers: GrpcProviders, peer: ProviderPeer, caller: Caller
+) -> None:
+    peer.script = finished()
+    spans = [
+        Span(Kind.REASONING, 0, b"1"), Span(Kind.TEXT, 2, b"2"), Span(Kind.REASONING, 3, b"3"),
+        Span(Kind.REASONING, 1), Span(Kind.TEXT, 0, b"5"), Span(Kind.TEXT, 1),
+    ]  # fmt: skip
+    past = Past(UUID(int=2), "assistant", "complete", "A🏴B", (), "acme", "Hm.!", spans)
+
+    await providers.generate(caller, replace(request(), past=[past]), turn(), WITHIN)
+
+    (message,) = peer.requests[0].messages
+    assert [
+        Part(reasoning="", provider_metadata=b"1"), Part(text="A🏴", provider_metadata=b"2"),
+        Part(reasoning="Hm.", provider_metadata=b"3"), Part(reasoning="!"),
+        Part(text="", provider_metadata=b"5"), Part(text="B"),
+    ] == list(message.parts)  # fmt: skip
+    kinds = ["reasoning", "text", "reasoning", "reasoning", "text", "text"]
+    assert kinds == [part.WhichOneof("kind") for part in message.parts]
+
+
+async def test_what_a_vendor_wants_back_is_taken_in(
+    providers: GrpcProviders, peer: ProviderPeer, caller: Caller
+) -> None:
+    peer.script = [Event(reasoning_metadata=b"1"), Event(text="He"), Event(text_metadata=b"2")]
+    peer.script += finished("llo")
+    reply = turn()
+
+    await providers.generate(caller, request(), reply, WITHIN)
+
+    reply.take()
+    wanted = (Span(Kind.REASONING, 0, b"1"), Span(Kind.TEXT, 2, b"2"), Span(Kind.TEXT, 3))
+    assert wanted == reply.spans
+
+
+async def test_a_reply_that_calls_a_tool_gives_its_metadata_up(
+    providers: GrpcProviders, peer: ProviderPeer, caller: Caller
+) -> None:
+    call = reply_pb2.ToolCallDelta(tool_call_id="1", name="look", provider_metadata=b"2")
+    peer.script = [Event(reasoning_metadata=b"1"), Event(tool_call=call), *finished("Hi")]
+    reply = turn()
+
+    await providers.generate(caller, request(), reply, WITHIN)
+
+    reply.take()
+    assert () == reply.spans
+
+
+async def test_who_answers_is_taken_in(
+    providers: GrpcProviders, peer: ProviderPeer, caller: Caller
+) -> None:
+    other = reply_pb2.ModelChoice(provider="zeta", model="b\0ig")
+    peer.script = [Event(answerer=other), *finished("Hi", "zeta", "bigger")]
+    reply = turn()
+
+    end = await providers.generate(caller, request(), reply, WITHIN)
+
+    assert Choice("zeta", "big") == reply.answerer == reply.take_answerer()
+    assert reply.take_answerer() is None
+    assert end is not None
+    assert Choice("zeta", "bigger") == end.choice
 
 
 @pytest.mark.parametrize("number", reply_pb2.FinishReason.values())

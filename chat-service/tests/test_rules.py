@@ -35,6 +35,8 @@ def file(data: bytes = b"x", media_type: str = "image/png", name: str = "") -> A
         {"idempotency_key": "!~" * 127},
         {"attachments": [file()] * 10},
         {"choice": Choice("p" * 200, "m" * 200)},
+        {"fallbacks": [Choice("p" * 200, "m" * 200)] * 8},
+        {"fallbacks": [Choice("p")]},
     ],
 )
 def test_a_good_send_is_taken(change: dict[str, Any]) -> None:
@@ -70,6 +72,12 @@ def test_a_good_send_is_taken(change: dict[str, Any]) -> None:
         ({"attachments": [file(bytes(13_000_000))] * 2}, "attachments"),
         ({"attachments": [file(media_type="image/svg+xml")]}, "attachments[0].media_type"),
         ({"attachments": [file(name="\0")]}, "attachments[0].name"),
+        ({"fallbacks": [Choice("p")] * 9}, "fallbacks"),
+        ({"fallbacks": [Choice("", "m")]}, "fallbacks[0].provider"),
+        ({"fallbacks": [Choice("p" * 201)]}, "fallbacks[0].provider"),
+        ({"fallbacks": [Choice("p"), Choice("p\0")]}, "fallbacks[1].provider"),
+        ({"fallbacks": [Choice("p", "m" * 201)]}, "fallbacks[0].model"),
+        ({"fallbacks": [Choice("p"), Choice("p", "\0")]}, "fallbacks[1].model"),
     ],
 )
 def test_a_bad_send_is_refused_by_field(change: dict[str, Any], field: str) -> None:
@@ -101,8 +109,22 @@ def test_equal_bodies_have_equal_hashes_and_others_have_others() -> None:
         Send("ab", "c", prompt_id="p"),
         Send("ab", "c", attachments=[file()]),
         Send("ab", "c", attachments=[file(name="n")]),
+        Send("ab", "c", fallbacks=[Choice("p")]),
+        Send("ab", "c", fallbacks=[Choice("p", "q")]),
+        Send("ab", "c", fallbacks=[Choice("q"), Choice("p")]),
+        Send("ab", "c", fallbacks=[Choice("p"), Choice("q")]),
+        Send("ab", "c", attachments=[file()], fallbacks=[Choice("p")]),
     ]
 
     assert len(sends) == len({body_hash(send) for send in sends})
     same = replace(sends[0], idempotency_key="other", watched=False)
     assert body_hash(sends[0]) == body_hash(same)
+
+
+def test_a_key_of_the_release_before_still_stands_for_its_body() -> None:
+    """The digest that the release without fallbacks stored for this body."""
+    info = AttachmentInfo("cat.png", "image/png", 3, "ab" * 32)
+    send = Send("Hi", "c", Choice("p", "m"), 0.5, 9, "s", [Attachment(info, b"abc")], "k")
+
+    stored = "e20716199262d999771c26cc90483a2d6bdd54b62bf1e4fca488be080deb6e61"
+    assert stored == body_hash(send).hex()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 from parley_chat_service.bootstrap import Edges
@@ -19,6 +20,7 @@ from parley_chat_service.core.model import (
     Status,
     Usage,
 )
+from parley_chat_service.core.outline import Kind, Span
 from parley_chat_service.core.titles import folded
 from parley_chat_service.core.turn import Begun, Ending, NewTurn, Piece, Send
 from uuid_utils.compat import uuid7
@@ -42,7 +44,9 @@ async def begin(
 def ending(turn: NewTurn, content: str, status: Status = Status.COMPLETE) -> Ending:
     usage, cost = Usage(10, 3_000_000_000, 2, 1, "reported"), Cost(70_000, "list 1")
     message_id, worker_id = turn.message_id, turn.worker_id
-    return Ending(message_id, worker_id, status, content, "Hm.", "stop", "", usage, cost)
+    return Ending(
+        message_id, worker_id, status, content, "Hm.", "stop", "", usage, cost, turn.choice
+    )
 
 
 def piece(turn: NewTurn, text: str, start: int = 0) -> Piece:
@@ -160,8 +164,7 @@ async def test_only_its_worker_writes_a_reply(edges: Edges, ada: Caller) -> None
     other = uuid7()
 
     assert frozenset() == await edges.turns.append(other, [piece(turn, "No")])
-    foreign = Ending(turn.message_id, other, Status.COMPLETE, "No", "", "", "", None, None)
-    assert not await edges.turns.end(foreign)
+    assert not await edges.turns.end(replace(ending(turn, "No"), worker_id=other))
     assert [turn.message_id] == list(await edges.workers.renew(other, 60, [turn.message_id]))
     assert [] == list(await edges.workers.renew(turn.worker_id, 60, [turn.message_id]))
 
@@ -313,6 +316,53 @@ async def test_files_are_kept_for_their_owner(edges: Edges, ada: Caller, bob: Ca
     assert {info.sha256: data} == await edges.turns.load_files(ada.owner_id, [info.sha256])
     assert {} == await edges.turns.load_files(bob.owner_id, [info.sha256])
     assert [info] == list((await messages(edges, ada, "c"))[0].attachments)
+
+
+async def test_what_a_vendor_wants_back_comes_with_the_path(edges: Edges, ada: Caller) -> None:
+    spans = (
+        Span(Kind.REASONING, 3, b'{"a":"\\u0000"}'),
+        Span(Kind.TEXT, 3),
+        Span(Kind.TEXT, 0, b"\0"),
+    )
+    wanted, plain = Choice("zeta", "big"), Choice("acme", "small")
+    first, _ = await begin(edges, ada, Send("One", "c"))
+    await edges.turns.end(replace(ending(first, "Two"), choice=wanted, spans=spans))
+    second, _ = await begin(edges, ada, Send("Three", "c"))
+    await edges.turns.end(replace(ending(second, "Four"), choice=plain))
+
+    _, begun = await begin(edges, ada, Send("Five", "c"))
+
+    given = [("", "", ()), ("zeta", "Hm.", spans), ("", "", ()), ("", "", ())]
+    assert given == [(past.provider, past.reasoning, past.spans) for past in begun.path]
+    assert list(begun.path) == list(await edges.turns.path(begun.chat_uid, begun.seq - 1))
+
+
+async def test_who_really_answered_is_stored_and_not_asked_next(edges: Edges, ada: Caller) -> None:
+    turn, _ = await begin(edges, ada, Send("Hi", "c", Choice("acme", "small")))
+
+    await edges.turns.end(replace(ending(turn, "Ho"), choice=Choice("zeta", "big")))
+
+    _, reply = await messages(edges, ada, "c")
+    assert ("zeta", "big") == (reply.provider, reply.model)
+    assert Choice("acme", "small") == await edges.turns.last_choice(ada.owner_id, "c")
+
+
+async def test_who_answers_is_known_of_the_dead_too(edges: Edges, ada: Caller) -> None:
+    dead, _ = await begin(edges, ada, Send("Hi", "c"))
+    alive, _ = await begin(edges, ada, Send("Hi", "d"))
+    other = Choice("zeta", "big")
+
+    await edges.turns.answered(alive.worker_id, {dead.message_id: other})
+    assert ["", "acme"] == [message.provider for message in await messages(edges, ada, "c")]
+    await edges.turns.answered(dead.worker_id, {dead.message_id: other, alive.message_id: other})
+    await edges.workers.renew(dead.worker_id, -1, [])
+    await edges.workers.sweep(uuid7(), [], 0)
+
+    _, reply = await messages(edges, ada, "c")
+    assert ("zeta", "big", "interrupted") == (reply.provider, reply.model, reply.status)
+    assert ["", "acme"] == [message.provider for message in await messages(edges, ada, "d")]
+    await edges.turns.answered(dead.worker_id, {dead.message_id: Choice("too", "late")})
+    assert "zeta" == (await messages(edges, ada, "c"))[1].provider
 
 
 async def test_nobody_knows_the_fate_of_what_never_was(edges: Edges) -> None:

@@ -60,6 +60,14 @@ BODIES = {
         422,
         "/attachments/0/data",
     ),
+    "no choice": (b'{"message": "Hi", "fallbacks": ["acme/"]}', 422, "/fallbacks/0"),
+    "a choice null": (b'{"message": "Hi", "fallbacks": ["a", null]}', 422, "/fallbacks/1"),
+    "choices as text": (b'{"message": "Hi", "fallbacks": "acme"}', 422, "/fallbacks"),
+    "nine choices": (
+        b'{"message": "Hi", "fallbacks": [%s]}' % b",".join([b'"a"'] * 9),
+        422,
+        "/fallbacks",
+    ),
     "a million fields": (
         b'{"message": "Hi", %s}' % b",".join(b'"%d": 1' % i for i in range(200_000)),
         422,

@@ -17,6 +17,11 @@ GET /system-prompts | POST /system-prompts | GET /system-prompts/{prompt_id}
 PUT /system-prompts/{prompt_id} | DELETE /system-prompts/{prompt_id}
 POST /system-prompts/{prompt_id}/activate | GET /providers | GET /providers/{provider}/models
 GET /providers/{provider}/health | GET /livez | GET /readyz | GET /me | POST /me/context
+POST /providers | POST /providers/credentials/rotate | PATCH /providers/{provider}
+DELETE /providers/{provider} | PUT /providers/{provider}/credentials
+DELETE /providers/{provider}/credentials | POST /providers/{provider}/models/refresh
+PATCH /providers/{provider}/models/{model} | DELETE /providers/{provider}/models/{model}
+GET /usage | GET /usage/records
 GET /users | POST /users | GET /keys | POST /keys | DELETE /keys/{key_id}
 """
 PUBLIC = {"/", "/health", "/livez", "/readyz"}
@@ -63,7 +68,7 @@ def test_guarded_operations_want_a_key_and_say_how_they_fail(
             assert {"400", "413", "422"} <= statuses(operation), name
         if "{" in path:
             assert {"404", "422"} <= statuses(operation), name
-        assert method in {"GET", "POST", "PUT", "DELETE"}
+        assert method in {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 
 def test_every_failure_is_a_problem_with_examples(app: FastAPI) -> None:

@@ -28,8 +28,9 @@ EXAMPLES = 8
 
 
 def without_times_and_places(case: Case) -> None:
-    """Leave out what no schema can describe: a token that we made, a time that is to come."""
+    """Leave out what no schema can describe: a token that we made, a time after another."""
     case.query.pop("page_token", None)
+    case.query.pop("to", None)
     if isinstance(case.body, dict):
         case.body.pop("expires_at", None)
 
@@ -61,7 +62,7 @@ def explore(url: str, mode: GenerationMode) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("mode", "operations"), [(GenerationMode.POSITIVE, 25), (GenerationMode.NEGATIVE, 20)]
+    ("mode", "operations"), [(GenerationMode.POSITIVE, 36), (GenerationMode.NEGATIVE, 31)]
 )
 async def test_the_document_is_true(
     listen: Listen, script: Script, gateway: Gateway, mode: GenerationMode, operations: int

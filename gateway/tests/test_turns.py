@@ -60,6 +60,7 @@ async def test_everything_that_is_said_is_sent_on(
         "max_tokens": 5,
         "system_prompt_id": "pirate",
         "attachments": [{"media_type": "image/png", "data": base64.b64encode(b"png").decode()}],
+        "fallbacks": ["acme/org/large:free", "bare"],
     }
 
     headers = {"Idempotency-Key": "once", "X-Request-Id": "mine"}
@@ -79,6 +80,9 @@ async def test_everything_that_is_said_is_sent_on(
         sent.omit_deltas,
     )
     assert [("image/png", b"png")] == [(a.media_type, a.data) for a in sent.attachments]
+    assert [("acme", "org/large:free"), ("bare", "")] == [
+        (choice.provider, choice.model) for choice in sent.fallbacks
+    ]
     assert "mine" == script.last.request_id
 
 
@@ -176,6 +180,17 @@ async def test_a_message_over_the_limit_is_refused(
     assert [] == script.received
 
 
+@pytest.mark.parametrize("field", ["fallbacks[1].provider", "fallbacks[1]"])
+async def test_a_choice_that_the_service_refuses_is_blamed_as_it_was_sent(
+    client: httpx.AsyncClient, script: Script, field: str
+) -> None:
+    script.turn = [InvalidArgument.of(field, "There is none.")]
+
+    answer = await client.post("/chat", json={"message": "Hi", "fallbacks": ["a", "b/c"]})
+
+    assert (422, "/fallbacks/1") == (answer.status_code, answer.json()["errors"][0]["pointer"])
+
+
 async def test_a_long_idempotency_key_is_refused(client: httpx.AsyncClient) -> None:
     headers = {"Idempotency-Key": "k" * 256}
     answer = await client.post("/chat", json={"message": "Hi"}, headers=headers)
@@ -188,6 +203,22 @@ async def test_a_long_idempotency_key_is_refused(client: httpx.AsyncClient) -> N
 
 NOT_IT = st.sampled_from([True, -1, 0, 3, 1.5, "", " ", "a\0", "x" * 201, [], [1], {}, {"a": 1}])
 TEXT = st.text(max_size=3)
+CHOICE = st.sampled_from(
+    [
+        "a",
+        "a-1/b",
+        "a/b/c:d",
+        "a/",
+        "/b",
+        "A/b",
+        "a b",
+        "-a",
+        "a\n",
+        "a/\n",
+        "a/b\0",
+        "a/" + "x" * 249,
+    ]
+)
 ENCODED = st.text(alphabet="AQg+/=-_ \n", max_size=9)
 FILE = st.fixed_dictionaries(
     {
@@ -206,6 +237,10 @@ BODIES = st.fixed_dictionaries(
         "max_tokens": st.integers() | NOT_IT | st.none(),
         "system_prompt_id": TEXT | NOT_IT | st.none(),
         "attachments": st.lists(FILE, max_size=11) | NOT_IT | st.none(),
+        "fallbacks": st.lists(CHOICE | NOT_IT, max_size=2)
+        | st.sampled_from([["a"] * 8, ["a"] * 9])
+        | NOT_IT
+        | st.none(),
         "stream": st.booleans() | NOT_IT | st.none(),
         "unknown": TEXT,
     },

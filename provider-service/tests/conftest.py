@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +12,7 @@ from parley_provider_sdk import Message, ReplyRequest, Role, TextPart
 from parley_provider_service.adapters.database import Database
 from parley_provider_service.adapters.ledger import PostgresLedger
 from parley_provider_service.adapters.store import PostgresCatalogStore
-from parley_provider_service.core.model import Ask
+from parley_provider_service.core.model import Ask, ModelChoice
 from parley_provider_service.core.ports import CatalogStore, Ledger
 from parley_provider_service.migrations.upgrade import migrate
 from parley_provider_service.settings import Settings
@@ -44,11 +44,17 @@ def new_ask(ada: UUID) -> NewAsk:
     """Make what somebody wants; `text` is what the user says, the rest goes to the request."""
 
     def new_ask(
-        text: str = "Hello!", *, provider: str = "acme", seconds: float = 5.0, **request: Any
+        text: str = "Hello!",
+        *,
+        provider: str = "acme",
+        seconds: float = 5.0,
+        fallbacks: Sequence[ModelChoice] = (),
+        **request: Any,
     ) -> Ask:
         messages = [Message(Role.USER, [TextPart(text)])]
         fields = {"model": "small", "messages": messages, **request}
-        return Ask(uuid7(), ada, "key", provider, ReplyRequest(**fields), seconds)
+        asked = ReplyRequest(**fields)
+        return Ask(uuid7(), ada, "key", provider, asked, seconds, fallbacks)
 
     return new_ask
 

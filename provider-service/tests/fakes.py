@@ -91,7 +91,13 @@ def wait(seconds: float) -> Callable[[], Awaitable[None]]:
 
 def installed(name: str = "acme", provider: Any = None, **more: Any) -> Installed:
     """A provider as its plugin brings it: configured, unless told otherwise."""
-    fields = {"provider": provider or ScriptedProvider(), **more}
+    made = provider or ScriptedProvider()
+    fields = {
+        "provider": made,
+        "configure": lambda wish: installed(wish.name, made, kind=name),
+        **more,
+    }
+    fields = {"kind": name, **fields}
     return Installed(name, name.title(), f"parley-provider-{name}", "1.0", **fields)
 
 

@@ -28,6 +28,7 @@ from parley_rpc.faults import InvalidArgument, Unauthenticated
 from uuid_utils.compat import uuid7
 
 from parley.provider.v1 import provider_pb2, reply_pb2, usage_pb2
+from parley.provider.v1.reply_pb2 import Blob, Part
 
 pytestmark = pytest.mark.unit
 
@@ -106,16 +107,12 @@ def test_a_request_is_read_with_all_its_parts() -> None:
     options = Struct()
     options.update({"seed": 42, "bias": 0.5, "deep": [{"n": 1}, "x", None, True]})
     parts = [
-        reply_pb2.Part(text="Hi.", provider_metadata=b"meta"),
-        reply_pb2.Part(reasoning="Hm."),
-        reply_pb2.Part(image=reply_pb2.Blob(media_type="image/png", data=b"png")),
-        reply_pb2.Part(file=reply_pb2.Blob(media_type="text/plain", data=b"txt", name="a.txt")),
-        reply_pb2.Part(
-            tool_call=reply_pb2.ToolCall(tool_call_id="c", name="search", arguments="{}")
-        ),
-        reply_pb2.Part(
-            tool_result=reply_pb2.ToolResult(tool_call_id="c", content="no", is_error=True)
-        ),
+        Part(text="Hi.", provider_metadata=b"meta"),
+        Part(reasoning="Hm."),
+        Part(image=Blob(media_type="image/png", data=b"png")),
+        Part(file=Blob(media_type="text/plain", data=b"txt", name="a.txt")),
+        Part(tool_call=reply_pb2.ToolCall(tool_call_id="c", name="search", arguments="{}")),
+        Part(tool_result=reply_pb2.ToolResult(tool_call_id="c", content="no", is_error=True)),
     ]
 
     read = ask(

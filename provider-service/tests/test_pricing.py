@@ -49,19 +49,19 @@ def test_estimates_round_up_and_say_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reported", "output_chars", "expected"),
+    ("reported", "output_chars", "uncounted", "expected"),
     [
-        (None, 0, None),
-        (None, 9, sdk.Usage(5, 3, source=sdk.UsageSource.ESTIMATED)),
-        (sdk.Usage(100, 0), 0, sdk.Usage(100, 0)),
-        (sdk.Usage(100, 3), 9, sdk.Usage(100, 3)),
-        (sdk.Usage(100, 2, 7, 1), 9, sdk.Usage(100, 3, 7, 1, sdk.UsageSource.ESTIMATED)),
+        (None, 0, 0, None),
+        (None, 9, 9, sdk.Usage(5, 3, source=sdk.UsageSource.ESTIMATED)),
+        (sdk.Usage(100, 0), 0, 0, sdk.Usage(100, 0)),
+        (sdk.Usage(100, 2), 9, 0, sdk.Usage(100, 2)),
+        (sdk.Usage(100, 2, 7, 1), 9, 5, sdk.Usage(100, 4, 7, 1, sdk.UsageSource.ESTIMATED)),
     ],
 )
 def test_what_was_cut_off_used_what_is_known_of_it(
-    reported: sdk.Usage | None, output_chars: int, expected: sdk.Usage | None
+    reported: sdk.Usage | None, output_chars: int, uncounted: int, expected: sdk.Usage | None
 ) -> None:
-    assert expected == usage_so_far(reported, 20, output_chars)
+    assert expected == usage_so_far(reported, 20, output_chars, uncounted)
 
 
 def test_the_larger_of_two_counts_is_larger_in_every_figure() -> None:

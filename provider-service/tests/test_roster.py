@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from parley_provider_service.core.faults import ProviderNotFound, ProviderNotReady
 from parley_provider_service.core.model import FREE, Config, Installed, Model, Price, ProviderStatus
-from parley_provider_service.core.roster import Roster
+from parley_provider_service.core.roster import Entry, Roster
 
 from .fakes import installed
 
@@ -59,6 +60,35 @@ def test_preference_is_by_priority_and_then_by_name() -> None:
 
     assert ["beta", "aardvark", "acme"] == [entry.name for entry in roster]
     assert "beta" == roster.default()
+
+
+def test_a_stand_in_is_the_default_only_while_nothing_else_is_ready() -> None:
+    demo = installed("demo", free=True, stand_in=True)
+    local = installed("local", free=True, detected=True)
+    roster = Roster([demo, local, UNSET])
+
+    assert "demo" == roster.default()
+    roster.entries["local"].answered = True
+    assert "local" == roster.default()
+    assert "acme" == Roster([demo, local, ACME]).default()
+
+
+def test_what_the_plugin_calls_the_default_counts_when_its_vendor_lists_it() -> None:
+    entry = Entry(installed("acme", default_model="best"))
+    entry.models = {m.name: m for m in (priced("a", 9, 1), priced("best", 1, 9))}
+
+    assert "best" == entry.default_model
+    entry.models = {"a": priced("a", 9, 1)}
+    assert "a" == entry.default_model
+
+
+def test_a_model_that_does_other_work_is_no_guess() -> None:
+    entry = Entry(installed("acme"))
+    vectors = replace(priced("vectors", 9, 1), capabilities=frozenset({"embedding"}))
+    gone = replace(priced("gone", 9, 1), gone_at=datetime.now(UTC))
+    entry.models = {m.name: m for m in (vectors, gone, priced("small", 1, 5))}
+
+    assert "small" == entry.default_model
 
 
 def test_every_provider_is_listed_with_how_it_stands() -> None:

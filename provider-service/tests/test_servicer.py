@@ -11,7 +11,7 @@ import parley_provider_sdk as sdk
 import pytest
 from parley_provider_service.bootstrap import NAME, build_server
 from parley_rpc.client import Peer
-from parley_rpc.context import Metadata, new_caller
+from parley_rpc.context import ADMIN, USER, Metadata, new_caller
 from parley_rpc.faults import DeadlineExceeded, Fault, RemoteFault, kind_of, reason_of
 from uuid_utils.compat import uuid7
 
@@ -48,8 +48,8 @@ def stub(peer: Peer) -> Any:
     return ProviderServiceStub(peer.channel)
 
 
-def metadata(user: UUID) -> Metadata:
-    return new_caller(str(user), "key", "request", valid_for=60).metadata
+def metadata(user: UUID, role: str = USER) -> Metadata:
+    return new_caller(str(user), "key", "request", valid_for=60, role=role).metadata
 
 
 def request_class(method: str) -> Any:
@@ -63,9 +63,9 @@ def request_class(method: str) -> Any:
 def call(peer: Peer, stub: Any, ada: UUID) -> Call:
     """Call a method by its name in Ada's name; raise the fault that comes back."""
 
-    async def call(method: str, user: UUID = ada, **fields: Any) -> Any:
-        request = request_class(method)(**fields)
-        return await peer.unary(getattr(stub, method)(request, timeout=5, metadata=metadata(user)))
+    async def call(method: str, user: UUID = ada, role: str = USER, **fields: Any) -> Any:
+        request, shown = request_class(method)(**fields), metadata(user, role)
+        return await peer.unary(getattr(stub, method)(request, timeout=5, metadata=shown))
 
     return call
 
@@ -267,3 +267,171 @@ async def test_a_reply_for_nobody_is_refused(peer: Peer, stub: Any) -> None:
         _ = [event async for event in peer.stream(stub.GenerateReply(request, timeout=5))]
 
     assert "unauthenticated" == reason_of(caught.value)
+
+
+ADMINS: dict[str, dict[str, Any]] = {
+    "CreateProvider": {"name": "other", "plugin": "acme"},
+    "UpdateProvider": {"provider": "acme", "priority": 3},
+    "DeleteProvider": {"provider": "acme"},
+    "SetCredential": {"provider": "acme", "api_key": "sk-acme-0123456789"},
+    "DeleteCredential": {"provider": "acme"},
+    "RotateCredentials": {},
+    "RefreshModels": {"provider": "acme"},
+    "UpdateModel": {"provider": "acme", "model": "small", "context_window": 9},
+    "ResetModel": {"provider": "acme", "model": "small"},
+}
+
+
+@pytest.mark.parametrize("method", ADMINS)
+async def test_what_is_an_administrators_is_refused_to_others(call: Call, method: str) -> None:
+    with pytest.raises(Fault) as caught:
+        await call(method, **ADMINS[method])
+
+    assert "permission_denied" == reason_of(caught.value)
+
+
+async def test_how_a_provider_is_configured_is_for_administrators(call: Call, scene: Scene) -> None:
+    await scene.catalog.refresh()
+    await call("SetCredential", role=ADMIN, **ADMINS["SetCredential"])
+    await call("UpdateProvider", role=ADMIN, provider="acme", max_replies=7, retry_timeouts=True)
+
+    [shown] = (await call("ListProviders", role=ADMIN)).providers
+    [hidden] = (await call("ListProviders")).providers
+
+    assert (7, True, "acme", provider_pb2.CIRCUIT_CLOSED) == (
+        shown.configuration.max_replies,
+        shown.configuration.retry_timeouts,
+        shown.plugin,
+        shown.circuit,
+    )
+    assert not hidden.HasField("configuration")
+    assert "sk-acme" not in str(shown)
+
+
+async def test_a_changed_default_is_told(call: Call, scene: Scene) -> None:
+    await scene.catalog.refresh()
+
+    answer = await call(
+        "UpdateProvider",
+        role=ADMIN,
+        provider="acme",
+        is_default=True,
+        default_model="large",
+        fallbacks={"choices": [{"provider": "acme", "model": "large"}]},
+    )
+
+    assert ("large", True, ["acme/large"]) == (
+        answer.provider.default_model,
+        answer.provider.configuration.default_model_chosen,
+        list(answer.provider.configuration.fallbacks),
+    )
+
+
+async def test_a_configuration_comes_and_goes(call: Call, scene: Scene) -> None:
+    await scene.catalog.refresh()
+
+    made = await call("CreateProvider", role=ADMIN, **ADMINS["CreateProvider"])
+    await call("DeleteProvider", role=ADMIN, provider="other")
+
+    assert ("other", "acme") == (made.provider.name, made.provider.plugin)
+    assert {"acme"} == scene.roster.entries.keys()
+    forgotten = await call("DeleteCredential", role=ADMIN, provider="acme")
+    assert "" == forgotten.provider.configuration.credential_last4
+    assert 0 == (await call("RotateCredentials", role=ADMIN)).rotated
+
+
+async def test_a_model_is_priced_and_forgotten(call: Call, scene: Scene) -> None:
+    await scene.catalog.refresh()
+    await call("RefreshModels", role=ADMIN, provider="acme")
+    price = {"input_nano_usd_per_million": 5, "output_nano_usd_per_million": 6}
+
+    priced = (
+        await call(
+            "UpdateModel",
+            role=ADMIN,
+            provider="acme",
+            model="large",
+            price=price,
+            capabilities=["text", "tools"],
+            set_capabilities=True,
+        )
+    ).model
+    await call("ResetModel", role=ADMIN, provider="acme", model="large")
+
+    assert (5, ["text", "tools"], True) == (
+        priced.price.input_nano_usd_per_million,
+        list(priced.capabilities),
+        priced.overridden,
+    )
+    assert priced.price.version.startswith("set by an administrator 20")
+    with pytest.raises(Fault, match="magic"):
+        await call(
+            "UpdateModel",
+            role=ADMIN,
+            provider="acme",
+            model="large",
+            capabilities=["magic"],
+            set_capabilities=True,
+        )
+
+
+async def test_tokens_are_counted_or_estimated(call: Call) -> None:
+    message = {"role": reply_pb2.ROLE_USER, "parts": [{"text": "12345678"}]}
+
+    counted = await call("CountTokens", request={"provider": "acme", "messages": [message]})
+
+    assert (2, reply_pb2.USAGE_SOURCE_ESTIMATED) == (counted.input_tokens, counted.source)
+
+
+async def test_the_ledger_is_told_to_its_owner_and_all_of_it_to_administrators(
+    call: Call, generate: Call, ada: UUID, bob: UUID
+) -> None:
+    for _ in range(3):
+        [_ async for _ in generate()]
+
+    first = await call("ListUsageRecords", page_size=2)
+    rest = await call("ListUsageRecords", page_size=2, page_token=first.next_page_token)
+    foreign = await call("ListUsageRecords", user=bob)
+    every = await call("ListUsageRecords", user=bob, role=ADMIN)
+
+    assert (2, 1, "", 0, 3) == (
+        len(first.records),
+        len(rest.records),
+        rest.next_page_token,
+        len(foreign.records),
+        len(every.records),
+    )
+    record = first.records[0]
+    assert (str(ada), "key", "acme", "small", "stop", True) == (
+        record.user_id,
+        record.key_id,
+        record.provider,
+        record.model,
+        record.outcome,
+        record.HasField("settled_at"),
+    )
+    with pytest.raises(Fault) as caught:
+        await call("ListUsageRecords", user=bob, user_id=str(ada))
+    assert "permission_denied" == reason_of(caught.value)
+    with pytest.raises(Fault, match="page_token"):
+        await call("ListUsageRecords", page_token="bm9uc2Vuc2U=")
+
+
+async def test_sums_are_divided_as_asked(call: Call, generate: Call) -> None:
+    [_ async for _ in generate()]
+    groups = [usage_pb2.USAGE_GROUP_DAY, usage_pb2.USAGE_GROUP_MODEL]
+
+    answer = await call("SummarizeUsage", group_by=groups)
+    total = await call("SummarizeUsage")
+
+    assert ["small"] == [row.model for row in answer.rows]
+    assert (1, 10, 20, 50) == (
+        answer.total.requests,
+        answer.total.input_tokens,
+        answer.total.output_tokens,
+        answer.total.cost_nano_usd,
+    )
+    assert (0, answer.total) == (len(total.rows), total.total)
+    for wrong in ([0], [usage_pb2.USAGE_GROUP_DAY] * 2):
+        with pytest.raises(Fault, match="group_by"):
+            await call("SummarizeUsage", group_by=wrong)

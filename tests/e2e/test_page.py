@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -269,11 +270,34 @@ def test_a_phone_needs_no_sideways_scrolling(
     table = "| a | b | c | d |\n| - | - | - | - |\n" + f"| {'wide ' * 8} |" * 4
     gateway.add_chat("wide", "W" * 200, f"{table}\n\n```\n{'x' * 300}\n```\n\n{'y' * 300}")
     tab = visit(viewport=PHONE, has_touch=True)
-    for path in ("/", "/?chat=wide", "/prompts", "/providers"):
+    gateway.add_usage(datetime.now(UTC).date().isoformat(), "demo", "a-model-with-a-long-name" * 3)
+    for path in ("/", "/?chat=wide", "/prompts", "/providers", "/usage"):
         tab.open(path)
         expect(tab.page.get_by_test_id("stHeading").first).to_be_visible()
         tab.rest()
         assert (path, tab.sideways()) == (path, 0)
+
+
+def test_a_vendors_key_is_taken_and_nothing_of_it_stays(tab: Tab, gateway: FakeGateway) -> None:
+    tab.open("/providers")
+    tab.page.get_by_text("Configuration", exact=True).first.click()
+    field = tab.page.get_by_role("textbox", name="API key")
+    expect(field).to_have_attribute("type", "password")
+    field.fill("sk-secret-wxyz")
+    tab.page.get_by_role("button", name="Set key").click()
+    expect(tab.page.get_by_text("key …wxyz stored")).to_be_visible()
+    assert gateway.calls("PUT", "/providers/demo/credentials")[-1].body == {
+        "api_key": "sk-secret-wxyz"
+    }
+    expect(field).to_have_value("")
+    assert "sk-secret" not in tab.page.content()
+
+
+def test_usage_is_drawn(tab: Tab, gateway: FakeGateway) -> None:
+    gateway.add_usage(datetime.now(UTC).date().isoformat(), "demo", "demo-fast")
+    tab.open("/usage")
+    expect(tab.page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first).to_be_visible()
+    expect(tab.page.get_by_test_id("stMetric").first).to_contain_text("$")
 
 
 def test_the_keyboard_is_enough(tab: Tab, gateway: FakeGateway) -> None:

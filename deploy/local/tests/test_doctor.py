@@ -123,6 +123,57 @@ def test_a_provider_is_judged_by_its_own_words(gateway: FakeGateway) -> None:
     assert (found.verdict, found.detail) == (Verdict.WARNING, "unhealthy: Refused.")
 
 
+def test_providers_that_cannot_be_listed_or_are_not_there(gateway: FakeGateway) -> None:
+    gateway.refusals["GET /providers"] = problem(503, "unavailable", "Away.")
+    away = examine(gateway, gateway.key)["providers"]
+    gateway.refusals.clear()
+    gateway.providers.clear()
+    none = examine(gateway, gateway.key)["providers"]
+    assert (away.verdict, "Away." in away.detail) == (Verdict.FAILURE, True)
+    assert none.detail == "No plugin is installed."
+
+
+def judged(fake: FakeGateway, **state: object) -> Finding:
+    """What is found of a provider in this state."""
+    fake.providers["acme"] |= {"status": "ready", "error": None, **state}
+    return examine(fake, fake.key)["provider acme"]
+
+
+def test_a_broken_plugin_is_named_with_its_package(gateway: FakeGateway) -> None:
+    plugin = {"package": "parley-provider-acme", "version": "1.2.3"}
+    found = judged(gateway, status="broken", error="It wants a newer SDK.", plugin=plugin)
+    assert found.detail == (
+        "broken: its plugin (parley-provider-acme 1.2.3) cannot be used. It wants a newer SDK."
+    )
+    assert "`pip install --upgrade parley-provider-acme`" in found.advice
+    assert "`pip uninstall parley-provider-acme`" in found.advice
+
+
+def test_a_provider_without_its_settings_is_told_how_to_get_them(gateway: FakeGateway) -> None:
+    found = judged(gateway, status="unconfigured", error="Set ACME_API_KEY.")
+    assert (found.verdict, found.detail) == (Verdict.WARNING, "unconfigured: Set ACME_API_KEY.")
+    assert "parley providers key acme" in found.advice
+
+
+def test_a_key_that_no_master_key_opens_is_the_root_of_the_trouble(gateway: FakeGateway) -> None:
+    gateway.providers["acme"]["configuration"]["credential"] = {"source": "unreadable"}
+    found = judged(gateway, status="unconfigured", error="Set ACME_API_KEY.")
+    assert found.detail.startswith("locked: no master key opens its stored key.")
+    assert "MASTER_KEY_FILE" in found.advice
+
+
+def test_a_provider_that_is_left_alone(gateway: FakeGateway) -> None:
+    found = judged(gateway, circuit="open")
+    assert found.detail == "left alone for a while: it failed too often in a row."
+    assert "parley providers health acme" in found.advice
+
+
+def test_a_provider_that_is_switched_off_or_tried_again_is_fine(gateway: FakeGateway) -> None:
+    off = judged(gateway, status="disabled", error="Set ACME_API_KEY.")
+    tried = judged(gateway, circuit="half_open")
+    assert (off.verdict, off.detail, tried.verdict) == (Verdict.OK, "switched off", Verdict.OK)
+
+
 def test_a_key_that_is_refused(gateway: FakeGateway) -> None:
     found = examine(gateway, "wrong")
     assert found["key"].detail == "The gateway does not accept it (401)."
@@ -156,6 +207,16 @@ def test_nothing_where_the_gateway_should_be() -> None:
         ("providers", Verdict.SKIPPED),
     ]
     assert "API_URL" in found[0].advice
+
+
+def test_a_command_says_so_when_something_else_is_there(
+    monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    monkeypatch.chdir(root)
+    with peer(200, b"<html>hello</html>") as port:
+        monkeypatch.setenv("API_URL", f"http://127.0.0.1:{port}")
+        done = CliRunner().invoke(app, ["providers", "list"])
+    assert (done.exit_code, "Set API_URL" in done.stderr) == (1, True)
 
 
 def test_something_else_where_the_gateway_should_be() -> None:

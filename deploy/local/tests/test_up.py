@@ -1,5 +1,6 @@
 """`parley up`, run as a person runs it, with stand-ins for the services and a real PostgreSQL."""
 
+import base64
 import os
 import signal
 import socket
@@ -57,14 +58,17 @@ def test_secrets_are_its_owners_alone_and_each_service_knows_what_it_must(up: Up
     up.start().wait_until_ready()
     known = {name: up.get(name) for name in SERVICES}
     key, pepper = ((up.home / name).read_text().strip() for name in ("admin.key", "key.pepper"))
-    modes = {stat.S_IMODE((up.home / name).stat().st_mode) for name in ("admin.key", "key.pepper")}
-    assert modes == {0o600}
+    secrets = ("admin.key", "key.pepper", "master.keys")
+    assert {stat.S_IMODE((up.home / name).stat().st_mode) for name in secrets} == {0o600}
     assert {n: e.get("API_KEY") for n, e in known.items() if "API_KEY" in e} == {
         "gateway": key,
         "ui": key,
     }
     assert {n: e["KEY_PEPPER"] for n, e in known.items() if "KEY_PEPPER" in e} == {
         "gateway": pepper
+    }
+    assert {n: e["MASTER_KEY_FILE"] for n, e in known.items() if "MASTER_KEY_FILE" in e} == {
+        "provider": str(up.home / "master.keys")
     }
     assert [n for n, e in known.items() if "DATABASE_URL" not in e] == ["ui"]
     assert known["ui"]["API_URL"] == f"http://127.0.0.1:{up.ports['gateway']}"
@@ -79,6 +83,26 @@ def test_without_page_a_given_key_is_passed_on_and_neither_kept_nor_shown(up: Up
     assert up.stop() == 0
     assert not (up.home / "admin.key").exists()
     assert "given" not in up.said
+
+
+@pytest.mark.parametrize("name", ["MASTER_KEY", "MASTER_KEY_FILE"])
+def test_given_master_keys_are_the_provider_services_alone_and_none_are_made(
+    up: Up, name: str
+) -> None:
+    up.environment[name] = "given"
+    up.start().wait_until_ready()
+    known = {service: up.get(service) for service in SERVICES}
+    assert {n: e[name] for n, e in known.items() if name in e} == {"provider": "given"}
+    assert up.stop() == 0
+    assert not (up.home / "master.keys").exists()
+
+
+def test_master_keys_are_kept_from_one_start_to_the_next(up: Up) -> None:
+    assert up.start("--no-ui").wait_until_ready().stop() == 0
+    (key,) = (up.home / "master.keys").read_text().splitlines()
+    assert up.start("--no-ui").wait_until_ready().stop() == 0
+    assert (up.home / "master.keys").read_text() == f"{key}\n"
+    assert (len(base64.urlsafe_b64decode(key)), key in up.said) == (32, False)
 
 
 def test_the_file_is_read_and_the_environment_wins(up: Up) -> None:

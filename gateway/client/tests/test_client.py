@@ -9,6 +9,7 @@ import pytest
 from parley_client import (
     AsyncClient,
     Budgets,
+    Call,
     Client,
     GatewayUnreachable,
     Limits,
@@ -184,7 +185,7 @@ def test_an_answer_that_is_no_stream_is_not_taken_for_one(gateway: FakeGateway) 
     elsewhere = Client(f"{gateway.url}/elsewhere", gateway.key)
     with elsewhere, pytest.raises(ProblemError, match="route_not_found"):
         list(elsewhere.stream_chat("Hello"))
-    unexpected = calls.Call("GET", "/", lambda _: None, expected=frozenset({204}))
+    unexpected = Call("GET", "/", lambda _: None, expected=frozenset({204}))
     with Client(gateway.url) as client, pytest.raises(UnexpectedAnswer, match="Status 200"):
         client.send(unexpected)
 

@@ -80,11 +80,19 @@ def test_a_name_is_imported_when_the_provider_is_made() -> None:
         (replace(INFO, settings=Undeclared), "a:B", "Undeclared.key is not declared"),
         (replace(INFO, requires_sdk="999"), "a:B", "asks for parley-provider-sdk 999"),
         (replace(INFO, requires_sdk="newest"), "a:B", "not a version"),
+        (replace(INFO, first_token_seconds=-1.0), "a:B", "no sensible patience"),
+        (replace(INFO, first_token_seconds=float("inf")), "a:B", "no sensible patience"),
     ],
 )
 def test_a_wrong_registration_is_refused(info: Any, target: Any, complaint: str) -> None:
     with pytest.raises(RegistrationError, match=complaint):
         collect(plugin((info, target)))
+
+
+def test_a_vendor_that_must_get_ready_first_may_ask_for_patience() -> None:
+    slow = replace(INFO, first_token_seconds=300.0)
+    (registration,) = collect(plugin((slow, "a:B")))
+    assert (INFO.first_token_seconds, registration.info.first_token_seconds) == (0.0, 300.0)
 
 
 def test_two_providers_of_one_name_are_refused() -> None:

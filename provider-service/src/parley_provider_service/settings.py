@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Everything that can be set, by the field's name in capitals; read once, in `__main__`."""
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     # PostgreSQL as one URL; the five below are read when it is not set.
     database_url: SecretStr | None = None

@@ -36,6 +36,7 @@ class Platform:
         prompt, provider, chat, self.port = (free_port() for _ in SERVICES)
         self.url = f"http://127.0.0.1:{self.port}"
         self.chat_target = f"127.0.0.1:{chat}"
+        self.provider_port = provider
         self.environment = inherited_environment() | {
             "DATABASE_URL": database_url,
             "PROMPT_PORT": str(prompt),
@@ -146,6 +147,20 @@ def running_platform(
     try:
         platform.migrate()
         platform.start()
+        yield platform
+    finally:
+        platform.stop()
+
+
+@contextmanager
+def running_provider_service(
+    database_url: str, logs: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Platform]:
+    """Run the provider service alone; its port may not be open yet."""
+    platform = Platform(database_url, logs, environment or {})
+    try:
+        platform.migrate()
+        platform.start_one("provider_service")
         yield platform
     finally:
         platform.stop()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from parley_ui.views import chat, prompts, providers, sidebar, trouble
+from parley_ui.views import chat, prompts, providers, sidebar, trouble, usage
 
 ICON = str(Path(__file__).parent / "icon.png")
 
@@ -19,6 +19,7 @@ pages = [
     st.Page(chat.page, title="Chat", icon=":material/chat:", default=True),
     st.Page(prompts.page, title="Prompts", icon=":material/psychology:", url_path="prompts"),
     st.Page(providers.page, title="Providers", icon=":material/hub:", url_path="providers"),
+    st.Page(usage.page, title="Usage", icon=":material/monitoring:", url_path="usage"),
 ]
 page = st.navigation(pages, position="hidden")
 sidebar.draw(pages)

@@ -5,11 +5,23 @@ URL. A visit remembers only what cannot be asked for: a message on its way, and 
 """
 
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
 import streamlit as st
-from parley_client import ActivePrompt, Chat, Client, Model, Page, ParleyError, Prompt, Provider
+from parley_client import (
+    ActivePrompt,
+    Chat,
+    Client,
+    Me,
+    Model,
+    Page,
+    ParleyError,
+    Prompt,
+    Provider,
+    UsageReport,
+)
 
 CHAT = "chat"  # the URL's parameter
 
@@ -90,6 +102,15 @@ def models(provider: str) -> tuple[Model, ...]:
     return _models(api_url(), api_key(), provider)
 
 
+def me() -> Me:
+    return _me(api_url(), api_key())
+
+
+def usage(since: date, user_id: str | None) -> UsageReport:
+    """Returns what a user, or everybody, used since a day, by day, provider and model."""
+    return _usage(api_url(), api_key(), since, user_id)
+
+
 def chats(page_token: str | None) -> Page[Chat]:
     return _chats(api_url(), api_key(), page_token)
 
@@ -124,6 +145,17 @@ def _providers(url: str, key: str) -> tuple[Provider, ...]:
 @st.cache_data(ttl=60, max_entries=20, show_spinner=False)
 def _models(url: str, key: str, provider: str) -> tuple[Model, ...]:
     return _client(url, key).list_models(provider)
+
+
+@st.cache_data(ttl=60, max_entries=4, show_spinner=False)
+def _me(url: str, key: str) -> Me:
+    return _client(url, key).me()
+
+
+@st.cache_data(ttl=15, max_entries=20, show_spinner=False)
+def _usage(url: str, key: str, since: date, user_id: str | None) -> UsageReport:
+    groups = ("day", "provider", "model")
+    return _client(url, key).summarize_usage(groups, since=since, user_id=user_id)
 
 
 @st.cache_data(ttl=15, max_entries=100, show_spinner=False)

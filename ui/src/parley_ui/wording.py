@@ -25,8 +25,13 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "database_unavailable": "The database is away. Try again in a moment.",
         "limit_exceeded": "Your own limit is reached. It frees by itself.",
         "model_not_found": "Choose another model below.",
+        "master_key_missing": (
+            "Set `MASTER_KEY` or `MASTER_KEY_FILE` for the provider service; `make up` makes one."
+        ),
         "overloaded": "The provider is overloaded. Try again, or choose another one.",
         "prompt_exists": "Choose another name.",
+        "provider_exists": "Choose another name.",
+        "circuit_open": "The provider failed too often and is left alone. Choose another one.",
         "provider_auth": "The provider refused its key. Check that key in the platform's settings.",
         "provider_error": "The provider failed. Try again, or choose another one.",
         "provider_not_found": "Choose another provider below.",

@@ -11,6 +11,7 @@ from parley_rpc.client import Peer
 from parley.provider.v1 import model_pb2, reply_pb2
 from parley.provider.v1.provider_pb2_grpc import ProviderServiceStub
 from parley_chat_service.core.model import Caller, Choice, Cost, Usage
+from parley_chat_service.core.outline import Kind
 from parley_chat_service.core.ports import Reply
 from parley_chat_service.core.turn import Finished, Past, ReplyRequest
 
@@ -68,11 +69,26 @@ class GrpcProviders:
                 reply.text(event.text)
             elif kind == "reasoning":
                 reply.reasoning(event.reasoning)
-            elif kind == "usage":
-                reply.count(usage_of(event.usage))
             elif kind == "finished":
                 finished = finished_of(event.finished)
+            else:
+                note(event, reply)
         return finished
+
+
+def note(event: reply_pb2.GenerateReplyResponse, reply: Reply) -> None:
+    """Read an event that is rare."""
+    kind = event.WhichOneof("event")
+    if kind == "usage":
+        reply.count(usage_of(event.usage))
+    elif kind == "text_metadata":
+        reply.attach(Kind.TEXT, event.text_metadata)
+    elif kind == "reasoning_metadata":
+        reply.attach(Kind.REASONING, event.reasoning_metadata)
+    elif kind == "tool_call":
+        reply.calls_tool()
+    elif kind == "answerer":
+        reply.answered(choice_of(event.answerer))
 
 
 def request_message(request: ReplyRequest) -> reply_pb2.GenerateReplyRequest:
@@ -80,6 +96,7 @@ def request_message(request: ReplyRequest) -> reply_pb2.GenerateReplyRequest:
     messages: list[Any] = [
         {"role": ROLES[past.role], "parts": parts(past, request.files)} for past in request.past
     ]
+    fallbacks: list[Any] = [choice._asdict() for choice in request.fallbacks]
     return reply_pb2.GenerateReplyRequest(
         usage_id=str(request.usage_id),
         provider=request.choice.provider,
@@ -89,17 +106,36 @@ def request_message(request: ReplyRequest) -> reply_pb2.GenerateReplyRequest:
         temperature=request.temperature,
         max_tokens=request.max_tokens,
         stream=request.stream,
+        fallbacks=fallbacks,
     )
 
 
 def parts(past: Past, files: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """Write the parts of a message: its images whose bytes are there, then its text."""
+    """Write the parts of a message: its images whose bytes are there, then its text.
+
+    A reply whose vendor wants something back goes back in its pieces, reasoning among them.
+    """
+    if past.spans:
+        return pieces(past)
     images = [
         {"image": {"media_type": info.media_type, "data": files[info.sha256], "name": info.name}}
         for info in past.attachments
         if info.sha256 in files
     ]
     return [*images, {"text": past.content}]
+
+
+def pieces(past: Past) -> list[dict[str, Any]]:
+    """Write the pieces of a reply in the order in which they came, each with its metadata."""
+    texts = {Kind.TEXT: past.content, Kind.REASONING: past.reasoning}
+    begins = dict.fromkeys(texts, 0)
+    written = []
+    for span in past.spans:
+        begin = begins[span.kind]
+        begins[span.kind] = end = begin + span.length
+        piece = {span.kind.value: texts[span.kind][begin:end]}
+        written.append({**piece, "provider_metadata": span.metadata})
+    return written
 
 
 def finished_of(finished: reply_pb2.Finished) -> Finished:
@@ -109,7 +145,14 @@ def finished_of(finished: reply_pb2.Finished) -> Finished:
         REASONS.get(finished.reason, "other"),
         usage_of(finished.usage) if finished.HasField("usage") else None,
         Cost(cost.nano_usd, cost.price_version) if finished.HasField("cost") else None,
+        choice_of(finished),
     )
+
+
+def choice_of(message: reply_pb2.ModelChoice | reply_pb2.Finished) -> Choice:
+    """Read who makes a reply."""
+    # PostgreSQL stores no NUL, and plugins may name models as they like.
+    return Choice(message.provider.replace("\0", ""), message.model.replace("\0", ""))
 
 
 def usage_of(usage: reply_pb2.Usage) -> Usage:

@@ -97,6 +97,8 @@ class Messages(Table):
     worker_id: Mapped[UUID | None]
     deadline: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # Where the pieces of a reply end, and what its vendor wants back with each; mostly nothing.
+    provider_metadata: Mapped[bytes | None]
 
     __table_args__ = (
         CheckConstraint("role in ('user', 'assistant')", name="role"),

@@ -68,6 +68,7 @@ def send(request: pb.SendMessageRequest) -> Send:
         attachments=tuple(attachment(file) for file in request.attachments),
         idempotency_key=request.idempotency_key,
         watched=not request.omit_deltas,
+        fallbacks=tuple(model.Choice(one.provider, one.model) for one in request.fallbacks),
     )
 
 

@@ -19,7 +19,8 @@ from parley_rpc.faults import (
 )
 
 from parley_chat_service.core.faults import ChatDeleted, TurnInterrupted
-from parley_chat_service.core.model import Caller, Message, Prompt, Role, Status
+from parley_chat_service.core.model import OPEN, Caller, Message, Prompt, Role, Status
+from parley_chat_service.core.outline import Span
 from parley_chat_service.core.ports import Providers, TurnStore
 from parley_chat_service.core.rules import LARGEST_ATTACHMENTS
 from parley_chat_service.core.running import RunningTurn
@@ -27,6 +28,8 @@ from parley_chat_service.core.turn import Begun, Ending, Finished, NewTurn, Past
 from parley_chat_service.core.worker import Worker
 
 POLL_SECONDS = 0.25
+# Bytes of vendors' metadata in one call, so that they fit into it with files and text.
+LARGEST_RETURNED = 4 << 20
 
 logger = logging.getLogger(__name__)
 
@@ -107,11 +110,12 @@ class Generation:
             usage_id=new.message_id,
             choice=new.choice,
             system=job.prompt.content,
-            past=[*(message for message in past if message.content), asked],
+            past=[*shown(past, new.choice.provider), asked],
             files=files,
             temperature=send.temperature,
             max_tokens=send.max_tokens,
             stream=send.watched,
+            fallbacks=send.fallbacks,
         )
         within = job.deadline - asyncio.get_running_loop().time()
         finished = await self.providers.generate(job.caller, request, job.turn, within)
@@ -157,6 +161,25 @@ def leads_to(path: Sequence[Past], begun: Begun) -> bool:
     return whole and not any(message.status == Status.RUNNING for message in path)
 
 
+def shown(path: Sequence[Past], provider: str) -> list[Past]:
+    """Return what a model is shown of a path: all that has text.
+
+    What vendors want back goes to nobody but the provider that wanted it, with the newest of its
+    replies that fit into one call.
+    """
+    kept: list[Past] = []
+    room = LARGEST_RETURNED
+    for message in reversed(path):
+        if not message.content:
+            continue
+        if message.spans and message.provider == provider:
+            room -= sum(len(span.metadata) for span in message.spans)
+        returned = message.provider == provider and room >= 0
+        kept.append(message if returned or not message.spans else message._replace(spans=()))
+    kept.reverse()
+    return kept
+
+
 def newest_files(path: Sequence[Past], size: int) -> list[str]:
     """Name the newest files on a path that, after `size` bytes, still fit into one call."""
     names: list[str] = []
@@ -177,6 +200,7 @@ def interrupted(job: Job) -> Outcome:
 def ending_of(job: Job, outcome: Outcome) -> Ending:
     """Return what is stored of an outcome."""
     finished, turn = outcome.finished, job.turn
+    told = finished.choice if finished else OPEN
     return Ending(
         message_id=job.new.message_id,
         worker_id=job.new.worker_id,
@@ -187,7 +211,22 @@ def ending_of(job: Job, outcome: Outcome) -> Ending:
         error_reason=reason_of(outcome.fault) if outcome.fault else "",
         usage=(finished and finished.usage) or turn.usage,
         cost=finished and finished.cost,
+        choice=told if told.provider else turn.answerer or job.new.choice,
+        spans=spans_of(job) if outcome.status is Status.COMPLETE else (),
     )
+
+
+def spans_of(job: Job) -> Sequence[Span]:
+    """Return the pieces of a whole reply; say so when their metadata was given up."""
+    outline = job.turn.outline
+    if outline.given_up and outline.size:
+        fields = {
+            "message_id": str(job.new.message_id),
+            "cause": outline.given_up,
+            "bytes": outline.size,
+        }
+        logger.warning("metadata given up", extra={"fields": fields})
+    return job.turn.spans
 
 
 def message_of(job: Job, ending: Ending) -> Message:
@@ -203,8 +242,8 @@ def message_of(job: Job, ending: Ending) -> Message:
         content=ending.content,
         created_at=begun.created_at,
         reasoning=ending.reasoning,
-        provider=new.choice.provider,
-        model=new.choice.model,
+        provider=ending.choice.provider,
+        model=ending.choice.model,
         prompt_version=new.prompt_version,
         finish_reason=ending.finish_reason,
         error_reason=ending.error_reason,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -25,7 +26,8 @@ class Journal:
     """Writes what all turns grew by in one statement, and then lets them show it.
 
     The first piece of a watched turn is written at once, the others together every 20 ms, or
-    up to 100 ms when writing takes long; of a turn that nobody watches every half second.
+    up to 100 ms when writing takes long; of a turn that nobody watches every half second. Who
+    answers in place of whom a turn asked is written before its text.
     """
 
     def __init__(self, store: TurnStore, worker: Worker) -> None:
@@ -67,6 +69,7 @@ class Journal:
         turns: list[RunningTurn] = []
         pieces: list[Piece] = []
         waiting, self._waiting, self._urgent = self._waiting, [], False
+        await self._tell_answerers(waiting)
         for turn in waiting:
             piece = turn.take()
             if piece is not None:
@@ -78,6 +81,17 @@ class Journal:
         ours = await self._append(pieces)
         for turn in turns:
             turn.stored(ours=turn.message_id in ours)
+
+    async def _tell_answerers(self, turns: Sequence[RunningTurn]) -> None:
+        """Store who answers instead of whom a turn asked, before anything is shown of it."""
+        answerers = {
+            turn.message_id: answerer for turn in turns if (answerer := turn.take_answerer())
+        }
+        if answerers:
+            with contextlib.suppress(DatabaseUnavailable):
+                await self.worker.insist(
+                    lambda: self.store.answered(self.worker.worker_id, answerers)
+                )
 
     async def _append(self, pieces: Sequence[Piece]) -> frozenset[UUID]:
         try:

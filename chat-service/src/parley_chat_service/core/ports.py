@@ -19,6 +19,7 @@ from parley_chat_service.core.model import (
     Prompt,
     Usage,
 )
+from parley_chat_service.core.outline import Kind
 from parley_chat_service.core.turn import (
     Begun,
     Ending,
@@ -52,7 +53,7 @@ class TurnStore(Protocol):
     """Keeps turns. Whoever writes one must be the worker that it belongs to."""
 
     async def last_choice(self, owner_id: UUID, chat_id: str) -> Choice | None:
-        """Return who answered last in a chat; None when there is no such chat."""
+        """Return who was asked last in a chat; None when there is no such chat."""
 
     async def begin(self, turn: NewTurn, most_running: int) -> Begun | None:
         """Store both messages, and the chat when it is new.
@@ -72,6 +73,9 @@ class TurnStore(Protocol):
 
         The same pieces may be stored again: that changes nothing.
         """
+
+    async def answered(self, worker_id: UUID, answerers: Mapping[UUID, Choice]) -> None:
+        """Store who makes running replies of the worker instead of whom they asked."""
 
     async def end(self, ending: Ending) -> bool:
         """Write how a reply ended; False when it does not belong to the worker any more."""
@@ -120,6 +124,15 @@ class Reply(Protocol):
 
     def count(self, usage: Usage, /) -> None:
         """Note what is known of the usage."""
+
+    def attach(self, kind: Kind, metadata: bytes, /) -> None:
+        """End the piece of this kind with what the vendor wants back with it."""
+
+    def calls_tool(self) -> None:
+        """Note that it calls a tool."""
+
+    def answered(self, choice: Choice, /) -> None:
+        """Note who makes it instead of whom it asked."""
 
 
 class Providers(Protocol):

@@ -183,7 +183,7 @@ class Replies:
             await asyncio.sleep(POLL_SECONDS)
 
     async def _choose(self, caller: Caller, send: Send) -> Choice:
-        """Find who answers: as asked, or else the chat's last ones, or else the defaults."""
+        """Find who is asked: as wished, or else the chat's last ones, or else the defaults."""
         choice = send.choice
         if send.chat_id and not (choice.provider and choice.model):
             last = await self.store.last_choice(caller.owner_id, send.chat_id)
@@ -250,7 +250,7 @@ def started(new: NewTurn) -> Start:
 
 
 def completed(asked: Choice, last: Choice) -> Choice:
-    """Fill in what a request leaves open with what answered last in its chat."""
+    """Fill in what a request leaves open with what was asked last in its chat."""
     if asked.provider and asked.provider != last.provider:
         return asked
     return Choice(last.provider, asked.model or last.model)

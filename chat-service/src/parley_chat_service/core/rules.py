@@ -19,6 +19,7 @@ LARGEST_ATTACHMENT = 20_000_000
 # All together, so that they fit into one call with the conversation.
 LARGEST_ATTACHMENTS = 24_000_000
 LONGEST_NAME = 200
+MOST_FALLBACKS = 8
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 100
 
@@ -38,6 +39,7 @@ def check_send(send: Send, longest: int) -> None:
         "must be between 0 and 2",
     )
     require(send.max_tokens is None or send.max_tokens >= 1, "max_tokens", "must be 1 or more")
+    check_fallbacks(send)
     check_attachments(send)
     if send.idempotency_key:
         require(
@@ -72,6 +74,17 @@ def check_name(field: str, name: str) -> None:
 def check_text(field: str, text: str) -> None:
     """Check that a text can be stored."""
     require("\0" not in text, field, "must not contain NUL")
+
+
+def check_fallbacks(send: Send) -> None:
+    """Check who is asked instead; whether they exist is for the provider service to say."""
+    choices = send.fallbacks
+    require(len(choices) <= MOST_FALLBACKS, "fallbacks", f"must be at most {MOST_FALLBACKS}")
+    for index, choice in enumerate(choices):
+        field = f"fallbacks[{index}]"
+        require(bool(choice.provider), f"{field}.provider", "must not be empty")
+        check_name(f"{field}.provider", choice.provider)
+        check_name(f"{field}.model", choice.model)
 
 
 def check_attachments(send: Send) -> None:
@@ -127,9 +140,21 @@ def body_hash(send: Send) -> bytes:
         repr(send.max_tokens),
         send.prompt_id,
         *(f"{a.info.sha256} {a.info.media_type} {a.info.name}" for a in send.attachments),
+        *fallback_values(send),
     ):
         data = value.encode()
         # Lengths keep neighbours apart: "ab", "c" is another body than "a", "bc".
         digest.update(len(data).to_bytes(8, "big"))
         digest.update(data)
     return digest.digest()
+
+
+def fallback_values(send: Send) -> list[str]:
+    """Return what fallbacks add to the body of a send: nothing when there are none.
+
+    So the keys of sends without them, which a former release may have stored, stay as they are.
+    The word keeps them apart from attachments, none of which it can be.
+    """
+    if not send.fallbacks:
+        return []
+    return ["fallbacks", *(name for choice in send.fallbacks for name in choice)]

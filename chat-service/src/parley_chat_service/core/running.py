@@ -9,8 +9,12 @@ from uuid import UUID
 
 from parley_rpc.faults import Fault
 
-from parley_chat_service.core.model import Message, Position, Usage
+from parley_chat_service.core.model import Choice, Message, Position, Usage
+from parley_chat_service.core.outline import Kind, Outline, Span
 from parley_chat_service.core.turn import Delta, End, Piece
+
+# Asked for with every delta, and slow to find in their class.
+TEXT, REASONING = Kind.TEXT, Kind.REASONING
 
 
 class RunningTurn:
@@ -18,7 +22,7 @@ class RunningTurn:
 
     Listeners hold nothing but their place in the text, which is kept for the ending anyway: a
     slow one costs no memory, and catches up in one step. `watched` says that the first piece is
-    urgent; `grew` is told when text has come after the last piece was taken.
+    urgent; `grew` is told when something has come after the last piece was taken.
     """
 
     def __init__(
@@ -29,6 +33,9 @@ class RunningTurn:
         self.watched = watched
         self.begun = False
         self.usage: Usage | None = None
+        # Who makes the reply, when it is not who was asked.
+        self.answerer: Choice | None = None
+        self.outline = Outline()
         self.ending: Message | Fault | None = None
         self.interrupted = False
         self.pieces: list[Piece] = []
@@ -36,6 +43,7 @@ class RunningTurn:
         self._texts: list[str] = []
         self._reasonings: list[str] = []
         self._untaken = False
+        self._untold: Choice | None = None
         self._position = Position()
         self._storing: asyncio.Future[None] | None = None
         self._waiters: list[asyncio.Future[None]] = []
@@ -43,26 +51,53 @@ class RunningTurn:
 
     def text(self, text: str, /) -> None:
         """Append text."""
+        if self.outline.kind is not TEXT:
+            self.outline.open(TEXT, self._here())
         self._texts.append(text)
         if not self._untaken:
-            self._untaken = True
-            self.grew(self)
+            self._grow()
 
     def reasoning(self, text: str, /) -> None:
         """Append reasoning."""
+        if self.outline.kind is not REASONING:
+            self.outline.open(REASONING, self._here())
         self._reasonings.append(text)
         if not self._untaken:
-            self._untaken = True
-            self.grew(self)
+            self._grow()
 
     def count(self, usage: Usage, /) -> None:
         """Note what is known of the usage."""
         self.usage = usage
 
+    def attach(self, kind: Kind, metadata: bytes, /) -> None:
+        """End the piece of this kind with what the vendor wants back with it."""
+        if metadata:
+            self.outline.attach(kind, metadata, self._here())
+
+    def calls_tool(self) -> None:
+        """Note that it calls a tool: without the call, vendors refuse what belongs to it."""
+        self.outline.give_up("tool_call")
+
+    def answered(self, choice: Choice, /) -> None:
+        """Note who makes the reply instead of whom it asked."""
+        self.answerer = self._untold = choice
+        if not self._untaken:
+            self._grow()
+
     @property
     def grown(self) -> bool:
         """Whether anything of the reply has come."""
-        return self._untaken or bool(self.pieces)
+        return bool(self._texts or self._reasonings or self.pieces)
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The pieces of the reply with their metadata, once it is whole and taken."""
+        return self.outline.spans(self._position)
+
+    def take_answerer(self) -> Choice | None:
+        """Hand out, once, who makes the reply, when it is not who was asked."""
+        untold, self._untold = self._untold, None
+        return untold
 
     def take(self) -> Piece | None:
         """Hand out what has come since the last time, as one piece; None when nothing has."""
@@ -145,6 +180,18 @@ class RunningTurn:
             raise self.ending
         yield End(self.ending, whole=not deltas)
 
+    def _grow(self) -> None:
+        self._untaken = True
+        self.grew(self)
+
+    def _here(self) -> Position:
+        """Return the position behind all that has come, in what will be stored of it."""
+        taken = self._position
+        return Position(
+            taken.reasoning + sum(map(storable, self._reasonings)),
+            taken.text + sum(map(storable, self._texts)),
+        )
+
     async def _change(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
@@ -155,6 +202,11 @@ class RunningTurn:
             if not waiter.done():
                 waiter.set_result(None)
         self._waiters.clear()
+
+
+def storable(text: str) -> int:
+    """Count the code points of a text that are stored."""
+    return len(text) - text.count("\0")
 
 
 def joined(pieces: Sequence[Piece]) -> Delta:

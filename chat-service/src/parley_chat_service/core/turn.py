@@ -19,11 +19,15 @@ from parley_chat_service.core.model import (
     Status,
     Usage,
 )
+from parley_chat_service.core.outline import Span
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """What a caller asks of a turn. `watched` says that somebody reads along."""
+    """What a caller asks of a turn. `watched` says that somebody reads along.
+
+    `fallbacks` are asked, in order, when the first choice fails before it says anything.
+    """
 
     content: str
     chat_id: str = ""
@@ -34,16 +38,24 @@ class Send:
     attachments: Sequence[Attachment] = ()
     idempotency_key: str = ""
     watched: bool = True
+    fallbacks: Sequence[Choice] = ()
 
 
 class Past(NamedTuple):
-    """A message as the model is shown it."""
+    """A message as the model is shown it.
+
+    The last three are there only when a vendor wants something back: who made the reply, its
+    reasoning, and the pieces of both with their metadata.
+    """
 
     message_id: UUID
     role: str
     status: str
     content: str
     attachments: Sequence[AttachmentInfo] = ()
+    provider: str = ""
+    reasoning: str = ""
+    spans: Sequence[Span] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +70,16 @@ class ReplyRequest:
     temperature: float | None
     max_tokens: int | None
     stream: bool
+    fallbacks: Sequence[Choice] = ()
 
 
 class Finished(NamedTuple):
-    """How a reply ended by itself."""
+    """How a reply ended by itself. An open `choice` says nothing of who made it."""
 
     reason: str
     usage: Usage | None
     cost: Cost | None
+    choice: Choice = OPEN
 
 
 class Piece(NamedTuple):
@@ -107,7 +121,7 @@ class Begun(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What is written when a turn ends."""
+    """What is written when a turn ends; `choice` is who really answered."""
 
     message_id: UUID
     worker_id: UUID
@@ -118,6 +132,8 @@ class Ending:
     error_reason: str
     usage: Usage | None
     cost: Cost | None
+    choice: Choice
+    spans: Sequence[Span] = ()
 
 
 class Fate(NamedTuple):

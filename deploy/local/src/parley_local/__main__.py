@@ -4,11 +4,13 @@ import sys
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 
+from parley_local.asking import complain
+from parley_local.commands import models, providers
 from parley_local.commands.doctor import doctor
 from parley_local.commands.migrate import migrate
 from parley_local.commands.up import up
+from parley_local.commands.usage import usage
 from parley_local.faults import StartError
 
 app = typer.Typer(
@@ -16,8 +18,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # A traceback with local variables would show secrets.
 )
-for command in (up, doctor, migrate):
+for command in (up, doctor, migrate, usage):
     app.command()(command)
+app.add_typer(providers.app, name="providers")
+app.add_typer(models.app, name="models")
 
 
 def main() -> None:
@@ -32,7 +36,7 @@ def main() -> None:
 
 
 def _refuse(words: str) -> None:
-    Console(stderr=True).print(words, style="red", soft_wrap=True, highlight=False, markup=False)
+    complain(words)
     sys.exit(1)
 
 

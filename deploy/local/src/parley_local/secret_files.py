@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,17 @@ def read(path: Path) -> str | None:
         return None
 
 
-def keep(path: Path) -> Secret:
-    """Reads the secret in `path`; makes one, of 256 bits and safe in URLs, when there is none."""
+def new_secret() -> str:
+    """A secret of 256 bits, safe in URLs."""
+    return secrets.token_urlsafe(32)
+
+
+def keep(path: Path, make: Callable[[], str] = new_secret) -> Secret:
+    """Reads the secret in `path`; makes one when there is none."""
     known = read(path)
     if known is not None:
         return Secret(known, is_new=False)
-    value = secrets.token_urlsafe(32)
+    value = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from parley_local.settings import Settings
 
 ADMISSION = frozenset({"API_KEY", "KEY_PEPPER"})
+# Only the provider service opens vendors' keys.
+MASTER = frozenset({"MASTER_KEY", "MASTER_KEY_FILE"})
 DATABASE = frozenset({"DATABASE_URL", "DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD"})
 
 
@@ -20,7 +22,7 @@ class Service:
     port: int
     health_path: str | None = None
     migrates: bool = True
-    withheld: frozenset[str] = ADMISSION
+    withheld: frozenset[str] = ADMISSION | MASTER
 
     @property
     def port_setting(self) -> str:
@@ -41,7 +43,9 @@ def services(settings: Settings) -> list[Service]:
     host = settings.grpc_host
     return [
         Service("prompt", "parley_prompt_service", host, settings.prompt_port),
-        Service("provider", "parley_provider_service", host, settings.provider_port),
+        Service(
+            "provider", "parley_provider_service", host, settings.provider_port, withheld=ADMISSION
+        ),
         Service("chat", "parley_chat_service", host, settings.chat_port),
         Service(
             "gateway",
@@ -49,7 +53,7 @@ def services(settings: Settings) -> list[Service]:
             settings.gateway_host,
             settings.gateway_port,
             health_path="/health",
-            withheld=frozenset(),
+            withheld=MASTER,
         ),
         Service(
             "ui",
@@ -58,6 +62,6 @@ def services(settings: Settings) -> list[Service]:
             settings.ui_port,
             health_path="/",
             migrates=False,
-            withheld=DATABASE | {"KEY_PEPPER"},
+            withheld=DATABASE | MASTER | {"KEY_PEPPER"},
         ),
     ]

@@ -25,6 +25,10 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(default=None, alias="API_KEY")
     # What the gateway mixes into the hashes of keys; made and kept likewise.
     key_pepper: SecretStr | None = Field(default=None, alias="KEY_PEPPER")
+    # What the provider service encrypts vendors' keys with, or the file that holds it; a file of
+    # the home is made when neither is set.
+    master_key: SecretStr | None = Field(default=None, alias="MASTER_KEY")
+    master_key_file: Path | None = Field(default=None, alias="MASTER_KEY_FILE")
     # An outside PostgreSQL, as one URL …
     database_url: SecretStr | None = Field(default=None, alias="DATABASE_URL")
     # … or in parts.
@@ -62,6 +66,11 @@ class Settings(BaseSettings):
         return f"http://{reachable(self.ui_host)}:{self.ui_port}"
 
     @property
+    def has_master_key(self) -> bool:
+        """Whether somebody else takes care of the master keys."""
+        return self.master_key is not None or self.master_key_file is not None
+
+    @property
     def outside_database(self) -> str | None:
         """The configured PostgreSQL, in libpq's words; None when the embedded one is to be used."""
         if self.database_url:
@@ -80,6 +89,11 @@ class Settings(BaseSettings):
 def reachable(host: str) -> str:
     """Where a listener on `host` is found from this machine."""
     return EVERYWHERE.get(host, host)
+
+
+def environment_variable(name: str) -> str | None:
+    """What an environment variable holds that a person has named, for a secret of theirs."""
+    return os.environ.get(name)  # noqa: TID251 - this is settings.py
 
 
 def read_environment() -> dict[str, str]:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from parley_local.child import Child
 from parley_local.home import hold, is_held, remove_state, write_state
+from parley_local.master_keys import new_master_key
 from parley_local.migration import Migration, fingerprint
 from parley_local.peers import gives_page, refuse_taken_port
 from parley_local.postgres import EmbeddedPostgres
@@ -80,6 +81,10 @@ class System:
                 remove_state(self._home)
 
     def _make_secrets(self) -> None:
+        if not self._settings.has_master_key:
+            master_keys = self._home / "master.keys"
+            keep(master_keys, make=new_master_key)
+            self._environment["MASTER_KEY_FILE"] = str(master_keys)
         if self._settings.key_pepper is None:
             self._environment["KEY_PEPPER"] = keep(self._home / "key.pepper").value
         if self._settings.api_key is None:

@@ -5,7 +5,8 @@ with Client("http://127.0.0.1:8000", key) as client:
         ...
 """
 
-from parley_client.calls import Call, ChatOptions
+from parley_client.call import Call
+from parley_client.calls import ChatOptions
 from parley_client.client import AsyncClient, Client
 from parley_client.errors import (
     FieldError,
@@ -14,12 +15,15 @@ from parley_client.errors import (
     ProblemError,
     UnexpectedAnswer,
 )
+from parley_client.ledger import Attempt, UsageRecord, UsageReport, UsageRow, UsageTotal
 from parley_client.types import (
     About,
     ActivePrompt,
     Budgets,
     Chat,
+    Configuration,
     Cost,
+    Credential,
     Health,
     History,
     Key,
@@ -36,6 +40,7 @@ from parley_client.types import (
     ProviderHealth,
     ReasoningDelta,
     Reply,
+    Rotation,
     TextDelta,
     TurnEnd,
     TurnEvent,
@@ -49,12 +54,15 @@ __all__ = [
     "About",
     "ActivePrompt",
     "AsyncClient",
+    "Attempt",
     "Budgets",
     "Call",
     "Chat",
     "ChatOptions",
     "Client",
+    "Configuration",
     "Cost",
+    "Credential",
     "FieldError",
     "GatewayUnreachable",
     "Health",
@@ -75,6 +83,7 @@ __all__ = [
     "ProviderHealth",
     "ReasoningDelta",
     "Reply",
+    "Rotation",
     "TextDelta",
     "Timeouts",
     "TurnEnd",
@@ -82,5 +91,9 @@ __all__ = [
     "TurnStart",
     "UnexpectedAnswer",
     "Usage",
+    "UsageRecord",
+    "UsageReport",
+    "UsageRow",
+    "UsageTotal",
     "User",
 ]

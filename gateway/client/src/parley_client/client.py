@@ -1,7 +1,8 @@
 """The two clients. They differ in how they wait, and in nothing else.
 
-Each method is a function of `calls`, lifted onto the client: it takes the same arguments, sends the
-call, and returns what the answer says. The `all_…` methods walk through a list page by page.
+Each method is a function of `calls`, `provider_calls` or `usage_calls`, lifted onto the client: it
+takes the same arguments, sends the call, and returns what the answer says. The `all_…` methods walk
+through a list page by page.
 """
 
 import inspect
@@ -11,9 +12,10 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 import httpx
 
-from parley_client import calls
+from parley_client import calls, provider_calls, usage_calls
 from parley_client.answers import TurnReader, refusal
-from parley_client.calls import Call, ChatOptions
+from parley_client.call import Call
+from parley_client.calls import ChatOptions
 from parley_client.types import Page, TurnEvent
 from parley_client.wire import Timeouts, Wire, answer, is_stream
 
@@ -131,9 +133,22 @@ class Client:
     update_prompt = _calling(calls.update_prompt)
     delete_prompt = _calling(calls.delete_prompt)
     activate_prompt = _calling(calls.activate_prompt)
-    list_providers = _calling(calls.list_providers)
-    list_models = _calling(calls.list_models)
-    get_provider_health = _calling(calls.get_provider_health)
+    list_providers = _calling(provider_calls.list_providers)
+    list_models = _calling(provider_calls.list_models)
+    get_provider_health = _calling(provider_calls.get_provider_health)
+    create_provider = _calling(provider_calls.create_provider)
+    update_provider = _calling(provider_calls.update_provider)
+    delete_provider = _calling(provider_calls.delete_provider)
+    set_credential = _calling(provider_calls.set_credential)
+    delete_credential = _calling(provider_calls.delete_credential)
+    rotate_credentials = _calling(provider_calls.rotate_credentials)
+    refresh_models = _calling(provider_calls.refresh_models)
+    update_model = _calling(provider_calls.update_model)
+    reset_model = _calling(provider_calls.reset_model)
+    summarize_usage = _calling(usage_calls.summarize_usage)
+    summarize_usage_as_csv = _calling(usage_calls.summarize_usage_as_csv)
+    list_usage_records = _calling(usage_calls.list_usage_records)
+    all_usage_records = _walking(usage_calls.list_usage_records)
     me = _calling(calls.me)
     list_users = _calling(calls.list_users)
     all_users = _walking(calls.list_users)
@@ -204,9 +219,22 @@ class AsyncClient:
     update_prompt = _async_calling(calls.update_prompt)
     delete_prompt = _async_calling(calls.delete_prompt)
     activate_prompt = _async_calling(calls.activate_prompt)
-    list_providers = _async_calling(calls.list_providers)
-    list_models = _async_calling(calls.list_models)
-    get_provider_health = _async_calling(calls.get_provider_health)
+    list_providers = _async_calling(provider_calls.list_providers)
+    list_models = _async_calling(provider_calls.list_models)
+    get_provider_health = _async_calling(provider_calls.get_provider_health)
+    create_provider = _async_calling(provider_calls.create_provider)
+    update_provider = _async_calling(provider_calls.update_provider)
+    delete_provider = _async_calling(provider_calls.delete_provider)
+    set_credential = _async_calling(provider_calls.set_credential)
+    delete_credential = _async_calling(provider_calls.delete_credential)
+    rotate_credentials = _async_calling(provider_calls.rotate_credentials)
+    refresh_models = _async_calling(provider_calls.refresh_models)
+    update_model = _async_calling(provider_calls.update_model)
+    reset_model = _async_calling(provider_calls.reset_model)
+    summarize_usage = _async_calling(usage_calls.summarize_usage)
+    summarize_usage_as_csv = _async_calling(usage_calls.summarize_usage_as_csv)
+    list_usage_records = _async_calling(usage_calls.list_usage_records)
+    all_usage_records = _async_walking(usage_calls.list_usage_records)
     me = _async_calling(calls.me)
     list_users = _async_calling(calls.list_users)
     all_users = _async_walking(calls.list_users)

@@ -152,8 +152,33 @@ class Plugin:
 
 
 @dataclass(frozen=True, slots=True)
+class Credential:
+    """Where a provider's key comes from: environment, stored, or unreadable; never the key."""
+
+    source: str
+    last4: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """How a provider is configured, as administrators see it."""
+
+    base_url: str | None = None
+    priority: int = 0
+    max_replies: int = 0
+    fallbacks: tuple[str, ...] = ()
+    retry_timeouts: bool = False
+    credential: Credential | None = None
+    default_model_chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
-    """Somebody who offers models; `error` says why it cannot be used, if so."""
+    """Somebody who offers models; `error` says why it cannot be used, if so.
+
+    `kind` names the plugin's provider that it configures; `circuit` is closed, open (it failed
+    too often and is left alone) or half_open; `running` counts its replies in one process.
+    """
 
     name: str
     display_name: str
@@ -164,21 +189,38 @@ class Provider:
     models: tuple[str, ...] = ()
     plugin: Plugin | None = None
     error: str | None = None
+    kind: str = ""
+    circuit: str = "unknown"
+    running: int = 0
+    configuration: Configuration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """How many stored keys were encrypted anew, and whose no master key opens."""
+
+    rotated: int
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a million tokens cost."""
+    """What a million tokens cost; cached input costs as any when `cached_input` is None."""
 
     input: Decimal | None = None
     output: Decimal | None = None
     currency: str = "USD"
     version: str | None = None
+    cached_input: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model of a provider; None where the vendor does not say."""
+    """One model of a provider; None where the vendor does not say.
+
+    `overridden` when an administrator added it or changed what is known of it; `gone_at` when
+    its vendor lists it no more.
+    """
 
     name: str
     display_name: str
@@ -186,6 +228,8 @@ class Model:
     max_output_tokens: int | None = None
     capabilities: tuple[str, ...] = ()
     price: Price | None = None
+    overridden: bool = False
+    gone_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

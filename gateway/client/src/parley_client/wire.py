@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from parley_client.answers import Answer
-from parley_client.calls import Call
+from parley_client.call import Call
 from parley_client.errors import GatewayUnreachable
 
 
@@ -98,5 +98,5 @@ def _encode(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Decimal):
-        return str(value)
+        return f"{value:f}"  # never 1E-9
     raise TypeError(f"{type(value).__name__} cannot be sent.")

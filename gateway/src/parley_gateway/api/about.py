@@ -37,7 +37,7 @@ assets = StaticFiles(packages=[("fastapi_offline", "static")])
 async def get_about(request: Request) -> platform.About:
     """Tell the name, the version, and every route."""
     routes = [
-        platform.Route(method=method, path=route.path, summary=route.summary or "")
+        platform.Route(method=method, path=route.path_format, summary=route.summary or "")
         for route in request.app.routes
         if isinstance(route, APIRoute) and route.include_in_schema
         for method in sorted(route.methods or ())

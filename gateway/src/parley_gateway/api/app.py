@@ -11,7 +11,18 @@ from parley_rpc.faults import Fault, Internal
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from parley_gateway.api import about, accounts, chats, health, openapi, problems, prompts, providers
+from parley_gateway.api import (
+    about,
+    accounts,
+    chats,
+    configuration,
+    health,
+    openapi,
+    problems,
+    prompts,
+    providers,
+    usage,
+)
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.health import Monitor
 from parley_gateway.api.middleware import Exchanges, exchange_of
@@ -23,7 +34,7 @@ from parley_gateway.core.faults import (
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 # The hot route first: routes are tried in order.
-ROUTERS = (chats, prompts, providers, accounts, health, about)
+ROUTERS = (chats, prompts, providers, configuration, usage, accounts, health, about)
 
 
 def build_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:

@@ -72,6 +72,7 @@ router.add_api_route(
         "bad_request",
         "unreachable",
         "bad_response",
+        "circuit_open",
         "too_busy",
     ),
     route_class_override=answered_by(post_chat),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,12 +15,16 @@ from parley_rpc.faults import Fault, InvalidArgument, Violation
 
 from parley.chat.v1 import chat_pb2
 from parley.prompt.v1 import prompt_pb2
-from parley.provider.v1 import model_pb2, provider_pb2, reply_pb2
-from parley_gateway.api.schemas import accounts, chats, prompts, providers
+from parley.provider.v1 import reply_pb2, usage_pb2
+from parley_gateway.api.schemas import accounts, chats, prompts
 from parley_gateway.core import model
 
 NANO = 10**9
+# Where a contract's list of choices may stand, down to a part of one, which is one string here.
+CHOICE_FIELD = re.compile(r"^fallbacks(?:\.choices)?(\[\d+\])?(?:\..*)?$")
 Words = Mapping[int, str]
+# What carries a usage and a cost, each perhaps.
+Counted = chat_pb2.Message | usage_pb2.UsageRecord | usage_pb2.Attempt
 
 
 def words(enum: Any, prefix: str) -> Words:
@@ -31,7 +36,6 @@ ROLES = words(reply_pb2.Role, "ROLE_")
 FINISH_REASONS = words(reply_pb2.FinishReason, "FINISH_REASON_")
 USAGE_SOURCES = words(reply_pb2.UsageSource, "USAGE_SOURCE_")
 MESSAGE_STATUSES = words(chat_pb2.MessageStatus, "MESSAGE_STATUS_")
-PROVIDER_STATUSES = words(provider_pb2.ProviderStatus, "PROVIDER_STATUS_")
 
 
 def instant(time: Timestamp) -> datetime:
@@ -50,11 +54,17 @@ def dollars(nano: int) -> str:
     return f"{whole}.{fraction:09d}".rstrip("0").rstrip(".")
 
 
-def usage(message: chat_pb2.Message) -> dict[str, Any] | None:
-    """Return the tokens of a message; None when there are none, or not yet."""
-    if not message.HasField("usage"):
+def nano_dollars(amount: str) -> int:
+    """Read a decimal number of dollars that has at most nine decimals."""
+    whole, _, fraction = amount.partition(".")
+    return int(whole) * NANO + int(fraction.ljust(9, "0"))
+
+
+def usage(of: Counted) -> dict[str, Any] | None:
+    """Return the tokens of a message or a call; None when there are none, or not yet."""
+    if not of.HasField("usage"):
         return None
-    counted = message.usage
+    counted = of.usage
     return {
         "input_tokens": counted.input_tokens,
         "output_tokens": counted.output_tokens,
@@ -64,15 +74,21 @@ def usage(message: chat_pb2.Message) -> dict[str, Any] | None:
     }
 
 
-def cost(message: chat_pb2.Message) -> dict[str, Any] | None:
-    """Return the cost of a message; None when it is unknown."""
-    if not message.HasField("cost"):
+def cost(of: Counted) -> dict[str, Any] | None:
+    """Return the cost of a message or a call; None when it is unknown."""
+    if not of.HasField("cost"):
         return None
     return {
-        "amount": dollars(message.cost.nano_usd),
+        "amount": dollars(of.cost.nano_usd),
         "currency": "USD",
-        "price_version": message.cost.price_version,
+        "price_version": of.cost.price_version,
     }
+
+
+def model_choice(text: str) -> reply_pb2.ModelChoice:
+    """Read `provider/model`, or `provider` for its default model; a model may hold `/`."""
+    provider, _, name = text.partition("/")
+    return reply_pb2.ModelChoice(provider=provider, model=name)
 
 
 def ended(message: chat_pb2.Message) -> dict[str, Any]:
@@ -153,40 +169,6 @@ def active_prompt(stored: prompt_pb2.Prompt) -> prompts.ActivePrompt:
     )
 
 
-def provider(known: provider_pb2.Provider) -> providers.Provider:
-    """Return a provider."""
-    return providers.Provider(
-        name=known.name,
-        display_name=known.display_name,
-        status=PROVIDER_STATUSES.get(known.status, "unknown"),
-        enabled=known.enabled,
-        is_default=known.is_default,
-        default_model=known.default_model or None,
-        models=list(known.models),
-        plugin=providers.Plugin(package=known.plugin_package, version=known.plugin_version),
-        error=known.error or None,
-    )
-
-
-def offered_model(known: model_pb2.Model) -> providers.Model:
-    """Return a model."""
-    price = known.price
-    return providers.Model(
-        name=known.name,
-        display_name=known.display_name,
-        context_window=known.context_window or None,
-        max_output_tokens=known.max_output_tokens or None,
-        capabilities=list(known.capabilities),
-        price=providers.Price(
-            input=dollars(price.input_nano_usd_per_million),
-            output=dollars(price.output_nano_usd_per_million),
-            version=price.version,
-        )
-        if known.HasField("price")
-        else None,
-    )
-
-
 def user(known: model.User) -> accounts.User:
     """Return a user."""
     return accounts.User(
@@ -247,7 +229,11 @@ def naming(**names: str) -> Iterator[None]:
         yield
     except Fault as fault:
         fault.violations = tuple(
-            Violation(names.get(blamed.field, blamed.field), blamed.description)
-            for blamed in fault.violations
+            Violation(named(blamed.field, names), blamed.description) for blamed in fault.violations
         )
         raise
+
+
+def named(field: str, names: Mapping[str, str]) -> str:
+    """Return the name in HTTP of a contract's field."""
+    return CHOICE_FIELD.sub(r"fallbacks\1", names.get(field, field))

@@ -21,7 +21,7 @@ from parley_gateway.core import limits
 from parley_gateway.core.keys import Keyring
 from parley_gateway.core.limits import Limiter
 from parley_gateway.core.model import HOUR_SECONDS, Identity, Standing
-from parley_gateway.core.users import Accounts
+from parley_gateway.core.users import Accounts, require_admin
 
 if TYPE_CHECKING:  # only the stubs' types know these
     from parley.chat.v1.chat_pb2_grpc import ChatServiceAsyncStub
@@ -214,6 +214,12 @@ async def _caller(request: Request) -> Caller:
     return caller
 
 
+async def _administrator(request: Request) -> Caller:
+    """Refuse others before anything is said of what they sent; PermissionDenied."""
+    require_admin(request.scope[IDENTITY])
+    return await _caller(request)
+
+
 @dataclass(frozen=True, slots=True)
 class Paging:
     """Which part of a list is asked for."""
@@ -234,4 +240,5 @@ async def _paging(
 UsedGateway = Annotated[Gateway, Depends(_gateway)]
 ActingIdentity = Annotated[Identity, Depends(_identity)]
 ActingCaller = Annotated[Caller, Depends(_caller)]
+ActingAdministrator = Annotated[Caller, Depends(_administrator)]
 AskedPage = Annotated[Paging, Depends(_paging)]

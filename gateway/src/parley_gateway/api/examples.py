@@ -11,7 +11,11 @@ QUESTION_ID = "01990000-0000-7000-8000-000000000002"
 REPLY_ID = "01990000-0000-7000-8000-000000000003"
 
 ATTACHMENT: Example = {"media_type": "image/png", "data": "iVBORw0KGgo=", "name": "moon.png"}
-CHAT_BODY: Example = {"message": "Tell me a fun fact about space", "chat_id": "space-facts"}
+CHAT_BODY: Example = {
+    "message": "Tell me a fun fact about space",
+    "chat_id": "space-facts",
+    "fallbacks": ["demo/demo"],
+}
 PROMPT_TEXT: Example = {"prompt": "You are a helpful assistant."}
 PROMPT_BODY: Example = {
     "name": "Customer Support",
@@ -79,9 +83,19 @@ PROMPT: Example = {
     "updated_at": AT,
 }
 PROMPT_PAGE: Example = {"prompts": [PROMPT], "next_page_token": None}
+CONFIGURATION: Example = {
+    "base_url": "https://llm.example.com/v1",
+    "priority": 100,
+    "max_replies": 128,
+    "fallbacks": ["acme/large"],
+    "retry_timeouts": False,
+    "credential": {"source": "stored", "last4": "x7Qz"},
+    "default_model_chosen": True,
+}
 PROVIDER: Example = {
     "name": "demo",
     "display_name": "Demo",
+    "kind": "demo",
     "status": "ready",
     "enabled": True,
     "is_default": True,
@@ -89,17 +103,46 @@ PROVIDER: Example = {
     "models": ["demo"],
     "plugin": {"package": "parley-provider-demo", "version": "0.1.0"},
     "error": None,
+    "circuit": "closed",
+    "running": 0,
+    "configuration": CONFIGURATION,
 }
 PROVIDER_LIST: Example = {"providers": [PROVIDER]}
+PROVIDER_CREATE: Example = {
+    "name": "acme-eu",
+    "plugin": "acme",
+    "display_name": "Acme in Europe",
+    "base_url": "https://eu.acme.example/v1",
+}
+PROVIDER_UPDATE: Example = {
+    "is_default": True,
+    "default_model": "large",
+    "fallbacks": ["demo/demo", "acme"],
+    "priority": 10,
+}
+CREDENTIAL: Example = {"api_key": "sk-0000"}
+ROTATION: Example = {"rotated": 3, "unreadable": []}
 MODEL: Example = {
     "name": "demo",
     "display_name": "Demo",
     "context_window": 128000,
     "max_output_tokens": 8192,
     "capabilities": ["text"],
-    "price": {"input": "1.25", "output": "10", "currency": "USD", "version": "2026-11"},
+    "price": {
+        "input": "1.25",
+        "output": "10",
+        "cached_input": "0.125",
+        "currency": "USD",
+        "version": "2026-11",
+    },
+    "overridden": False,
+    "gone_at": None,
 }
 MODEL_LIST: Example = {"provider": "demo", "models": [MODEL]}
+MODEL_UPDATE: Example = {
+    "context_window": 64000,
+    "price": {"input": "1.25", "output": "10", "cached_input": "0.125"},
+}
 PROVIDER_HEALTH: Example = {
     "provider": "demo",
     "status": "ready",
@@ -107,6 +150,55 @@ PROVIDER_HEALTH: Example = {
     "checked_at": AT,
     "detail": "It answers.",
 }
+USAGE_TOTAL: Example = {
+    "requests": 2,
+    "input_tokens": 24,
+    "output_tokens": 68,
+    "cached_input_tokens": 0,
+    "reasoning_tokens": 0,
+    "cost": {"amount": "0.00084", "currency": "USD"},
+    "unpriced_requests": 0,
+}
+USAGE_REPORT: Example = {
+    "rows": [{"day": "2026-11-23", "model": "demo", **USAGE_TOTAL}],
+    "total": USAGE_TOTAL,
+}
+USAGE_CSV = """\
+day,model,requests,input_tokens,output_tokens,cached_input_tokens,reasoning_tokens,cost,currency,\
+unpriced_requests
+2026-11-23,demo,2,24,68,0,0,0.00084,USD,0
+"""
+ATTEMPT: Example = {
+    "provider": "acme",
+    "model": "large",
+    "outcome": "overloaded",
+    "usage": None,
+    "cost": None,
+    "duration_ms": 812,
+}
+USAGE_RECORD: Example = {
+    "usage_id": REPLY_ID,
+    "user_id": USER_ID,
+    "key_id": "4fK2mQ0aZ81x",
+    **MADE_BY,
+    "settled": True,
+    "outcome": "stop",
+    "usage": USAGE,
+    "cost": COST,
+    "started_at": AT,
+    "settled_at": AT,
+    "attempts": [
+        ATTEMPT,
+        {
+            **MADE_BY,
+            "outcome": "stop",
+            "usage": USAGE,
+            "cost": COST,
+            "duration_ms": 1204,
+        },
+    ],
+}
+USAGE_RECORD_PAGE: Example = {"records": [USAGE_RECORD], "next_page_token": None}
 ME: Example = {
     "user_id": USER_ID,
     "name": "ada",

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from parley_rpc.context import new_caller
 from parley_rpc.faults import Fault
 
-from parley_gateway.api import convert
+from parley_gateway.api import convert_providers
 from parley_gateway.api.about import VERSION
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.providers import all_providers
@@ -59,7 +59,8 @@ class Monitor:
             except (Fault, TimeoutError):
                 return self._providers
             self._providers = {
-                one.name: convert.PROVIDER_STATUSES.get(one.status, "unknown") for one in known
+                one.name: convert_providers.PROVIDER_STATUSES.get(one.status, "unknown")
+                for one in known
             }
             self._listed_at = time.monotonic()
         return self._providers

@@ -1,14 +1,14 @@
-"""Routes of providers and their models."""
+"""Routes of providers and their models, as everybody may read them."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from parley_rpc.context import Caller
 
 from parley.provider.v1 import model_pb2, provider_pb2
-from parley_gateway.api import convert
+from parley_gateway.api import convert, convert_providers
 from parley_gateway.api.dependencies import (
     READ_SECONDS,
     ActingCaller,
@@ -21,6 +21,20 @@ from parley_gateway.api.schemas import providers
 
 # Where a vendor has to be asked first.
 VENDOR_SECONDS = 15.0
+VENDOR_REFUSALS = (
+    "invalid_argument",
+    "provider_not_found",
+    "provider_not_ready",
+    "provider_auth",
+    "provider_quota",
+    "rate_limited",
+    "overloaded",
+    "provider_error",
+    "timeout",
+    "unreachable",
+    "bad_response",
+    "circuit_open",
+)
 router = APIRouter(route_class=GuardedRoute, tags=["Providers"])
 ProviderName = Annotated[str, Path(description="The provider's name.")]
 
@@ -34,7 +48,9 @@ ProviderName = Annotated[str, Path(description="The provider's name.")]
 async def list_providers(gateway: UsedGateway, caller: ActingCaller) -> providers.ProviderList:
     """List all providers and how they stand, those that cannot be used included."""
     known = await all_providers(gateway, caller)
-    return providers.ProviderList(providers=[convert.provider(one) for one in known])
+    return providers.ProviderList(
+        providers=[convert_providers.provider(one, caller) for one in known]
+    )
 
 
 async def all_providers(gateway: Gateway, caller: Caller) -> list[provider_pb2.Provider]:
@@ -55,26 +71,19 @@ async def all_providers(gateway: Gateway, caller: Caller) -> list[provider_pb2.P
     "/providers/{provider}/models",
     summary="List a provider's models",
     operation_id="list_models",
-    responses=refusals(
-        "invalid_argument",
-        "provider_not_found",
-        "provider_not_ready",
-        "provider_auth",
-        "provider_quota",
-        "rate_limited",
-        "overloaded",
-        "provider_error",
-        "timeout",
-        "unreachable",
-        "bad_response",
-    ),
+    responses=refusals(*VENDOR_REFUSALS),
 )
 async def list_models(
-    provider: ProviderName, gateway: UsedGateway, caller: ActingCaller
+    provider: ProviderName,
+    gateway: UsedGateway,
+    caller: ActingCaller,
+    include_gone: Annotated[
+        bool, Query(description="With those that the vendor lists no more.")
+    ] = False,
 ) -> providers.ModelList:
-    """List the models of a provider, as its vendor lists them."""
+    """List the models of a provider: as its vendor lists them, and what administrators added."""
     models: list[model_pb2.Model] = []
-    request = model_pb2.ListModelsRequest(provider=provider)
+    request = model_pb2.ListModelsRequest(provider=provider, include_gone=include_gone)
     while True:
         answer = await gateway.provider.unary(
             gateway.provider.stub.ListModels, request, caller, VENDOR_SECONDS
@@ -84,7 +93,7 @@ async def list_models(
         if not request.page_token:
             break
     return providers.ModelList(
-        provider=provider, models=[convert.offered_model(model) for model in models]
+        provider=provider, models=[convert_providers.offered_model(model) for model in models]
     )
 
 
@@ -104,7 +113,7 @@ async def check_provider(
     )
     return providers.ProviderHealth(
         provider=answer.provider,
-        status=convert.PROVIDER_STATUSES.get(answer.status, "unknown"),
+        status=convert_providers.PROVIDER_STATUSES.get(answer.status, "unknown"),
         latency_ms=answer.latency_ms,
         checked_at=convert.instant(answer.checked_at),
         detail=answer.detail,

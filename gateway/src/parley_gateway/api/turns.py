@@ -30,11 +30,13 @@ from parley_gateway.api.dependencies import BODY, CALLER, SPARE_SECONDS, gateway
 from parley_gateway.api.middleware import exchange_of, header
 from parley_gateway.api.schemas import chats
 from parley_gateway.api.schemas.chats import MOST_TOKENS
+from parley_gateway.api.schemas.fields import LONGEST_CHOICE, MOST_CHOICES
 from parley_gateway.api.validation import invalid
 
 LONGEST_IDEMPOTENCY_KEY = 255
 NOT_ENDED = "The chat service did not end the turn."
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
+Choice = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*(/[^\0]+)?\Z", max_length=LONGEST_CHOICE)]
 
 
 class FastAttachment(Struct, forbid_unknown_fields=True):
@@ -60,6 +62,7 @@ class FastBody(Struct, forbid_unknown_fields=True):
     max_tokens: Annotated[int, Meta(ge=1, le=MOST_TOKENS)] | None = None
     system_prompt_id: Label | None = None
     attachments: Annotated[list[FastAttachment], Meta(max_length=10)] | None = None
+    fallbacks: Annotated[list[Choice], Meta(max_length=MOST_CHOICES)] | None = None
     stream: bool | None = None
 
     def __post_init__(self) -> None:
@@ -153,6 +156,7 @@ def request_of(body: FastBody, key: str) -> SendMessageRequest:
         request.attachments.append(
             Attachment(name=file.name or "", media_type=file.media_type, data=file.data)
         )
+    request.fallbacks.extend(map(convert.model_choice, body.fallbacks or ()))
     return request
 
 

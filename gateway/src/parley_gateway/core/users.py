@@ -87,7 +87,7 @@ class Accounts:
 
 
 def owner_or(by: Identity, owner: UUID | None) -> UUID:
-    """Return whose keys are meant; those of others are an administrator's business."""
+    """Return who is meant; what belongs to others is an administrator's business."""
     if owner is None or owner == by.user_id:
         return by.user_id
     require_admin(by)

@@ -1,9 +1,10 @@
-"""A vendor on a real socket for each test, and a provider that talks to it."""
+"""A vendor on a real socket for each test, and providers that talk to it."""
 
 from collections.abc import AsyncIterator
 
+import openai
 import pytest
-from parley_provider_openai.provider import OpenAIProvider
+from parley_provider_openai.provider import OpenAIProvider, create
 from parley_provider_openai.settings import OpenAISettings
 from parley_tests.openai_peer import OpenAIPeer
 
@@ -18,8 +19,33 @@ async def wire() -> AsyncIterator[OpenAIPeer]:
 
 
 @pytest.fixture
-async def provider(wire: OpenAIPeer) -> AsyncIterator[OpenAIProvider]:
-    """A provider that shows the right key."""
-    made = OpenAIProvider(OpenAISettings(api_key=KEY, base_url=wire.base_url))
+async def client(wire: OpenAIPeer) -> AsyncIterator[openai.AsyncOpenAI]:
+    """The vendor's own client."""
+    async with openai.AsyncOpenAI(api_key=KEY, base_url=wire.base_url, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(params=["chat", "responses"])
+async def provider(
+    request: pytest.FixtureRequest, wire: OpenAIPeer
+) -> AsyncIterator[OpenAIProvider]:
+    """A provider that shows the right key, once on each wire."""
+    made = create(OpenAISettings(api_key=KEY, base_url=wire.base_url, wire=request.param))
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+async def chat(wire: OpenAIPeer) -> AsyncIterator[OpenAIProvider]:
+    """A provider that speaks `/chat/completions`, as to any compatible server."""
+    made = create(OpenAISettings(api_key=KEY, base_url=wire.base_url))
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+async def responses(wire: OpenAIPeer) -> AsyncIterator[OpenAIProvider]:
+    """A provider that speaks `/responses`, as to OpenAI itself."""
+    made = create(OpenAISettings(api_key=KEY, base_url=wire.base_url, wire="responses"))
     yield made
     await made.aclose()

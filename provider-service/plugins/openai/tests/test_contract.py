@@ -1,10 +1,11 @@
-"""The provider passes the tests every provider must pass."""
+"""The provider passes the tests every provider must pass, on both its wires."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
 import pytest
+from parley_provider_openai.provider import OpenAIProvider
 from parley_provider_sdk import (
     AuthenticationFailed,
     BackendError,
@@ -19,8 +20,9 @@ from parley_provider_sdk import (
     RateLimited,
     TooLarge,
 )
-from parley_provider_sdk.testing import ProviderContract, VendorPeer
+from parley_provider_sdk.testing import PeerVendor, ProviderContract, VendorPeer
 from parley_tests.openai_peer import OpenAIPeer
+from typing_extensions import override
 
 pytestmark = pytest.mark.unit
 
@@ -41,39 +43,26 @@ FAILURES: Mapping[type[ProviderError], str] = MappingProxyType(
 )
 
 
-class Vendor:
-    """Scripts the peer as the contract asks."""
-
-    failures = tuple(FAILURES)
-    retry_after = 7.0
-
-    def __init__(self, wire: OpenAIPeer) -> None:
-        self._wire = wire
-
-    def says(self, deltas: Sequence[str]) -> str:
-        self._wire.script(texts=deltas)
-        return "Say it."
-
-    def fails(self, failure: type[ProviderError]) -> str:
-        self._wire.script(error=FAILURES[failure], headers={"retry-after": "7"})
-        return "Fail."
-
-    def breaks_off(self, deltas: Sequence[str]) -> str:
-        self._wire.script(texts=deltas, cut_after=len(deltas))
-        return "Break off."
-
-    def falls_silent(self, deltas: Sequence[str]) -> str:
-        self._wire.script(texts=deltas, hold_after=len(deltas))
-        return "Fall silent."
-
-    async def hung_up(self) -> None:
-        await self._wire.disconnected()
-
-
-class TestOpenAI(ProviderContract):
+class TestChat(ProviderContract):
     model: ClassVar[str] = "gpt-peer"
     secret: ClassVar[str] = "sk-secret-of-the-tests"
 
     @pytest.fixture
     def peer(self, wire: OpenAIPeer) -> VendorPeer:
-        return Vendor(wire)
+        return PeerVendor(wire, FAILURES, midway="server_error")
+
+    @pytest.fixture
+    def provider(self, chat: OpenAIProvider) -> OpenAIProvider:
+        return chat
+
+
+class TestResponses(TestChat):
+    @pytest.fixture
+    @override
+    def peer(self, wire: OpenAIPeer) -> VendorPeer:
+        return PeerVendor(wire, FAILURES, midway="failed:server_error")
+
+    @pytest.fixture
+    @override
+    def provider(self, responses: OpenAIProvider) -> OpenAIProvider:
+        return responses

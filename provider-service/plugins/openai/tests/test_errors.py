@@ -1,7 +1,10 @@
 """Every failure of the vendor has its class, row by row."""
 
+from typing import get_args
+
 import orjson
 import pytest
+from openai.types.responses import ResponseError
 from parley_provider_openai.errors import from_answer, from_event
 from parley_provider_sdk import (
     AuthenticationFailed,
@@ -20,7 +23,7 @@ from parley_provider_sdk import (
     UnsupportedParameter,
 )
 from parley_provider_sdk.failures import Refusal
-from parley_tests.openai_peer.wire import ERRORS, error_body
+from parley_tests.openai_peer.failures import ERRORS, error_body
 
 pytestmark = pytest.mark.unit
 
@@ -31,7 +34,9 @@ NAMED = {
     "model_not_found": ModelNotFound,
     "context_length_exceeded": ContextTooLong,
     "content_policy_violation": ContentRefused,
+    "invalid_prompt": ContentRefused,
     "bad_request": UnsupportedParameter,
+    "unsupported_parameter": UnsupportedParameter,
     "timeout": BackendTimeout,
     "conflict": BackendError,
     "too_large": TooLarge,
@@ -40,6 +45,7 @@ NAMED = {
     "insufficient_quota": QuotaExhausted,
     "server_error": BackendError,
     "overloaded": Overloaded,
+    "slow_down": Overloaded,
 }
 
 
@@ -75,6 +81,15 @@ def test_the_vendors_failures(name: str, failure: type[ProviderError]) -> None:
         (204, b"", BadResponse),
         (400, {"error": {"type": "exceed_context_size_error", "code": 400}}, ContextTooLong),
         (429, {"error": {"type": "insufficient_quota", "code": None}}, QuotaExhausted),
+        (404, {"object": "error", "message": "no 'x'", "code": 404}, ModelNotFound),
+        (400, {"object": "error", "type": "exceed_context_size_error"}, ContextTooLong),
+        (400, {"error": {"code": ["odd"], "type": {}, "param": []}}, BadRequest),
+        (400, {"error": {"code": "unsupported_value", "param": "n"}}, BadRequest),
+        (400, {"error": {"code": "unsupported_value", "param": None}}, BadRequest),
+        (400, {"error": {"code": "invalid_value", "param": "temperature"}}, BadRequest),
+        (400, {"error": {"code": "invalid_encrypted_content"}}, BadRequest),
+        (503, {"error": {"code": "server_error"}}, Overloaded),
+        (401, {"error": {"type": "invalid_request_error"}}, AuthenticationFailed),
         (500, [], BackendError),
     ],
 )
@@ -100,6 +115,74 @@ def test_the_vendor_may_forbid_another_try() -> None:
     assert answered(400, {}, **{"x-should-retry": "true"}).retryable
 
 
-def test_an_error_within_a_stream_has_no_status() -> None:
-    assert type(from_event({"message": "odd"}, SECRET)) is BackendError
-    assert type(from_event({"code": "rate_limit_exceeded"}, SECRET)) is RateLimited
+@pytest.mark.parametrize(
+    ("parameter", "ours"),
+    [
+        ("temperature", "temperature"),
+        ("reasoning.summary", "reasoning_effort"),
+        ("text.format.schema", "output"),
+        ("max_tokens", "max_tokens"),
+    ],
+)
+@pytest.mark.parametrize("code", ["unsupported_value", "unsupported_parameter"])
+def test_a_parameter_that_is_not_taken_has_our_name(parameter: str, ours: str, code: str) -> None:
+    error = answered(400, {"error": {"code": code, "param": parameter, "message": "No."}})
+    assert isinstance(error, UnsupportedParameter)
+    assert error.parameter == ours
+    assert "No." in error.message
+
+
+IN_STREAM = {
+    "rate_limit_exceeded": RateLimited,
+    "server_error": BackendError,
+    "server_is_overloaded": Overloaded,
+    "slow_down": Overloaded,
+    "insufficient_quota": QuotaExhausted,
+    "context_length_exceeded": ContextTooLong,
+    "invalid_prompt": ContentRefused,
+    "bio_policy": ContentRefused,
+    "misalignment_policy_violation": ContentRefused,
+    "image_content_policy_violation": ContentRefused,
+    "data_residency_mismatch": BadRequest,
+    "vector_store_timeout": BackendTimeout,
+    "image_too_large": TooLarge,
+    "image_file_too_large": TooLarge,
+    "image_too_small": BadRequest,
+    "image_parse_error": BadRequest,
+    "image_file_not_found": BadRequest,
+    "invalid_image": BadRequest,
+    "invalid_image_format": BadRequest,
+    "invalid_image_mode": BadRequest,
+    "invalid_image_url": BadRequest,
+    "invalid_base64_image": BadRequest,
+    "unsupported_image_media_type": BadRequest,
+    "empty_image_file": BadRequest,
+    "failed_to_download_image": BadRequest,
+}
+
+
+@pytest.mark.parametrize(("code", "failure"), IN_STREAM.items())
+def test_an_error_within_a_stream_has_no_status(code: str, failure: type[ProviderError]) -> None:
+    assert type(from_event({"code": code, "message": "odd"}, SECRET)) is failure
+
+
+def test_every_code_of_a_failed_response_is_in_the_table() -> None:
+    codes = get_args(ResponseError.model_fields["code"].annotation)
+    assert not set(codes) - IN_STREAM.keys()
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        ({"message": "odd"}, BackendError),
+        ({"code": "novel", "type": "invalid_request_error"}, BadRequest),
+        ({"code": None, "type": "tokens"}, RateLimited),
+        ({"code": 429}, RateLimited),
+        ({"code": 599}, BackendError),
+        ({"code": ["odd"], "type": {}}, BackendError),
+    ],
+)
+def test_other_errors_within_a_stream(
+    error: dict[str, object], failure: type[ProviderError]
+) -> None:
+    assert type(from_event(error, SECRET)) is failure

@@ -1,4 +1,4 @@
-"""The peer speaks the wire that the vendor's own library understands."""
+"""The peer speaks `/chat/completions` as the vendor's own library understands it."""
 
 import asyncio
 import json
@@ -10,17 +10,11 @@ from typing import Any
 import openai
 import pytest
 from parley_tests.openai_peer import OpenAIPeer, prompt_tokens, reply_text
+from pydantic import BaseModel
 
 pytestmark = pytest.mark.unit
 
-KEY = "sk-secret-of-the-tests"
 ASKED: list[Any] = [{"role": "user", "content": "Hi 世界"}]
-
-
-@pytest.fixture
-async def client(wire: OpenAIPeer) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(api_key=KEY, base_url=wire.base_url, max_retries=0) as client:
-        yield client
 
 
 async def test_a_whole_reply(client: openai.AsyncOpenAI) -> None:
@@ -49,7 +43,11 @@ async def test_a_streamed_reply_without_usage(client: openai.AsyncOpenAI) -> Non
 
 
 async def test_models(client: openai.AsyncOpenAI) -> None:
-    assert [model.id async for model in client.models.list()] == ["gpt-peer", "gpt-peer-mini"]
+    assert [model.id async for model in client.models.list()] == [
+        "gpt-peer",
+        "gpt-peer-mini",
+        "o9-peer",
+    ]
 
 
 async def test_a_wrong_key(wire: OpenAIPeer) -> None:
@@ -83,6 +81,119 @@ async def test_a_message_may_script_its_own_reply(client: openai.AsyncOpenAI) ->
 async def test_an_unknown_script_is_refused(wire: OpenAIPeer) -> None:
     with pytest.raises(ValueError, match="speed"):
         wire.script(speed=3)
+
+
+CALLS = [
+    {"tool_call_id": "c1", "name": "add", "arguments": '{"a": 1, "b": 1}'},
+    {"tool_call_id": "c2", "name": "now", "arguments": "{}"},
+]
+TOOLS: list[Any] = [{"type": "function", "function": {"name": one["name"]}} for one in CALLS]
+
+
+class Sum(BaseModel):
+    result: int
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+async def test_the_librarys_stream_adds_up_to_the_whole_reply(
+    client: openai.AsyncOpenAI, wire: OpenAIPeer, unknown: bool
+) -> None:
+    wire.script(reasoning=["Hm, ", "well."], texts=["Let ", "me."], calls=CALLS, unknown=unknown)
+    whole = await client.chat.completions.create(model="gpt-peer", messages=ASKED, tools=TOOLS)
+    async with client.chat.completions.stream(
+        model="gpt-peer", messages=ASKED, tools=TOOLS, stream_options={"include_usage": True}
+    ) as stream:
+        final = await stream.get_final_completion()
+    message = final.choices[0].message
+    calls = [
+        (one.id, one.function.name, one.function.arguments) for one in message.tool_calls or ()
+    ]
+    assert calls == [tuple(one.values()) for one in CALLS]
+    assert (message.content, final.choices[0].finish_reason) == ("Let me.", "tool_calls")
+    assert message.model_extra is not None
+    assert message.model_extra["reasoning_content"] == "Hm, well."
+    assert whole.choices[0].message.content == message.content
+    assert [one.to_dict() for one in whole.choices[0].message.tool_calls or ()] == [
+        {"id": i, "type": "function", "function": {"name": name, "arguments": arguments}}
+        for i, name, arguments in calls
+    ]
+    assert whole.usage == final.usage
+
+
+async def test_structured_output_is_parsed(client: openai.AsyncOpenAI, wire: OpenAIPeer) -> None:
+    wire.script(texts=['{"result"', ":2}"])
+    reply = await client.chat.completions.parse(
+        model="gpt-peer", messages=ASKED, response_format=Sum
+    )
+    assert reply.choices[0].message.parsed == Sum(result=2)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_refusal_has_a_field_of_its_own(
+    client: openai.AsyncOpenAI, wire: OpenAIPeer, stream: bool
+) -> None:
+    wire.script(texts=["No."], finish_reason="refusal")
+    if stream:
+        async with client.chat.completions.stream(model="gpt-peer", messages=ASKED) as events:
+            reply: Any = await events.get_final_completion()
+    else:
+        reply = await client.chat.completions.create(model="gpt-peer", messages=ASKED)
+    assert (reply.choices[0].message.refusal, reply.choices[0].finish_reason) == ("No.", "stop")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_usage_may_be_left_out_and_the_reason_be_another(
+    client: openai.AsyncOpenAI, wire: OpenAIPeer, stream: bool
+) -> None:
+    wire.script(texts=["Yes"], usage=False, finish_reason="length")
+    if stream:
+        async with client.chat.completions.stream(
+            model="gpt-peer", messages=ASKED, stream_options={"include_usage": True}
+        ) as events:
+            chunks: Any = [event.chunk async for event in events if event.type == "chunk"]
+        assert [chunk.usage for chunk in chunks] == [None] * 3
+        reason = chunks[-1].choices[0].finish_reason
+    else:
+        reply = await client.chat.completions.create(model="gpt-peer", messages=ASKED)
+        assert reply.usage is None
+        reason = reply.choices[0].finish_reason
+    assert reason == "length"
+
+
+async def test_calls_alone_make_no_content(client: openai.AsyncOpenAI, wire: OpenAIPeer) -> None:
+    wire.script(texts=[], calls=CALLS)
+    reply = await client.chat.completions.create(model="gpt-peer", messages=ASKED)
+    assert (reply.choices[0].message.content, reply.choices[0].finish_reason) == (
+        None,
+        "tool_calls",
+    )
+
+
+async def test_a_failure_within_the_stream(client: openai.AsyncOpenAI, wire: OpenAIPeer) -> None:
+    wire.script(error="rate_limit_exceeded", error_after=1)
+    stream = await client.chat.completions.create(model="gpt-peer", messages=ASKED, stream=True)
+    with pytest.raises(openai.APIError, match="Rate limit") as caught:
+        [chunk async for chunk in stream]
+    assert caught.value.code == "rate_limit_exceeded"
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+async def test_vectors(client: openai.AsyncOpenAI, encoding: Any) -> None:
+    answer = await client.embeddings.create(
+        model="gpt-peer", input=["a", "b"], encoding_format=encoding
+    )
+    plain = await client.embeddings.create(model="gpt-peer", input="a")
+    assert [row.index for row in answer.data] == [0, 1]
+    if encoding == "float":
+        assert plain.data[0].embedding == answer.data[0].embedding
+    assert answer.data[0].embedding != answer.data[1].embedding
+    with pytest.raises(openai.NotFoundError):
+        await client.embeddings.create(model="gpt-none", input="a")
+
+
+async def test_no_other_path_is_there(client: openai.AsyncOpenAI) -> None:
+    with pytest.raises(openai.NotFoundError):
+        await client.models.retrieve("gpt-peer")
 
 
 async def test_a_held_reply_goes_on_when_released(

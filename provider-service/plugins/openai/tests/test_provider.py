@@ -6,23 +6,31 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from parley_provider_openai.provider import OpenAIProvider
+from parley_provider_openai.provider import OpenAIProvider, create
 from parley_provider_openai.settings import OpenAISettings
 from parley_provider_sdk import (
     AuthenticationFailed,
     BackendError,
     BackendTimeout,
     BackendUnreachable,
+    BadRequest,
     BadResponse,
     Finished,
+    FinishReason,
     Limits,
     Message,
     ProviderError,
+    ReasoningPart,
     ReplyEvent,
     ReplyRequest,
     Role,
+    Selective,
     TextDelta,
     TextPart,
+    Tool,
+    ToolCallPart,
+    ToolResultPart,
+    UnsupportedParameter,
     UsageSource,
 )
 from parley_provider_sdk.testing import fold
@@ -144,8 +152,8 @@ async def test_an_error_in_the_stream_keeps_what_came_before(
 @pytest.mark.parametrize(
     ("script", "limits"),
     [
-        ({"delay": 30}, Limits(first_token=0.2, idle=9)),
-        ({"hold_after": 0}, Limits(first_token=0.2, idle=9)),
+        ({"delay": 30}, Limits(first_token=0.5, idle=9)),
+        ({"hold_after": 0}, Limits(first_token=0.5, idle=9)),
         ({"hold_after": 1}, Limits(first_token=9, idle=0.2)),
         ({"pace": 0.5}, Limits(first_token=9, idle=0.2)),
     ],
@@ -233,5 +241,85 @@ async def test_no_key_sends_no_credential() -> None:
     async with OpenAIPeer() as peer:
         provider = OpenAIProvider(OpenAISettings(base_url=peer.base_url))
         await fold(provider.chat_completion(ask()))
-        assert "Authorization" not in peer.requests[-1].headers
+        assert "authorization" not in peer.requests[-1].headers
         await provider.aclose()
+
+
+async def test_reasoning_comes_back_and_is_taken(
+    responses: OpenAIProvider, wire: OpenAIPeer
+) -> None:
+    """The peer refuses reasoning that was changed, or that has lost what it led to."""
+    wire.script(reasoning=["Hm, ", "well."], texts=["Yes."])
+    reply = await fold(responses.chat_completion(ask()))
+    kinds = [type(part) for part in reply.parts]
+    assert kinds == [ReasoningPart, TextPart]
+    wire.script()
+    again = Message(Role.USER, [TextPart("And now?")])
+    history = [*ask().messages, Message(Role.ASSISTANT, reply.parts), again]
+    await fold(responses.chat_completion(ReplyRequest("gpt-peer", history)))
+    given = wire.requests[-1].body["input"]
+    assert [one.get("type") for one in given] == [None, "reasoning", "message", None]
+    said = {"role": "assistant", "content": "Yes.", "phase": "final_answer"}
+    assert given[2] == {"type": "message", **said}
+
+
+async def test_reasoning_that_was_changed_is_a_bad_request(
+    responses: OpenAIProvider, wire: OpenAIPeer
+) -> None:
+    wire.script(reasoning=["Hm."], texts=["Yes."])
+    reply = await fold(responses.chat_completion(ask()))
+    thought = reply.parts[0]
+    changed = thought.provider_metadata.replace(b'"encrypted_content":"', b'"encrypted_content":"A')
+    parts = [ReasoningPart("Hm.", changed), *reply.parts[1:]]
+    history = [*ask().messages, Message(Role.ASSISTANT, parts), *ask().messages]
+    error = await failure(responses, ReplyRequest("gpt-peer", history))
+    assert type(error) is BadRequest
+    assert "could not be verified" in error.message
+
+
+async def test_tools_are_called_and_answered(provider: OpenAIProvider, wire: OpenAIPeer) -> None:
+    call = {"tool_call_id": "c1", "name": "add", "arguments": '{"a": 1, "b": 1}'}
+    wire.script(texts=[], calls=[call])
+    reply = await fold(provider.chat_completion(ask(tools=[Tool("add")])))
+    assert reply.tool_calls == (ToolCallPart("c1", "add", '{"a": 1, "b": 1}'),)
+    assert reply.reason is FinishReason.TOOL
+    wire.script(texts=["2"])
+    result = Message(Role.TOOL, [ToolResultPart("c1", "2")])
+    history = [*ask().messages, Message(Role.ASSISTANT, reply.parts), result]
+    request = ReplyRequest("gpt-peer", history, tools=[Tool("add")])
+    assert (await fold(provider.chat_completion(request))).text == "2"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_refusal_is_said_and_named(
+    provider: OpenAIProvider, wire: OpenAIPeer, stream: bool
+) -> None:
+    wire.script(texts=["No."], finish_reason="refusal")
+    reply = await fold(provider.chat_completion(ask(stream=stream)))
+    assert (reply.text, reply.reason) == ("No.", FinishReason.REFUSAL)
+
+
+async def test_a_parameter_that_a_model_does_not_take_is_named(provider: OpenAIProvider) -> None:
+    messages = [Message(Role.USER, [TextPart("Hi")])]
+    error = await failure(provider, ReplyRequest("o9-peer", messages, temperature=0.2))
+    assert isinstance(error, UnsupportedParameter)
+    assert error.parameter == "temperature"
+
+
+@pytest.mark.parametrize(
+    ("wire_", "base_url", "model", "expected"),
+    [
+        ("auto", "https://api.openai.com/v1", "o3", {"stop", "seed", "temperature", "top_p"}),
+        ("auto", "https://api.openai.com/v1", "gpt-4o", {"stop", "seed", "reasoning_effort"}),
+        ("chat", "https://api.openai.com/v1", "gpt-4o", {"reasoning_effort"}),
+        ("auto", "http://localhost:1/v1", "o3", set()),
+        ("responses", "http://localhost:1/v1", "o3", {"stop", "seed"}),
+    ],
+)
+async def test_what_is_not_taken_is_known_of_openais_own_models(
+    wire_: str, base_url: str, model: str, expected: set[str]
+) -> None:
+    provider = create(OpenAISettings(api_key="sk-1", base_url=base_url, wire=wire_))
+    assert isinstance(provider, Selective)
+    assert provider.unsupported_parameters(model) == expected
+    await provider.aclose()

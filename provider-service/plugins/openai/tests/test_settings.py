@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from typing import get_args
 
 import parley_provider_openai
 import pytest
+from openai.types import ChatModel
 from parley_provider_openai.settings import OpenAISettings
 from parley_provider_sdk import InvalidSettings, collect, fill_settings, missing_settings
 
@@ -42,6 +44,34 @@ def test_a_key_that_no_header_can_hold_is_refused_unseen(key: str) -> None:
     with pytest.raises(InvalidSettings, match="OPENAI_API_KEY") as caught:
         OpenAISettings(api_key=key)
     assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "speaks_responses"),
+    [
+        ({}, True),
+        ({"OPENAI_BASE_URL": "https://eu.api.openai.com/v1"}, True),
+        ({"OPENAI_BASE_URL": "http://localhost:1234/v1"}, False),
+        ({"OPENAI_WIRE": "auto"}, True),
+        ({"OPENAI_WIRE": "chat"}, False),
+        ({"OPENAI_BASE_URL": "http://localhost:1234/v1", "OPENAI_WIRE": "responses"}, True),
+    ],
+)
+def test_responses_are_spoken_at_openai_unless_it_is_set(
+    values: dict[str, str], speaks_responses: bool
+) -> None:
+    assert fill_settings(OpenAISettings, values).speaks_responses is speaks_responses
+
+
+def test_a_wire_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match="OPENAI_WIRE"):
+        OpenAISettings(wire="completions")
+
+
+def test_the_default_model_is_one_that_the_vendors_library_knows() -> None:
+    (registration,) = collect(parley_provider_openai)
+    assert registration.info.default_model in get_args(ChatModel)
+    assert registration.info.shares_loop
 
 
 def test_the_vendors_library_is_not_loaded_with_the_provider() -> None:

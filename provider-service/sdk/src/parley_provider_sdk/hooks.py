@@ -11,6 +11,7 @@ the provider is first used, so a vendor's library costs nothing until then.
 from __future__ import annotations
 
 import importlib
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
@@ -57,11 +58,12 @@ class ProviderInfo:
     # True when it needs no setting but a server that may or may not run: it counts as configured
     # when one of its settings is set, or once its server has answered.
     detected: bool = False
-    # The least patience before the first token, in seconds: a model may have to be loaded first.
-    first_token_seconds: float = 0.0
     # True when its code never blocks the event loop, as the contract's tests prove: it then runs on
     # the service's own loop, which is cheaper. Any other gets a thread and a loop of its own.
     shares_loop: bool = False
+    # The least patience before the first token, where the vendor may have to get ready first
+    # (load a model): the service gives it this or its own limit, whichever is longer.
+    first_token_seconds: float = 0.0
     # The oldest version of this SDK that the plugin works with.
     requires_sdk: str = "0.1"
 
@@ -127,6 +129,8 @@ def _check(info: ProviderInfo, target: str | ProviderFactory) -> None:
         raise RegistrationError(
             f"The target of '{info.name}' is neither 'module:Class' nor callable."
         )
+    if not 0 <= info.first_token_seconds < math.inf:
+        raise RegistrationError(f"'{info.name}' has no sensible patience before the first token.")
     _check_settings(info)
     _check_version(info)
 

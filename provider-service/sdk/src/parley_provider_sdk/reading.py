@@ -22,6 +22,7 @@ from parley_provider_sdk.types import (
     ToolCallDelta,
     Usage,
     UsageSource,
+    UsageUpdate,
 )
 
 __all__ = [
@@ -138,12 +139,12 @@ class Reading:
         self.failure: ProviderError | None = None
         # The mark of the end was read; whatever follows is not.
         self.done = False
-        # What the vendor counted last.
-        self.usage: Usage | None = None
         # Bytes of text, reasoning and arguments so far.
         self.output = 0
         self._cutter = cutter
         self._is_wire = False
+        self._spoke = False
+        self._usage: Usage | None = None
         self._events: list[ReplyEvent] = []
         self._kind: type[TextDelta | ReasoningDelta] = TextDelta
         self._texts: list[str] = []
@@ -162,9 +163,24 @@ class Reading:
         raise NotImplementedError
 
     @property
+    def usage(self) -> Usage | None:
+        """What the vendor counted last. Set it when it counts: it covers all that was read before.
+
+        A reply that ends early is charged by the last count and an estimate of what came after.
+        """
+        return self._usage
+
+    @usage.setter
+    def usage(self, usage: Usage | None) -> None:
+        if usage is not None and usage != self._usage:
+            self._flush()
+            self._events.append(UsageUpdate(usage))
+        self._usage = usage
+
+    @property
     def has_spoken(self) -> bool:
-        """Says that the reply has begun."""
-        return bool(self._texts or self.output or self._calls or self._events)
+        """Says that the reply has begun; counts of tokens alone are no beginning."""
+        return self._spoke
 
     def feed(self, chunk: bytes) -> bool:
         """Reads on in a stream. Returns whether it showed a sign of life: a whole line."""
@@ -201,10 +217,21 @@ class Reading:
             self.failure = None if self.done else bad_response()
 
     def take(self) -> list[ReplyEvent]:
-        """Returns what was read since the last time. Texts that came together stay together."""
+        """Returns what was read since the last time. Texts that came together stay together.
+
+        Of counts that follow each other only the last is kept, and the end repeats that one.
+        """
         self._flush()
         events, self._events = self._events, []
-        return events
+        is_counted = [isinstance(event, UsageUpdate) for event in events]
+        if True not in is_counted:
+            return events
+        replaced = [*is_counted[1:], self.done]
+        return [
+            event
+            for event, count, again in zip(events, is_counted, replaced, strict=True)
+            if not (count and again)
+        ]
 
     def end(self) -> Finished:
         """Returns the end of the reply. Raises BadResponse when it broke off before."""
@@ -229,6 +256,7 @@ class Reading:
     def attach(self, kind: type[TextDelta | ReasoningDelta], metadata: bytes) -> None:
         """Ends the piece of this kind with what the vendor wants back with it."""
         self._flush()
+        self._spoke = True
         self._events.append(kind("", metadata))
 
     def call(
@@ -242,6 +270,7 @@ class Reading:
     ) -> None:
         """Takes in a part of a tool call, which the wire calls `key`; ids and names only once."""
         self._flush()
+        self._spoke = True
         is_new = key not in self._calls
         index = self._calls.setdefault(key, len(self._calls))
         self.output += len(arguments.encode())
@@ -253,6 +282,7 @@ class Reading:
             raise TypeError
         if not text:
             return
+        self._spoke = True
         if kind is not self._kind:
             self._flush()
             self._kind = kind

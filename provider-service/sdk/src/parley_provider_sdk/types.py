@@ -259,7 +259,8 @@ class ModelInfo:
     # In tokens; 0 when the vendor does not say.
     context_window: int = 0
     max_output_tokens: int = 0
-    # Of: text, images, tools, reasoning, structured_output. Empty when the vendor does not say.
+    # Of: text, images, tools, reasoning, structured_output; embedding for what does not chat. Empty
+    # when the vendor does not say.
     capabilities: frozenset[str] = frozenset()
     price: Price | None = None
 

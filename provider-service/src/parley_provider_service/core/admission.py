@@ -11,9 +11,10 @@ from enum import StrEnum
 # In a row, before a vendor is left alone, and for how long.
 FAILURES_TO_OPEN = 5
 OPEN_SECONDS = 10.0
-# Calls beyond one per request: a tenth of them, and never more than these saved up.
-EXTRA_CALLS = 0.1
-MOST_SAVED = 10.0
+# Calls beyond one per request, and how many may be saved up: together at most one in any twelve
+# requests, so no more than a tenth of any fifty or more, even right after a long quiet time.
+EXTRA_CALLS = 0.09
+MOST_SAVED = 1.0
 
 
 class Bulkhead:
@@ -134,18 +135,21 @@ class Breaker:
 
 
 class RetryBudget:
-    """Calls beyond one per request: ten in a hundred, so that a vendor in trouble is not buried."""
+    """Calls beyond one per request: not quite ten in a hundred, so that nobody buries a vendor.
+
+    The first one is there from the beginning.
+    """
 
     def __init__(self) -> None:
-        self._saved = 0.0
+        self._saved = MOST_SAVED
 
     def note_request(self) -> None:
-        """Take note of a request, a tenth of which may be spent on another call."""
+        """Take note of a request, which adds its part of another call."""
         self._saved = min(self._saved + EXTRA_CALLS, MOST_SAVED)
 
     def spend(self) -> bool:
         """Take one call out of the budget; False when it is used up."""
-        # A tenth is not exact in binary: ten of them are a little less than one.
+        # Fractions are not exact in binary: what should be one may be a little less.
         if self._saved < 1 - 1e-9:
             return False
         self._saved -= 1

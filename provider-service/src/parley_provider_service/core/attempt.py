@@ -26,6 +26,8 @@ class Attempt:
         self.finished: sdk.Finished | None = None
         # Whether the reply itself has begun: counts of tokens alone are no beginning.
         self.has_spoken = False
+        # Characters that the last count covers.
+        self._counted_chars = 0
         self._began_at = time.monotonic()
 
     def take(self, event: sdk.ReplyEvent) -> Event | None:
@@ -45,6 +47,7 @@ class Attempt:
                 return self._call(event)
             case sdk.UsageUpdate():
                 self.reported = larger(self.reported, self._counted(event.usage))
+                self._counted_chars = self.output_chars
                 return sdk.UsageUpdate(self.reported)
             case sdk.Finished(reason=sdk.FinishReason()):
                 self.reported = self._counted(event.usage)
@@ -59,7 +62,8 @@ class Attempt:
             outcome = self.finished.reason.value
         else:
             outcome = reason_of(failure) if failure else "stopped"
-            usage = usage_so_far(usage, self.input_chars, self.output_chars)
+            uncounted = self.output_chars - self._counted_chars
+            usage = usage_so_far(usage, self.input_chars, self.output_chars, uncounted)
         cost = None if usage is None else cost_of(usage, self.model.price)
         took = round((time.monotonic() - self._began_at) * 1000)
         return Attempted(self.provider, self.model.name, outcome, usage, cost, took)

@@ -117,13 +117,10 @@ class Catalog:
     async def target(self, provider_name: str, model: str) -> tuple[Entry, Model]:
         """Return who makes a reply and with which model; asks no vendor.
 
-        ProviderNotFound, ProviderNotReady; ModelNotFound when none is named and none is default.
+        ProviderNotFound, ProviderNotReady.
         """
         entry, _ = self.roster.ready(provider_name)
-        name = model or entry.default_model
-        if not name:
-            raise ModelNotFound.near(provider_name, name, [])
-        return entry, entry.models.get(name) or await self._unlisted(entry, name)
+        return entry, entry.models.get(model) or await self._unlisted(entry, model)
 
     def note_missing(self, name: str) -> None:
         """Ask a vendor for its models that does not know one we know, so that it is marked."""

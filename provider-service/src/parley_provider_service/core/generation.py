@@ -11,7 +11,6 @@ from uuid import UUID
 import parley_provider_sdk as sdk
 from parley_rpc.faults import Fault, Internal, InvalidArgument, Unavailable, reason_of
 
-from parley_provider_service.core.admission import RetryBudget
 from parley_provider_service.core.catalog import Catalog
 from parley_provider_service.core.faults import ProviderNotReady, ProviderTimeout, UsageExists
 from parley_provider_service.core.guard import ask as ask_plugin
@@ -60,7 +59,6 @@ class Generation:
         self.catalog = catalog
         self.ledger = ledger
         self.limits = limits
-        self.budget = RetryBudget()
         # The calls that the ledger holds and that produce.
         self.open: dict[UUID, Reply] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,7 +73,7 @@ class Generation:
         entry = self.catalog.roster.get(ask.provider)
         for choice in ask.fallbacks:
             self.catalog.roster.get(choice.provider)
-        route = Route(self.catalog, self.budget, choices_of(entry, first, ask.fallbacks))
+        route = Route(self.catalog, choices_of(entry, first, ask.fallbacks))
         seconds = min(ask.seconds, self.limits.total_seconds) - MARGIN_SECONDS
         deadline = asyncio.get_running_loop().time() + seconds
         admission = await route.admit(self.limits.patience_seconds)
@@ -84,10 +82,8 @@ class Generation:
         except InvalidArgument:
             self._dismiss(admission)
             raise
-        self.budget.note_request()
-        reply = Reply(ask, admission.entry.name, admission.model)
-        if (admission.entry.name, admission.model.name) != (first.provider, first.model):
-            reply.ask_next(admission.entry.name, admission.model)
+        reply = Reply(ask)
+        reply.ask_next(admission.entry.name, admission.model)
         task = asyncio.create_task(self._make(reply, route, admission, deadline))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -184,7 +180,7 @@ class Generation:
             if failure is None or reply.is_over:
                 return failure
             left = deadline - asyncio.get_running_loop().time()
-            pause = self._pause_before(route, admission, failure, left)
+            pause = self._pause_before(reply, route, admission, failure, left)
             if pause is None:
                 return failure
             if await reply.stopped_within(pause):
@@ -194,13 +190,19 @@ class Generation:
             reply.ask_next(admission.entry.name, admission.model)
 
     def _pause_before(
-        self, route: Route, admission: Admission, failure: Fault, left: float
+        self, reply: Reply, route: Route, admission: Admission, failure: Fault, left: float
     ) -> float | None:
         """Return how long to wait before the same one is asked again; None for not at all."""
         cause = failure.__cause__
         if isinstance(cause, sdk.UnsupportedParameter):
             entry, model = admission.entry, admission.model.name
             return 0.0 if learn(entry, model, cause.parameter) else None
+        if isinstance(cause, sdk.ContextTooLong) and cause.retryable:
+            # The plugin has made room; that helps once.
+            return 0.0 if len(reply.attempted) == 1 else None
+        said_so = isinstance(cause, sdk.ProviderError) and cause.retryable
+        if not (said_so or isinstance(failure, ProviderTimeout)):
+            return None  # a vendor that forbids it, or a bug of the plugin, which stays one
         return route.pause(admission, failure, left)
 
     async def _ask(self, reply: Reply, admission: Admission, deadline: float) -> Fault | None:
@@ -212,13 +214,12 @@ class Generation:
                 await self._listen(reply, admission, request, deadline)
         except Fault as fault:
             failure = fault
-        if failure is None and reply.attempt.finished is None:
+        has_finished = reply.attempt.finished is not None
+        if failure is None and not has_finished:
             failure = reply.stopped_by
-            reply.note(failure)
-            entry.breaker.abstain()
-            return failure
         reply.note(failure)
-        judge(entry, failure, spoke=reply.attempt.has_spoken or failure is None)
+        spoke = reply.attempt.has_spoken or has_finished
+        judge(entry, None if reply.stopped else failure, spoke=spoke)
         if failure is not None and reason_of(failure) == "model_not_found":
             self.catalog.note_missing(entry.name)
         return failure

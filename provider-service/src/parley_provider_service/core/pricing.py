@@ -23,20 +23,21 @@ def estimate(input_chars: int, output_chars: int) -> Usage:
     )
 
 
-def usage_so_far(reported: Usage | None, input_chars: int, output_chars: int) -> Usage | None:
+def usage_so_far(
+    reported: Usage | None, input_chars: int, output_chars: int, uncounted_chars: int = 0
+) -> Usage | None:
     """Return what a call used that ended before its vendor counted up.
 
-    A vendor may have counted early and produced more afterwards, so the larger figure counts.
-    None when nothing was reported and nothing produced.
+    A vendor may have counted early and produced `uncounted_chars` more afterwards: these are
+    estimated. None when nothing was reported and nothing produced.
     """
     if reported is None:
         return estimate(input_chars, output_chars) if output_chars else None
-    guessed = rounded_up(output_chars, CHARACTERS_PER_TOKEN)
-    if guessed <= reported.output_tokens:
+    if not uncounted_chars:
         return reported
     return Usage(
         input_tokens=reported.input_tokens,
-        output_tokens=guessed,
+        output_tokens=reported.output_tokens + rounded_up(uncounted_chars, CHARACTERS_PER_TOKEN),
         cached_input_tokens=reported.cached_input_tokens,
         reasoning_tokens=reported.reasoning_tokens,
         source=UsageSource.ESTIMATED,

@@ -34,7 +34,7 @@ class Reply:
     first.
     """
 
-    def __init__(self, ask: Ask, provider: str, model: Model) -> None:
+    def __init__(self, ask: Ask) -> None:
         self.ask = ask
         self.input_chars = input_chars(ask.request)
         self._stop = asyncio.Event()
@@ -42,8 +42,9 @@ class Reply:
         self.stopped_by: Fault | None = None
         # There while the provider may be interrupted.
         self.patience: Patience | None = None
-        # The asking that is under way, or the last one.
-        self.attempt = Attempt(provider, model, self.input_chars)
+        # The asking that is under way, or the last one; before the first, what was asked for.
+        name = ask.request.model
+        self.attempt = Attempt(ask.provider, Model(ask.provider, name, name), self.input_chars)
         self.attempted: list[Attempted] = []
         # Characters that nobody has taken yet.
         self.chars_behind = 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import parley_provider_sdk as sdk
 
-from parley_provider_service.core.admission import Breaker, Bulkhead
+from parley_provider_service.core.admission import Breaker, Bulkhead, RetryBudget
 from parley_provider_service.core.faults import ProviderNotFound, ProviderNotReady
 from parley_provider_service.core.model import (
     Config,
@@ -55,6 +55,7 @@ class Entry:
     # Parameters that its models turned out not to take.
     unsupported: dict[str, frozenset[str]] = field(default_factory=dict)
     breaker: Breaker = field(default_factory=Breaker)
+    budget: RetryBudget = field(default_factory=RetryBudget)
     bulkhead: Bulkhead = field(default_factory=lambda: Bulkhead(MOST_REPLIES))
     tenure: Tenure | None = None
 
@@ -99,7 +100,7 @@ class Entry:
             return self.config.default_model
         if self.installed.default_model in self.models:
             return self.installed.default_model
-        offered = [model for model in self.models.values() if model.gone_at is None]
+        offered = [model for model in self.models.values() if may_chat(model)]
         priced = [(m, m.price) for m in offered if m.price and m.price.output]
         if priced:
             return min((-m.context_window, p.output, p.input, m.name) for m, p in priced)[-1]
@@ -151,7 +152,7 @@ class Roster:
             if name not in self.plugins and config.kind is None:
                 continue  # a row of a plugin that is not installed any more
             entry = self.entries.get(name) or self._add(self._exhibit(name, config))
-            wish, known = wished(name, config, unseal), wished_before(entry)
+            wish, known = wished(name, config, unseal), self._wished_before(entry)
             entry.config = config
             entry.bulkhead.resize(config.max_replies or self.max_replies)
             if wish != known:
@@ -221,6 +222,11 @@ class Roster:
         self.entries[installed.name] = entry
         return entry
 
+    def _wished_before(self, entry: Entry) -> Wish | None:
+        """Return how an entry is configured: at first as its plugin brings it, or not at all."""
+        is_brought = entry.wish is None and entry.name in self.plugins
+        return Wish(entry.name) if is_brought else entry.wish
+
     def _exhibit(self, name: str, config: Config) -> Installed:
         """Return a configuration that has not been made yet."""
         return Installed(name, config.display_name or name, "", "", kind=config.kind or name)
@@ -235,6 +241,11 @@ class Roster:
         return plugin.configure(wish)
 
 
+def may_chat(model: Model) -> bool:
+    """Whether a model may be guessed as a default: it is there, and not known to do other work."""
+    return model.gone_at is None and (not model.capabilities or "text" in model.capabilities)
+
+
 def wished(name: str, config: Config, unseal: Open) -> Wish:
     """Return how a provider is to be configured."""
     key = None if config.sealed is None else unseal(name, config.sealed)
@@ -245,11 +256,6 @@ def wished(name: str, config: Config, unseal: Open) -> Wish:
         api_key=key,
         unreadable=config.sealed is not None and key is None,
     )
-
-
-def wished_before(entry: Entry) -> Wish:
-    """Return how an entry is configured; at first as its plugin brings it."""
-    return entry.wish or Wish(entry.name)
 
 
 def shown(source: CredentialSource, key: str) -> Credential:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from parley_rpc.faults import Fault, InvalidArgument, TooBusy, reason_of
 
-from parley_provider_service.core.admission import RetryBudget
 from parley_provider_service.core.catalog import Catalog
 from parley_provider_service.core.faults import CircuitOpen
 from parley_provider_service.core.model import Model, ModelChoice
@@ -44,11 +43,8 @@ class Admission:
 class Route:
     """The candidates for one reply: who was asked for, then who is asked instead."""
 
-    def __init__(
-        self, catalog: Catalog, budget: RetryBudget, choices: Sequence[ModelChoice]
-    ) -> None:
+    def __init__(self, catalog: Catalog, choices: Sequence[ModelChoice]) -> None:
         self.catalog = catalog
-        self.budget = budget
         self.choices = list(choices)
         self._tries = 0
 
@@ -87,12 +83,13 @@ class Route:
             longest = FIRST_PAUSE_SECONDS * 2 ** (self._tries - 1)
             wait = random.uniform(longest / 2, longest)  # noqa: S311  (no secret)
         limit = SHORT_WAIT_SECONDS if self.has_more else LONGEST_WAIT_SECONDS
-        if wait > min(limit, left) or not self.budget.spend():
+        if wait > min(limit, left) or not admission.entry.budget.spend():
             return None
         return wait
 
     async def _admit(self, choice: ModelChoice, patience: float) -> Admission:
-        entry, model = await self.catalog.target(choice.provider, choice.model)
+        name = choice.model or (await self.catalog.find(choice.provider, "")).name
+        entry, model = await self.catalog.target(choice.provider, name)
         if entry.breaker.wait > 0:
             raise CircuitOpen(entry.name, entry.breaker.wait)
         if not await entry.bulkhead.enter(patience):
@@ -102,6 +99,7 @@ class Route:
         if not entry.breaker.admit():
             entry.bulkhead.leave()
             raise CircuitOpen(entry.name, max(entry.breaker.wait, 1.0))
+        entry.budget.note_request()
         return Admission(entry, model)
 
 
@@ -118,15 +116,19 @@ def is_final(fault: Fault) -> bool:
 
 
 def judge(entry: Entry, fault: Fault | None, *, spoke: bool) -> None:
-    """Tell the breaker what an asking says about the vendor."""
-    if isinstance(fault, InvalidArgument) and reason_of(fault) == "invalid_argument":
-        entry.breaker.abstain()  # nobody was asked
-    elif fault is not None and reason_of(fault) in UNWELL:
-        entry.breaker.fail()
-    elif fault is not None or spoke:
+    """Tell the breaker what an asking says about the vendor.
+
+    One that has begun to speak is there, even when its reply breaks off: to leave it alone would
+    cost more replies than it saves.
+    """
+    if spoke:
         entry.breaker.succeed()
+    elif fault is None or reason_of(fault) == "invalid_argument":
+        entry.breaker.abstain()  # it was stopped early, or not asked at all
+    elif reason_of(fault) in UNWELL:
+        entry.breaker.fail()
     else:
-        entry.breaker.abstain()
+        entry.breaker.succeed()
 
 
 def choices_of(

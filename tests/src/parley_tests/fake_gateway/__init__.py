@@ -12,8 +12,10 @@ from typing import Any
 
 from aiohttp import web
 
+from parley_tests.fake_gateway.provider_routes import provider_routes
 from parley_tests.fake_gateway.routes import GATEWAY, front, routes
 from parley_tests.fake_gateway.state import FakeGateway, Received, problem
+from parley_tests.fake_gateway.usage_routes import usage_routes
 
 __all__ = ["FakeGateway", "Received", "fake_gateway", "problem"]
 
@@ -39,6 +41,8 @@ async def _start(fake: FakeGateway, port: int) -> web.AppRunner:
     app = web.Application(middlewares=[front])
     app[GATEWAY] = fake
     app.add_routes(routes)
+    app.add_routes(provider_routes)
+    app.add_routes(usage_routes)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port)

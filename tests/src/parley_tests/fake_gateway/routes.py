@@ -225,38 +225,11 @@ async def activate_prompt(request: web.Request) -> web.Response:
     return web.json_response(shown(fake, prompt))
 
 
-@routes.get("/providers")
-async def list_providers(request: web.Request) -> web.Response:
-    return web.json_response({"providers": list(request.app[GATEWAY].providers.values())})
-
-
-@routes.get("/providers/{provider}/models")
-async def list_models(request: web.Request) -> web.Response:
-    name = request.match_info["provider"]
-    provider = found(request.app[GATEWAY].providers, name, "provider_not_found")
-    price = {"input": "1.25", "output": "10", "currency": "USD", "version": "2026-11"}
-    limits = {"context_window": 128_000, "max_output_tokens": 8_192, "capabilities": ["streaming"]}
-    models = [
-        {"name": model, "display_name": model.title(), **limits, "price": price}
-        for model in provider["models"]
-    ]
-    return web.json_response({"provider": name, "models": models})
-
-
-@routes.get("/providers/{provider}/health")
-async def provider_health(request: web.Request) -> web.Response:
-    provider = found(
-        request.app[GATEWAY].providers, request.match_info["provider"], "provider_not_found"
-    )
-    seen = {"status": provider["status"], "latency_ms": 12, "checked_at": now()}
-    return web.json_response({"provider": provider["name"], **seen, "detail": provider["error"]})
-
-
 @routes.get("/me")
-async def me(_: web.Request) -> web.Response:
+async def me(request: web.Request) -> web.Response:
     key: JSON = {"key_id": "k1", "name": "admin", "scopes": [], "expires_at": None}
     limits = {"requests_per_hour": 1000}
-    user = {"user_id": str(uuid.uuid4()), "name": "admin", "role": "admin"}
+    user = {"user_id": str(uuid.uuid4()), "name": "admin", "role": request.app[GATEWAY].role}
     return web.json_response({**user, "key": key, "limits": limits, "budgets": {"daily": "1.50"}})
 
 

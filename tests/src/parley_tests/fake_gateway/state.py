@@ -55,6 +55,7 @@ class FakeGateway:
     """What it knows, what it was asked, and how it is to behave. Change it at any time."""
 
     key: str = "parley_test"
+    role: str = "admin"  # the role of that key's user
     reply: str = "You said: {message}"
     reasoning: str = ""
     pace: float = 0.0  # seconds between two words of a reply
@@ -68,6 +69,9 @@ class FakeGateway:
     keys: dict[str, JSON] = field(default_factory=dict)
     users: list[JSON] = field(default_factory=list)
     providers: dict[str, JSON] = field(default_factory=dict)
+    models: dict[tuple[str, str], JSON] = field(default_factory=dict)  # what was laid over them
+    unreadable: list[str] = field(default_factory=list)  # whose keys a rotation cannot open
+    usage: list[JSON] = field(default_factory=list)  # rows of the ledger's records
     active: str = "default"
     url: str = ""
 
@@ -92,8 +96,10 @@ class FakeGateway:
         return self.prompts[slug]
 
     def add_provider(self, name: str, display_name: str, models: list[str], **more: Any) -> None:
+        credential = {"source": "environment", "last4": "7Qz0"} if models else None
         self.providers[name] = {
             "name": name,
+            "kind": name,
             "display_name": display_name,
             "status": "ready",
             "enabled": True,
@@ -102,8 +108,40 @@ class FakeGateway:
             "models": models,
             "plugin": {"package": f"parley-provider-{name}", "version": "0.1.0"},
             "error": None,
+            "circuit": "closed",
+            "running": 0,
+            "configuration": {
+                "base_url": f"https://{name}.example/v1",
+                "priority": 100,
+                "max_replies": 128,
+                "fallbacks": [],
+                "retry_timeouts": False,
+                "credential": credential,
+                "default_model_chosen": False,
+            },
             **more,
         }
+
+    def add_usage(self, day: str, provider: str, model: str, **more: Any) -> None:
+        """Adds a call to the ledger; with `cost` None its price is unknown."""
+        spent = {"input_tokens": 1000, "output_tokens": 500, "source": "reported"}
+        self.usage.append(
+            {
+                "usage_id": str(uuid.uuid4()),
+                "user_id": "ada",
+                "key_id": "k1",
+                "provider": provider,
+                "model": model,
+                "settled": True,
+                "outcome": "stop",
+                "usage": {"cached_input_tokens": 0, "reasoning_tokens": 0, **spent},
+                "cost": dict(COST),
+                "started_at": f"{day}T12:00:00Z",
+                "settled_at": f"{day}T12:00:01Z",
+                "attempts": [],
+                **more,
+            }
+        )
 
     def add_chat(self, chat_id: str, *texts: str) -> JSON:
         """Adds a chat in which user and assistant said these texts in turn."""

@@ -9,9 +9,9 @@ import sys
 from contextlib import suppress
 
 import orjson
+from parley_provider_sdk.testing import Script
 
-from parley_tests.openai_peer.script import Script
-from parley_tests.openai_peer.server import OpenAIPeer
+from parley_tests.openai_peer import OpenAIPeer
 
 
 async def _serve(arguments: argparse.Namespace) -> None:

@@ -5,11 +5,11 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import streamlit as st
-from parley_client import Model, Price, Provider, ProviderHealth
+from parley_client import Credential, Model, Price, Provider, ProviderHealth
 
 from parley_ui import state
 from parley_ui.markdown import plain
-from parley_ui.views import trouble
+from parley_ui.views import provider_settings, trouble
 
 Color: TypeAlias = Literal["green", "orange", "red", "gray"]
 
@@ -23,14 +23,32 @@ STATUSES: Mapping[str, tuple[Color, str, str]] = MappingProxyType(
         "broken": ("red", ":material/error:", "Plugin broken"),
     }
 )
+# Likewise for a breaker that is not closed.
+CIRCUITS: Mapping[str, tuple[Color, str, str]] = MappingProxyType(
+    {
+        "open": ("red", ":material/hourglass_top:", "Left alone for a while"),
+        "half_open": ("orange", ":material/hourglass_bottom:", "Being tried again"),
+    }
+)
+KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "environment": "from the environment",
+        "stored": "stored",
+        "unreadable": "stored, but no master key opens it: set it anew",
+    }
+)
 
 
 def page() -> None:
-    """Draws a card for each provider."""
+    """Draws a card for each provider; an administrator's has all that can be decided."""
     st.title("Providers", anchor=False)
     if st.button("Refresh", key="refresh_providers", icon=":material/refresh:"):
         state.forget_providers()
-    for provider in state.providers():
+    providers = state.providers()
+    if any(one.configuration for one in providers):
+        with trouble.explained():
+            provider_settings.creation(providers)
+    for provider in providers:
         with st.container(border=True):
             _provider(provider)
 
@@ -39,19 +57,49 @@ def _provider(provider: Provider) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(plain(provider.display_name), anchor=False, width="content")
         _badge(provider.status)
+        if provider.circuit in CIRCUITS:
+            color, icon, word = CIRCUITS[provider.circuit]
+            st.badge(word, icon=icon, color=color)
         if provider.is_default:
             st.badge("Default", icon=":material/star:", color="blue")
-    if provider.plugin:
-        st.caption(plain(f"{provider.plugin.package} {provider.plugin.version}"))
+    st.caption(plain(_origin(provider)))
     if provider.error:
         st.warning(plain(provider.error), icon=":material/warning:")
-    if st.button("Check now", key=f"check_{provider.name}", icon=":material/network_check:"):
+    with trouble.explained(), st.container(horizontal=True):
+        pressed = st.button(
+            "Check now", key=f"check_{provider.name}", icon=":material/network_check:"
+        )
+        if provider.configuration:
+            provider_settings.switches(provider)
+    if pressed:
         with trouble.explained():
             _health(state.client().get_provider_health(provider.name))
-    models = st.expander("Models", key=f"models_{provider.name}", on_change="rerun")
+    if provider.configuration:
+        with trouble.explained():
+            provider_settings.panel(provider, provider.configuration)
+    models = st.expander(
+        "Models", key=f"models_{provider.name}", icon=":material/list:", on_change="rerun"
+    )
     if models.open:
         with models, trouble.explained():
-            _models(state.models(provider.name), provider.display_name)
+            _models(provider)
+
+
+def _origin(provider: Provider) -> str:
+    """Returns where a provider comes from, and its key, as far as its reader may know."""
+    parts = [f"{provider.plugin.package} {provider.plugin.version}"] if provider.plugin else []
+    if provider.kind and provider.kind != provider.name:
+        parts.append(f"{provider.name}, configures {provider.kind}")
+    if provider.configuration:
+        parts.append(_key(provider.configuration.credential))
+    return " · ".join(parts)
+
+
+def _key(known: Credential | None) -> str:
+    if known is None:
+        return "no key"
+    ending = f" …{known.last4}" if known.last4 else ""
+    return f"key{ending} {KEYS.get(known.source, known.source)}"
 
 
 def _badge(status: str) -> None:
@@ -67,19 +115,25 @@ def _health(health: ProviderHealth) -> None:
         st.caption(plain(health.detail))
 
 
-def _models(models: tuple[Model, ...], provider: str) -> None:
+def _models(provider: Provider) -> None:
+    if provider.configuration:
+        asked = st.button(
+            "Ask for the models now", key=f"refresh_{provider.name}", icon=":material/sync:"
+        )
+        if asked:
+            models = state.client().refresh_models(provider.name)
+            provider_settings.changed(f"{provider.display_name} offers {len(models)} models.")
     rows = [
         {
             "Model": model.display_name or model.name,
-            "Context": f"{model.context_window:,}" if model.context_window else "unknown",
-            "Longest reply": f"{model.max_output_tokens:,}"
-            if model.max_output_tokens
-            else "unknown",
+            "Context": _figure(model.context_window),
+            "Longest reply": _figure(model.max_output_tokens),
             "Price per million tokens": _price(model.price),
+            "Remark": _remark(model),
         }
-        for model in models
+        for model in state.models(provider.name)
     ]
-    st.dataframe(rows, hide_index=True, alt=f"Models of {provider}")
+    st.dataframe(rows, hide_index=True, alt=f"Models of {provider.display_name}")
 
 
 def _figure(tokens: int | None) -> str:
@@ -91,4 +145,9 @@ def _price(price: Price | None) -> str:
         return "unknown"
     if not price.input and not price.output:
         return "free"
-    return f"{price.input} in, {price.output} out ({price.currency})"
+    cached = f", {price.cached_input} cached" if price.cached_input is not None else ""
+    return f"{price.input} in{cached}, {price.output} out ({price.currency})"
+
+
+def _remark(model: Model) -> str:
+    return "set here" if model.overridden else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,8 @@ from parley_chat_service.core.model import (
     Status,
     Usage,
 )
+from parley_chat_service.core.outline import Kind, Span
+from parley_chat_service.core.turn import Past
 
 # A row, as psycopg returns it.
 Row = tuple[Any, ...]
@@ -37,6 +40,12 @@ MESSAGE = """m.message_id, m.parent_id,
     m.attachments, m.provider, m.model, m.prompt_version, m.finish_reason, m.error_reason,
     m.input_tokens, m.output_tokens, m.cached_input_tokens, m.reasoning_tokens, m.usage_source,
     m.cost_nano_usd, m.price_version"""
+
+
+# A message `h` of a path. Only a reply whose vendor wants something back brings more than text.
+PAST = """h.message_id, h.role, h.status, h.content, nullif(h.attachments, '[]'),
+    h.provider_metadata, case when h.provider_metadata is not null then h.provider end,
+    case when h.provider_metadata is not null then h.reasoning end"""
 
 
 def chat_of(row: Row) -> Chat:
@@ -65,6 +74,38 @@ def message_of(row: Row) -> Message:
         usage=None if row[15] is None else Usage(*row[15:20]),
         cost=None if row[20] is None else Cost(row[20], row[21]),
     )
+
+
+def past_of(row: Row) -> Past:
+    """Read the columns of PAST."""
+    past = Past(row[0], row[1], row[2], row[3], attachments_of(row[4]))
+    if row[5] is None:
+        return past
+    return past._replace(spans=spans_of(row[5]), provider=row[6], reasoning=row[7])
+
+
+def spans_of(column: bytes) -> Sequence[Span]:
+    """Read the column `provider_metadata`."""
+    header, _, rest = column.partition(b"\n")
+    spans = []
+    at = 0
+    for kind, length, size in json.loads(header):
+        spans.append(Span(Kind(kind), length, rest[at : at + size]))
+        at += size
+    return tuple(spans)
+
+
+def spans_column(spans: Sequence[Span]) -> bytes:
+    """Write the column `provider_metadata`; nothing stands for null.
+
+    A line of JSON says of each piece its kind, its code points and the bytes of its metadata; the
+    bytes follow. The text itself stands in its own columns.
+    """
+    if not spans:
+        return b""
+    header = [[span.kind, span.length, len(span.metadata)] for span in spans]
+    line = json.dumps(header, separators=(",", ":")).encode()
+    return b"\n".join([line, b"".join(span.metadata for span in spans)])
 
 
 def attachments_of(column: Sequence[dict[str, Any]] | None) -> Sequence[AttachmentInfo]:

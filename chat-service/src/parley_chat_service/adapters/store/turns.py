@@ -11,9 +11,11 @@ from psycopg.types.numeric import Int8
 from parley_chat_service.adapters.database import Database
 from parley_chat_service.adapters.store.rows import (
     MESSAGE,
+    PAST,
     attachments_column,
-    attachments_of,
     message_of,
+    past_of,
+    spans_column,
 )
 from parley_chat_service.core.model import Attachment, Choice, Message
 from parley_chat_service.core.titles import folded
@@ -27,7 +29,7 @@ LAST_CHOICE = """
 # Idempotency, owner, seq and both messages, and the path as it was before: one statement.
 # The path is that of the statement's snapshot; a turn that began at the same time may be
 # missing from it, which shows in `prev_leaf_id`.
-BEGIN = """
+BEGIN = f"""
     with busy as (
         select count(*) >= %(most)s::int as yes
         from chats c join messages m on m.chat_uid = c.chat_uid and m.status = 'running'
@@ -61,10 +63,9 @@ BEGIN = """
         select %(reply)s, chat_uid, %(owner)s, %(user)s, last_seq, 'assistant', 'running',
             '', '[]', %(provider)s::text, %(model)s::text, %(prompt_version)s::int,
             %(worker)s, now() + %(seconds)s::float8 * interval '1 second' from c)
-    select c.chat_uid, c.last_seq, c.prev_leaf_id, c.updated_at,
-        h.message_id, h.role, h.status, h.content, nullif(h.attachments, '[]')
+    select c.chat_uid, c.last_seq, c.prev_leaf_id, c.updated_at, {PAST}
     from c left join messages h on h.chat_uid = c.chat_uid and h.on_path order by h.seq
-"""
+"""  # noqa: S608  (parts are constants)
 FIND_SEND = f"""
     select k.body_hash, c.chat_id, c.delete_time is not null, {MESSAGE}
     from send_keys k join messages m on m.message_id = k.message_id
@@ -75,10 +76,10 @@ FIND_REPLY = f"""
     select {MESSAGE} from messages m join chats c on c.chat_uid = m.chat_uid
     where m.message_id = %s and m.owner_id = %s and c.delete_time is null
 """  # noqa: S608  (parts are constants)
-PATH = """
-    select h.message_id, h.role, h.status, h.content, nullif(h.attachments, '[]')
+PATH = f"""
+    select {PAST}
     from messages h where h.chat_uid = %s and h.on_path and h.seq < %s::bigint order by h.seq
-"""
+"""  # noqa: S608  (parts are constants)
 # The locks keep a sweeper, or a deletion, from closing a reply between its check and its text.
 APPEND = """
     with ours as (
@@ -94,6 +95,11 @@ APPEND = """
         on conflict do nothing)
     select message_id from ours
 """
+ANSWERED = """
+    update messages m set provider = a.provider, model = a.model
+    from unnest(%(ids)b, %(providers)b, %(models)b) a (message_id, provider, model)
+    where m.message_id = a.message_id and m.status = 'running' and m.worker_id = %(worker)s
+"""
 END = """
     with ended as (
         update messages set status = %(status)s, content = %(content)s, reasoning = %(reasoning)s,
@@ -101,7 +107,9 @@ END = """
             input_tokens = %(input_tokens)s, output_tokens = %(output_tokens)s,
             cached_input_tokens = %(cached_input_tokens)s,
             reasoning_tokens = %(reasoning_tokens)s, usage_source = %(usage_source)s,
-            cost_nano_usd = %(nano_usd)s, price_version = %(price_version)s
+            cost_nano_usd = %(nano_usd)s, price_version = %(price_version)s,
+            provider = %(provider)s, model = %(model)s,
+            provider_metadata = nullif(%(provider_metadata)s::bytea, '')
         where message_id = %(message_id)s and status = 'running' and worker_id = %(worker_id)s
         returning message_id),
     dropped as (
@@ -128,7 +136,7 @@ class PostgresTurnStore:
         self.database = database
 
     async def last_choice(self, owner_id: UUID, chat_id: str) -> Choice | None:
-        """Return who answered last in a chat; None when there is no such chat."""
+        """Return who was asked last in a chat; None when there is no such chat."""
         async with self.database.connection() as connection:
             cursor = await connection.execute(LAST_CHOICE, [owner_id, chat_id])
             row = await cursor.fetchone()
@@ -181,6 +189,17 @@ class PostgresTurnStore:
             cursor = await connection.execute(APPEND, parameters, binary=True)
             return frozenset(row[0] for row in await cursor.fetchall())
 
+    async def answered(self, worker_id: UUID, answerers: Mapping[UUID, Choice]) -> None:
+        """Store who makes running replies of the worker instead of whom they asked."""
+        parameters = {
+            "worker": worker_id,
+            "ids": list(answerers),
+            "providers": [choice.provider for choice in answerers.values()],
+            "models": [choice.model for choice in answerers.values()],
+        }
+        async with self.database.connection() as connection:
+            await connection.execute(ANSWERED, parameters)
+
     async def end(self, ending: Ending) -> bool:
         """Write how a reply ended; False when it does not belong to the worker any more."""
         async with self.database.connection() as connection:
@@ -213,11 +232,6 @@ class PostgresTurnStore:
         async with self.database.connection() as connection:
             cursor = await connection.execute(LOAD_FILES, [owner_id, hashes], binary=True)
             return dict(await cursor.fetchall())
-
-
-def past_of(row: tuple[UUID, str, str, str, list[dict[str, object]] | None]) -> Past:
-    """Read a row of a path."""
-    return Past(row[0], row[1], row[2], row[3], attachments_of(row[4]))
 
 
 def begin_parameters(turn: NewTurn, most_running: int) -> dict[str, object]:
@@ -261,4 +275,7 @@ def end_parameters(ending: Ending) -> dict[str, object]:
         "usage_source": usage and usage.source,
         "nano_usd": cost and Int8(cost.nano_usd),
         "price_version": cost and cost.price_version,
+        "provider": ending.choice.provider,
+        "model": ending.choice.model,
+        "provider_metadata": spans_column(ending.spans),
     }

@@ -1,10 +1,11 @@
-"""The gateway and what it knows: the services, the key, the providers."""
+"""The gateway and what it knows: the services, the key."""
 
 from collections.abc import Iterator
 
 from parley_client import Client, GatewayUnreachable, ParleyError, ProblemError, Timeouts
 
-from parley_local.doctor.finding import Finding, Verdict, failure, ok, skipped, warning
+from parley_local.doctor.finding import Finding, Verdict, failure, ok, skipped
+from parley_local.doctor.providers import check_providers
 
 WAIT = Timeouts(connect=2, read=10)
 
@@ -21,7 +22,7 @@ def check_gateway(url: str, key: str | None) -> Iterator[Finding]:
         accepted = _check_key(client, key)
         yield accepted
         if accepted.verdict is Verdict.OK:
-            yield from _check_providers(client)
+            yield from check_providers(client)
         else:
             yield skipped("providers", "The gateway tells them to users only.")
 
@@ -79,25 +80,3 @@ def _check_key(client: Client, key: str | None) -> Finding:
     except ParleyError as error:
         return failure("key", f"It could not be checked: {error}", "Try again.")
     return ok("key", f"accepted, for {me.name} ({me.role})")
-
-
-def _check_providers(client: Client) -> Iterator[Finding]:
-    """One finding for each provider: in its plugin's own words, since no vendor is special here."""
-    try:
-        providers = client.list_providers()
-    except ParleyError as error:
-        yield failure("providers", f"They cannot be listed: {error}", "See the service's findings.")
-        return
-    if not providers:
-        yield failure("providers", "No plugin is installed.", "Install one, such as the demo's.")
-    for provider in providers:
-        name = f"provider {provider.name}"
-        if provider.error:
-            yield warning(
-                name,
-                f"{provider.status}: {provider.error}",
-                "Not needed? Then leave it. Else put what it asks for into `.env` and restart, and "
-                "check that its server runs and can be reached from here.",
-            )
-        else:
-            yield ok(name, provider.status + (", the default" if provider.is_default else ""))

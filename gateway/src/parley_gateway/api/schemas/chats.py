@@ -12,6 +12,7 @@ from parley_gateway.api.schemas.fields import (
     ChatId,
     FilledText,
     Label,
+    ModelChoices,
     Page,
     base64_only,
     body,
@@ -55,6 +56,14 @@ class ChatBody(BaseModel):
         Label | None, Field(description="A prompt for this turn alone.")
     ] = None
     attachments: Annotated[list[Attachment], Field(max_length=10)] | None = None
+    fallbacks: Annotated[
+        ModelChoices | None,
+        Field(
+            description="Who is asked instead when the provider fails before its first token, in "
+            "this order: `provider/model`, or `provider` for its default model. None or an empty "
+            "list means the administrator's list."
+        ),
+    ] = None
     stream: Annotated[bool | None, Field(description="Answer with server-sent events.")] = None
 
 

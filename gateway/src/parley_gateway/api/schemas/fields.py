@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 
 from pydantic import (
@@ -56,6 +58,33 @@ def text_only(value: Any) -> Any:
     return value
 
 
+def moment(value: Any) -> datetime:
+    """Read a time as RFC 3339 has it, or a date, which means its begin in UTC."""
+    written = text_only(value).upper()
+    try:
+        if DATE.fullmatch(written):
+            return datetime.combine(date.fromisoformat(written), time(), UTC)
+        if TIME.fullmatch(written):
+            return datetime.fromisoformat(written).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass  # the thirtieth of February, the year 0
+    raise ValueError(
+        "It must be a date such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z."
+    )
+
+
+def model_choice(text: str) -> str:
+    """Refuse what is neither `provider` nor `provider/model`."""
+    if not CHOICE.fullmatch(storable(text)):
+        raise ValueError("It must be `provider/model`, or `provider` for its default model.")
+    return text
+
+
+DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.]\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+CHOICE = re.compile(r"[a-z0-9][a-z0-9-]*(/[^\0]+)?")
+LONGEST_CHOICE = 250
+MOST_CHOICES = 8
 NO_NUL = {"pattern": r"^[^\u0000]*$"}
 FILLED = {"pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"}
 Text = Annotated[str, AfterValidator(storable), Field(json_schema_extra=NO_NUL)]
@@ -70,6 +99,29 @@ Instant = Annotated[
     BeforeValidator(text_only),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(moment),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "format": "date"},
+            ]
+        }
+    ),
+]
+ModelChoice = Annotated[
+    str,
+    AfterValidator(model_choice),
+    Field(
+        max_length=LONGEST_CHOICE,
+        json_schema_extra={"pattern": r"^[a-z0-9][a-z0-9-]*(/[^\u0000]+)?$"},
+    ),
+]
+ModelChoices = Annotated[list[ModelChoice], Field(max_length=MOST_CHOICES)]
+# Dollars without a sign, to the nano-dollar.
+Dollars = Annotated[str, Field(pattern=r"^[0-9]{1,9}([.][0-9]{1,9})?$")]
 
 
 def example(value: dict[str, Any]) -> ConfigDict:

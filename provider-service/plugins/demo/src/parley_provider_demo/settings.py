@@ -21,4 +21,7 @@ INFO = ProviderInfo(
     settings=DemoSettings,
     capabilities=frozenset({"text", "reasoning"}),
     free=True,
+    default_model="demo",
+    stand_in=True,
+    shares_loop=True,
 )

@@ -7,4 +7,4 @@ from parley_provider_openai.settings import INFO
 
 @hookimpl
 def register_providers(register: Register) -> None:
-    register(INFO, "parley_provider_openai.provider:OpenAIProvider")
+    register(INFO, "parley_provider_openai.provider:create")

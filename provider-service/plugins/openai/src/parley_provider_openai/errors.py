@@ -1,4 +1,8 @@
-"""Which of our errors a failure of the vendor's is: a table of its words, before its status."""
+"""Which of our errors a failure of the vendor's is: a table of its words, before its status.
+
+The words are those of types/responses/response_error.py in the vendor's library, of its guide to
+errors, and of compatible servers where they differ.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,22 @@ from typing import Any
 from parley_provider_sdk import (
     AuthenticationFailed,
     BackendError,
+    BackendTimeout,
+    BadRequest,
     BadResponse,
     ContentRefused,
     ContextTooLong,
     ModelNotFound,
+    Overloaded,
     ProviderError,
     QuotaExhausted,
     RateLimited,
+    TooLarge,
     UnsupportedParameter,
 )
-from parley_provider_sdk.failures import Refusal, failure
+from parley_provider_sdk.failures import BY_STATUS, Refusal, failure
+
+from parley_provider_openai.parameters import our_name
 
 # `error.code`, or `error.type` where a server sends no code. It decides before the status does.
 BY_CODE: Mapping[str, type[ProviderError]] = MappingProxyType(
@@ -29,28 +39,48 @@ BY_CODE: Mapping[str, type[ProviderError]] = MappingProxyType(
         "billing_hard_limit_reached": QuotaExhausted,
         "billing_not_active": QuotaExhausted,
         "rate_limit_exceeded": RateLimited,
+        "slow_down": Overloaded,
+        "server_is_overloaded": Overloaded,
         "context_length_exceeded": ContextTooLong,
         "exceed_context_size_error": ContextTooLong,
         "content_policy_violation": ContentRefused,
         "content_filter": ContentRefused,
+        # A prompt that was flagged; a malformed one is an `invalid_request_error`.
+        "invalid_prompt": ContentRefused,
+        "bio_policy": ContentRefused,
+        "misalignment_policy_violation": ContentRefused,
+        "image_content_policy_violation": ContentRefused,
+        "image_too_large": TooLarge,
+        "image_file_too_large": TooLarge,
         "model_not_found": ModelNotFound,
+        "vector_store_timeout": BackendTimeout,
     }
 )
-# The vendor's names of parameters that some models do not take, and ours.
-PARAMETERS: Mapping[str, str] = MappingProxyType(
+# What the words mean where no status says it: within a stream, and in a response that failed.
+WITHOUT_STATUS: Mapping[str, type[ProviderError]] = MappingProxyType(
     {
-        "temperature": "temperature",
-        "top_p": "top_p",
-        "stop": "stop",
-        "seed": "seed",
-        "tools": "tools",
-        "tool_choice": "tool_choice",
-        "parallel_tool_calls": "parallel_tool_calls",
-        "response_format": "output",
-        "reasoning_effort": "reasoning_effort",
+        "server_error": BackendError,
+        "data_residency_mismatch": BadRequest,
+        "invalid_image": BadRequest,
+        "invalid_image_format": BadRequest,
+        "invalid_base64_image": BadRequest,
+        "invalid_image_url": BadRequest,
+        "invalid_image_mode": BadRequest,
+        "image_too_small": BadRequest,
+        "image_parse_error": BadRequest,
+        "unsupported_image_media_type": BadRequest,
+        "empty_image_file": BadRequest,
+        "failed_to_download_image": BadRequest,
+        "image_file_not_found": BadRequest,
+        # Types, where the code says nothing.
+        "authentication_error": AuthenticationFailed,
+        "invalid_request_error": BadRequest,
+        "requests": RateLimited,
+        "tokens": RateLimited,
     }
 )
-_UNSUPPORTED = frozenset({"unsupported_value", "unsupported_parameter"})
+_UNSUPPORTED = frozenset({"unsupported_value", "unsupported_parameter", "unknown_parameter"})
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def from_answer(answer: Refusal) -> ProviderError:
@@ -58,33 +88,42 @@ def from_answer(answer: Refusal) -> ProviderError:
     error = error_of(_json(answer.body))
     if answer.is_elsewhere(is_wire=bool(error)):
         return BadResponse("There is no such wire at the vendor's address; check the base URL.")
-    kind, said = kind_of(error), error.get("message")
-    made = answer.failure(kind, said=said)
-    parameter = PARAMETERS.get(str(error.get("param")))
-    if error.get("code") in _UNSUPPORTED and parameter:
-        return UnsupportedParameter(made.message, parameter)
-    return made
+    made = answer.failure(kind_of(error), said=error.get("message"))
+    is_unsupported = str(error.get("code")) in _UNSUPPORTED
+    parameter = our_name(error.get("param")) if is_unsupported else None
+    return UnsupportedParameter(made.message, parameter) if parameter else made
 
 
 def from_event(error: Mapping[str, Any], secret: str) -> ProviderError:
     """Returns the error that an `error` within a stream means."""
-    return failure(kind_of(error) or BackendError, said=error.get("message"), secret=secret)
+    kind = kind_of(error) or _looked_up(WITHOUT_STATUS, error)
+    if kind is None and isinstance(error.get("code"), int):
+        # Proxies put the status there that they can no longer send.
+        kind = BY_STATUS.get(error["code"])
+    return failure(kind or BackendError, said=error.get("message"), secret=secret)
 
 
 def kind_of(error: Mapping[str, Any]) -> type[ProviderError] | None:
     """Returns what the vendor's words mean; None when the status has to say."""
-    words = (error.get("code"), error.get("type"))
-    return next(
-        (BY_CODE[word] for word in words if isinstance(word, str) and word in BY_CODE), None
-    )
+    return _looked_up(BY_CODE, error)
 
 
 def error_of(answer: Any) -> Mapping[str, Any]:
     """Returns the `error` of an answer in any of the forms that servers send; empty without one."""
-    error = answer.get("error") if isinstance(answer, dict) else None
+    if not isinstance(answer, dict):
+        return _NOTHING
+    # Some servers send its fields without the object around them.
+    error = answer if answer.get("object") == "error" else answer.get("error")
     if isinstance(error, dict):
         return error
-    return {"message": error} if isinstance(error, str) and error else {}
+    return {"message": error} if isinstance(error, str) and error else _NOTHING
+
+
+def _looked_up(
+    table: Mapping[str, type[ProviderError]], error: Mapping[str, Any]
+) -> type[ProviderError] | None:
+    words = (error.get("code"), error.get("type"))
+    return next((table[word] for word in words if isinstance(word, str) and word in table), None)
 
 
 def _json(body: bytes) -> Any:

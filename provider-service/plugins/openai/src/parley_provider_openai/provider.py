@@ -1,4 +1,4 @@
-"""Speaks `/chat/completions` on the wire; asks everything else through the vendor's own library."""
+"""Speaks the vendor's wire for replies; asks everything else through the vendor's own library."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 
 from parley_provider_sdk import Health, ModelInfo, ProviderError, ReplyRequest, ReplyStream
 from parley_provider_sdk.http import Call, Vendor
+from parley_provider_sdk.reading import Reading
 
-from parley_provider_openai import errors, translate
-from parley_provider_openai.reading import CompletionReading
+from parley_provider_openai import chat, errors, parameters, responses
+from parley_provider_openai.chat.reading import CompletionReading
+from parley_provider_openai.responses.reading import ResponseReading
 
 if TYPE_CHECKING:
-    from parley_provider_openai.models import VendorLibrary
+    from parley_provider_openai.library import VendorLibrary
     from parley_provider_openai.settings import OpenAISettings
+
+_LIBRARY = "parley_provider_openai.library"
 
 
 class OpenAIProvider:
@@ -25,6 +29,7 @@ class OpenAIProvider:
     def __init__(self, settings: OpenAISettings) -> None:
         self._settings = settings
         self._is_own = settings.is_own
+        self._speaks_responses = settings.speaks_responses
         headers = {"User-Agent": "parley-provider-openai"}
         if settings.api_key:
             headers["Authorization"] = f"Bearer {settings.api_key}"
@@ -38,8 +43,7 @@ class OpenAIProvider:
         self._loading = asyncio.Lock()
 
     async def chat_completion(self, request: ReplyRequest) -> ReplyStream:
-        call = Call("/chat/completions", translate.encode(request, own=self._is_own))
-        reading = CompletionReading(request, self._settings.api_key)
+        call, reading = self._spoken(request)
         async with aclosing(self._vendor.reply(call, reading, request)) as events:
             async for event in events:
                 yield event
@@ -54,15 +58,48 @@ class OpenAIProvider:
             return Health(healthy=False, detail=error.message)
         return Health(healthy=True, detail=f"The vendor lists {len(models)} models.")
 
+    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        return await (await self._vendor_library()).vectors(model, texts)
+
+    def unsupported_parameters(self, model: str) -> frozenset[str]:
+        """What a model takes is known of OpenAI's own only, whatever others are called."""
+        of_wire = parameters.NOT_ON_RESPONSES if self._speaks_responses else frozenset()
+        return of_wire | parameters.unsupported(model) if self._is_own else of_wire
+
     async def aclose(self) -> None:
         await self._vendor.aclose()
         if self._library:
             await self._library.aclose()
 
+    def _spoken(self, request: ReplyRequest) -> tuple[Call, Reading]:
+        secret = self._settings.api_key
+        if self._speaks_responses:
+            call = Call("/responses", responses.translate.encode(request))
+            return call, ResponseReading(request, secret)
+        call = Call("/chat/completions", chat.translate.encode(request, own=self._is_own))
+        return call, CompletionReading(request, secret)
+
     async def _vendor_library(self) -> VendorLibrary:
         async with self._loading:
             if self._library is None:
-                name = "parley_provider_openai.models"
-                module = await asyncio.to_thread(importlib.import_module, name)
-                self._library = module.VendorLibrary(self._settings)
+                # In a thread: it takes half a second to load, and a while to find certificates.
+                self._library = await asyncio.to_thread(self._loaded_library)
             return self._library
+
+    def _loaded_library(self) -> VendorLibrary:
+        made: VendorLibrary = importlib.import_module(_LIBRARY).VendorLibrary(self._settings)
+        return made
+
+
+class CountingProvider(OpenAIProvider):
+    """One that can be asked how many tokens a request has, which `/responses` alone offers."""
+
+    async def count_tokens(self, request: ReplyRequest) -> int:
+        """Returns the input tokens that the request would be charged for. Raises ProviderError."""
+        fields = responses.translate.counted(request)
+        return await (await self._vendor_library()).input_tokens(fields)
+
+
+def create(settings: OpenAISettings) -> OpenAIProvider:
+    """Makes the provider that can do what the wire offers."""
+    return CountingProvider(settings) if settings.speaks_responses else OpenAIProvider(settings)

@@ -121,6 +121,7 @@ class Received:
     path: str
     headers: Mapping[str, str]
     body: Any
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 class Dialect(ABC):
@@ -171,7 +172,19 @@ class Dialect(ABC):
 
     @abstractmethod
     def other(self, method: str, path: str, body: Any) -> Answer | None:
-        """Answers what is no reply: models, health, counting. None when there is no such path."""
+        """Answers what is no reply: models, health, counting. None when there is no such path.
+
+        A request without a body has its query in place of one, such as the page of a list.
+        """
+
+    def answer(self, asked: Received) -> Answer | None:
+        """As `other`; override it where the answer depends on headers or on the query."""
+        body = dict(asked.query) if asked.method == "GET" else asked.body
+        return self.other(asked.method, asked.path, body)
+
+    def refuse(self, asked: Received) -> Answer | None:  # noqa: ARG002  (dialects look at it)
+        """Answers what the vendor would not take, whatever the script says; None for the rest."""
+        return None
 
 
 class Peer:
@@ -240,19 +253,26 @@ class Peer:
         body = json.loads(content) if content else None
         path = request.path.removeprefix(self.dialect.prefix)
         headers = {str(name).lower(): value for name, value in request.headers.items()}
+        asked = Received(request.method, path, headers, body, dict(request.query))
         if self._record:
-            self.requests.append(Received(request.method, path, headers, body))
-        key = self.dialect.key_of(headers, request.query)
+            self.requests.append(asked)
+        key = self.dialect.key_of(headers, asked.query)
         if self._key and key != self._key:
             return _response(self.dialect.failure(_UNAUTHORIZED, key=key))
+        if refusal := self.dialect.refuse(asked):
+            return _response(refusal)
         model = self.dialect.model_of(path, body)
         if model is not None:
             return await self._complete(request, body, model, key)
+        return self._rest(asked, key)
+
+    def _rest(self, asked: Received, key: str) -> web.Response:
+        """Answers what asks for no reply."""
         if self._script.error:
             return _failed(self.dialect, self._script, key=key)
         if self._script.raw is not None:
             return _raw(self._script)
-        answer = self.dialect.other(request.method, path, body)
+        answer = self.dialect.answer(asked)
         return _response(answer) if answer else web.Response(status=404, text="Not Found")
 
     async def _complete(

@@ -1,0 +1,107 @@
+"""The ledger: the contract → HTTP, as JSON and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from parley.provider.v1 import usage_pb2
+from parley_gateway.api.convert import cost, dollars, instant, usage
+from parley_gateway.api.schemas import usage as schemas
+
+# By what sums may be divided: its word in a query → its field in a row, and in the contract.
+GROUPS: Mapping[str, tuple[str, usage_pb2.UsageGroup.ValueType]] = {
+    "day": ("day", usage_pb2.USAGE_GROUP_DAY),
+    "provider": ("provider", usage_pb2.USAGE_GROUP_PROVIDER),
+    "model": ("model", usage_pb2.USAGE_GROUP_MODEL),
+    "user": ("user_id", usage_pb2.USAGE_GROUP_USER),
+    "key": ("key_id", usage_pb2.USAGE_GROUP_KEY),
+}
+FIGURES = (
+    "requests",
+    "input_tokens",
+    "output_tokens",
+    "cached_input_tokens",
+    "reasoning_tokens",
+    "cost",
+    "currency",
+    "unpriced_requests",
+)
+# What a spreadsheet takes for the begin of a formula.
+FORMULA = ("=", "+", "@", "-", "\t", "\r", "\n")
+
+
+def total(summed: usage_pb2.UsageSum) -> dict[str, Any]:
+    """Return the figures of a sum, as `UsageTotal` has them."""
+    return {
+        "requests": summed.requests,
+        "input_tokens": summed.input_tokens,
+        "output_tokens": summed.output_tokens,
+        "cached_input_tokens": summed.cached_input_tokens,
+        "reasoning_tokens": summed.reasoning_tokens,
+        "cost": schemas.Money(amount=dollars(summed.cost_nano_usd), currency="USD"),
+        "unpriced_requests": summed.unpriced_requests,
+    }
+
+
+def report(answer: usage_pb2.SummarizeUsageResponse, groups: Sequence[str]) -> schemas.UsageReport:
+    """Return sums; each row says of `groups` what it is the sum of, and of nothing else."""
+    fields = [GROUPS[group][0] for group in groups]
+    rows = [
+        schemas.UsageRow(**{field: getattr(row, field) for field in fields}, **total(row))
+        for row in answer.rows
+    ]
+    return schemas.UsageReport(rows=rows, total=schemas.UsageTotal(**total(answer.total)))
+
+
+def table(answer: usage_pb2.SummarizeUsageResponse, groups: Sequence[str]) -> str:
+    """Return sums as CSV (RFC 4180): the rows, or the total when they are not divided."""
+    fields = [GROUPS[group][0] for group in groups]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([*fields, *FIGURES])
+    for row in answer.rows if groups else [answer.total]:
+        figures = {**total(row), "cost": dollars(row.cost_nano_usd), "currency": "USD"}
+        names = [harmless(getattr(row, field)) for field in fields]
+        writer.writerow([*names, *(figures[name] for name in FIGURES)])
+    return text.getvalue()
+
+
+def harmless(cell: str) -> str:
+    """Keep a spreadsheet from running a cell: a model may be called `=HYPERLINK(…)`."""
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def record(row: usage_pb2.UsageRecord) -> schemas.UsageRecord:
+    """Return one call."""
+    return schemas.UsageRecord(
+        usage_id=row.usage_id,
+        user_id=row.user_id,
+        key_id=row.key_id,
+        provider=row.provider,
+        model=row.model,
+        settled=row.settled,
+        outcome=row.outcome or None,
+        **counted(row),
+        started_at=instant(row.started_at),
+        settled_at=instant(row.settled_at) if row.HasField("settled_at") else None,
+        attempts=[attempt(one) for one in row.attempts],
+    )
+
+
+def attempt(one: usage_pb2.Attempt) -> schemas.Attempt:
+    """Return one time that a vendor was asked."""
+    return schemas.Attempt(
+        provider=one.provider,
+        model=one.model,
+        outcome=one.outcome,
+        **counted(one),
+        duration_ms=one.duration_ms,
+    )
+
+
+def counted(of: usage_pb2.UsageRecord | usage_pb2.Attempt) -> dict[str, Any]:
+    """Return what was used and what it cost, each null when it is not known."""
+    return {"usage": usage(of), "cost": cost(of)}

@@ -1,0 +1,77 @@
+"""Speaks `generateContent` on the wire; asks everything else through the vendor's own library."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from parley_provider_sdk import Health, ModelInfo, ProviderError, ReplyRequest, ReplyStream
+from parley_provider_sdk.http import Call, Vendor
+
+from parley_provider_google import errors, generations, translate
+from parley_provider_google.reading import ContentReading
+
+if TYPE_CHECKING:
+    from parley_provider_google.models import VendorLibrary
+    from parley_provider_google.settings import GoogleSettings
+
+
+class GoogleProvider:
+    """One configured address that speaks the Gemini wire."""
+
+    def __init__(self, settings: GoogleSettings) -> None:
+        self._settings = settings
+        self._vendor = Vendor(
+            settings.base_url,
+            headers={"User-Agent": "parley-provider-google", "x-goog-api-key": settings.api_key},
+            failure=errors.from_answer,
+            secret=settings.api_key,
+        )
+        self._library: VendorLibrary | None = None
+        self._loading = asyncio.Lock()
+
+    async def chat_completion(self, request: ReplyRequest) -> ReplyStream:
+        call = Call(translate.path(request), translate.encode(request))
+        reading = ContentReading(request, self._settings.api_key)
+        async with aclosing(self._vendor.reply(call, reading, request)) as events:
+            async for event in events:
+                yield event
+
+    async def list_models(self) -> Sequence[ModelInfo]:
+        return await (await self._vendor_library()).models()
+
+    async def health_check(self) -> Health:
+        try:
+            await (await self._vendor_library()).is_well()
+        except ProviderError as error:
+            return Health(healthy=False, detail=error.message)
+        return Health(healthy=True, detail="The vendor answers.")
+
+    async def count_tokens(self, request: ReplyRequest) -> int:
+        """Counts the input tokens of a request, instruction and tools included."""
+        return await (await self._vendor_library()).count_tokens(request)
+
+    def unsupported_parameters(self, model: str) -> frozenset[str]:
+        """Returns what a model's generation is known not to take."""
+        return generations.unsupported(model)
+
+    async def aclose(self) -> None:
+        await self._vendor.aclose()
+        if self._library:
+            await self._library.aclose()
+
+    async def _vendor_library(self) -> VendorLibrary:
+        async with self._loading:
+            if self._library is None:
+                self._library = await asyncio.to_thread(_loaded, self._settings)
+            return self._library
+
+
+def _loaded(settings: GoogleSettings) -> VendorLibrary:
+    """Imports the library and makes its client; both read files, certificates among them."""
+    module = importlib.import_module("parley_provider_google.models")
+    library: VendorLibrary = module.VendorLibrary(settings)
+    return library

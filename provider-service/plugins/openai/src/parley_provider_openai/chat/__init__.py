@@ -1,0 +1,1 @@
+"""The wire of `/chat/completions`, which OpenAI and every compatible server speak."""

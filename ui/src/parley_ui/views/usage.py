@@ -1,0 +1,124 @@
+"""What was used and what it cost: by day and by model."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+import streamlit as st
+from parley_client import UsageReport, UsageRow, UsageTotal
+
+from parley_ui import state
+from parley_ui.views import trouble
+from parley_ui.wording import money
+
+PERIODS: Mapping[str, int] = MappingProxyType({"7 days": 7, "30 days": 30, "90 days": 90})
+MINE, EVERYBODY = "Mine", "Everybody's"
+
+
+def page() -> None:
+    """Draws the total of a period, its days in a chart, and its models in a table."""
+    st.title("Usage", anchor=False)
+    with st.container(horizontal=True):
+        user_id = _whose()
+        days = PERIODS[st.selectbox("Period", PERIODS, index=1, key="usage_period", width=180)]
+    today = datetime.now(UTC).date()
+    report = state.usage(today - timedelta(days=days - 1), user_id)
+    if not report.rows:
+        st.info("Nothing was used in this time.", icon=":material/info:")
+        return
+    _total(report.total)
+    with trouble.explained():
+        _chart(report)
+        _table(report)
+
+
+def _whose() -> str | None:
+    """Returns whose usage is asked for; administrators may ask for everybody's."""
+    me = state.me()
+    if me.role != "admin":
+        return me.user_id
+    chosen = st.selectbox("Whose", (MINE, EVERYBODY), key="usage_whose", width=180)
+    return None if chosen == EVERYBODY else me.user_id
+
+
+def _total(total: UsageTotal) -> None:
+    with st.container(horizontal=True):
+        st.metric("Cost", money(total.cost), border=True)
+        st.metric("Requests", f"{total.requests:,}", border=True)
+        st.metric("Tokens in", f"{total.input_tokens:,}", border=True)
+        st.metric("Tokens out", f"{total.output_tokens:,}", border=True)
+    if total.unpriced_requests:
+        st.caption(
+            f":material/warning: {total.unpriced_requests:,} of the requests have no known price "
+            "and are not in the cost."
+        )
+
+
+def _chart(report: UsageReport) -> None:
+    st.subheader("By day", anchor=False)
+    shown = st.radio("Shown", ("Tokens", "Cost in USD"), horizontal=True, key="usage_shown")
+    rows = [
+        {"day": row.day, "model": _model(row), "height": _height(row, shown)} for row in report.rows
+    ]
+    st.vega_lite_chart(
+        {"data": {"values": rows}, **bars(shown)},
+        alt=f"{shown} of each day by model; the same figures are in the table below",
+    )
+
+
+def bars(title: str) -> dict[str, Any]:
+    """Returns a chart of days, each a bar of its models; days are UTC's wherever it is read."""
+    legend = {"orient": "bottom", "columns": 1, "title": None}
+    return {
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "x": {
+                "field": "day",
+                "type": "temporal",
+                "timeUnit": "utcyearmonthdate",
+                "title": None,
+            },
+            "y": {"field": "height", "type": "quantitative", "title": title},
+            "color": {"field": "model", "type": "nominal", "title": "Model", "legend": legend},
+        },
+    }
+
+
+def _table(report: UsageReport) -> None:
+    st.subheader("By day and model", anchor=False)
+    rows = [
+        {
+            "Day": row.day,
+            "Model": _model(row),
+            "Requests": row.requests,
+            "Tokens in": row.input_tokens,
+            "Tokens out": row.output_tokens,
+            "Cost": _cost(row),
+        }
+        for row in reversed(report.rows)
+    ]
+    figures = ("Requests", "Tokens in", "Tokens out")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={name: st.column_config.NumberColumn(format="localized") for name in figures},
+        alt="Usage by day and model, the newest day first",
+    )
+
+
+def _model(row: UsageRow) -> str:
+    return f"{row.provider}/{row.model}"
+
+
+def _height(row: UsageRow, shown: str) -> float:
+    if shown == "Tokens":
+        return row.input_tokens + row.output_tokens
+    return float(row.cost.amount)
+
+
+def _cost(row: UsageRow) -> str:
+    if row.unpriced_requests == row.requests and not row.cost.amount:
+        return "unknown"
+    more = " and more" if row.unpriced_requests else ""
+    return f"{money(row.cost)}{more}"
