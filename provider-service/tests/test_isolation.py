@@ -40,7 +40,7 @@ async def test_a_stream_comes_in_order_and_whole_from_another_thread(isolate: Is
     here = isolate(ScriptedProvider(stream=stream))
 
     assert [str(number) for number in range(5_000)] == await texts(here)
-    assert {"plugin acme"} == where
+    assert {"plugin apart"} == where
     assert 0 == await tasks_of(here)
 
 
@@ -130,7 +130,7 @@ async def test_closing_the_stream_ends_the_plugins_before_it_returns(isolate: Is
 
     await stream.aclose()
 
-    assert ["plugin acme"] == ended
+    assert ["plugin apart"] == ended
     assert 0 == await tasks_of(here)
 
 
@@ -144,7 +144,7 @@ async def test_cancelling_the_listener_ends_the_plugins_stream(isolate: Isolate)
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert ["plugin acme"] == ended
+    assert ["plugin apart"] == ended
     assert 0 == await tasks_of(here)
 
 

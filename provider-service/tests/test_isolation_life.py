@@ -58,7 +58,7 @@ async def test_what_its_making_raises_is_raised_and_its_thread_ends(
         raise failure
 
     with pytest.raises(type(failure)) as caught:
-        isolated("acme", create)
+        isolated("apart", create)
 
     assert not isinstance(caught.value, Hangs)
     await becomes(lambda: set() == threads())
@@ -72,7 +72,7 @@ async def test_one_whose_making_hangs_is_given_up_and_its_thread_ends_when_it_ca
         return ScriptedProvider()
 
     with pytest.raises(Hangs):
-        isolated("acme", create, 0.1)
+        isolated("apart", create, 0.1)
     took = time.monotonic() - began
     gate.set()
 

@@ -17,7 +17,7 @@ Isolate = Callable[..., IsolatedProvider]
 
 
 def threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("plugin ")}
+    return {thread.name for thread in threading.enumerate() if thread.name == "plugin apart"}
 
 
 @asynccontextmanager
@@ -26,7 +26,7 @@ async def isolating() -> AsyncIterator[Isolate]:
     made: list[IsolatedProvider] = []
 
     def isolate(provider: Any) -> IsolatedProvider:
-        here = isolated("acme", lambda: provider)
+        here = isolated("apart", lambda: provider)
         assert isinstance(here, IsolatedProvider)
         made.append(here)
         return here
