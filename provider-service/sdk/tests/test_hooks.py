@@ -89,6 +89,15 @@ def test_a_wrong_registration_is_refused(info: Any, target: Any, complaint: str)
         collect(plugin((info, target)))
 
 
+@pytest.mark.parametrize("value", [None, 7, ["Acme"], b"Acme"])
+@pytest.mark.parametrize("name", ["display_name", "home_page", "default_model", "requires_sdk"])
+def test_what_is_no_text_is_refused_by_its_name(name: str, value: Any) -> None:
+    fields: dict[str, Any] = {name: value}
+
+    with pytest.raises(RegistrationError, match=f"The {name} of 'acme' is no text"):
+        collect(plugin((replace(INFO, **fields), "x:Y")))
+
+
 def test_a_vendor_that_must_get_ready_first_may_ask_for_patience() -> None:
     slow = replace(INFO, first_token_seconds=300.0)
     (registration,) = collect(plugin((slow, "a:B")))

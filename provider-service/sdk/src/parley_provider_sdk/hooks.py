@@ -131,8 +131,16 @@ def _check(info: ProviderInfo, target: str | ProviderFactory) -> None:
         )
     if not 0 <= info.first_token_seconds < math.inf:
         raise RegistrationError(f"'{info.name}' has no sensible patience before the first token.")
+    _check_texts(info)
     _check_settings(info)
     _check_version(info)
+
+
+def _check_texts(info: ProviderInfo) -> None:
+    # A value of another kind would break whoever lists all providers, not only this one.
+    for name in ("display_name", "home_page", "default_model", "requires_sdk"):
+        if not isinstance(getattr(info, name), str):
+            raise RegistrationError(f"The {name} of '{info.name}' is no text.")
 
 
 def _check_settings(info: ProviderInfo) -> None:

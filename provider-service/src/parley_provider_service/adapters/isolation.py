@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, aclosing, suppress
 from typing import Any, TypeVar
 
@@ -25,6 +25,12 @@ ALIVE_WITHIN_SECONDS = 2.0
 KNOWN_WITHIN_SECONDS = 0.05
 CLOSED_WITHIN_SECONDS = 1.0
 MOST_WAITING = 256
+# Anybody may name models, so what is known of them is not kept for ever.
+MOST_MODELS = 1_000
+
+
+class Hangs(TimeoutError):  # noqa: N818  (named for what it means, as all failures here)
+    """The plugin does not come to an end of being made."""
 
 
 class Blocked(sdk.BackendError):
@@ -34,13 +40,25 @@ class Blocked(sdk.BackendError):
         super().__init__("Its plugin blocks its own event loop, so nothing else of it can run.")
 
 
-def isolated(name: str, create: Callable[[], sdk.Provider]) -> sdk.Provider:
-    """Make a provider in a thread of its own; raise what its code raises, TimeoutError."""
+class Closed(sdk.BackendError):
+    """The plugin was asked after it had been let go."""
+
+    def __init__(self) -> None:
+        super().__init__("The provider was configured anew or let go meanwhile.")
+
+
+def isolated(
+    name: str, create: Callable[[], sdk.Provider], seconds: float = MADE_WITHIN_SECONDS
+) -> sdk.Provider:
+    """Make a provider in a thread of its own; raise what its code raises, Hangs."""
     home = Home(name)
-    with ExitStack() as unless_made:
-        unless_made.callback(home.close)
-        provider = home.submit(_making(create)).result(MADE_WITHIN_SECONDS)
-        unless_made.pop_all()
+    with ExitStack() as undo:
+        undo.callback(home.close)
+        making = home.submit(_making(create))
+        if wait([making], seconds).not_done:
+            raise Hangs
+        provider = making.result()
+        undo.pop_all()
     kinds = (isinstance(provider, sdk.Selective), isinstance(provider, sdk.TokenCounter))
     match kinds:
         case True, True:
@@ -61,49 +79,85 @@ class Home:
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
+        self._lock = threading.Lock()
+        self._is_closing = False
+        # Nothing more is taken in; guarded by the lock.
+        self._is_closed = False
         # It does not keep the process alive: nobody can end a thread that hangs.
         self._thread = threading.Thread(target=self._run, name=f"plugin {name}", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Awaitable[Answer]) -> Future[Answer]:
-        """Run something in there."""
-        return asyncio.run_coroutine_threadsafe(_awaited(work), self._loop)
+    def submit(self, work: Coroutine[Any, Any, Answer]) -> Future[Answer]:
+        """Run something in there; Closed."""
+        with self._lock:
+            if not self._is_closed:
+                return asyncio.run_coroutine_threadsafe(work, self._loop)
+        work.close()
+        raise Closed
+
+    def call_soon(self, work: Callable[[], object]) -> bool:
+        """Run something in there without waiting; False when it is closed."""
+        with self._lock:
+            if not self._is_closed:
+                self._loop.call_soon_threadsafe(work)
+            return not self._is_closed
 
     async def ask(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Run something in there and wait for it; Blocked when nothing runs in there."""
+        """Run something in there and wait for it; Blocked when nothing runs in there, Closed."""
         await self.check()
         return await asyncio.wrap_future(self.submit(_called(work)))
 
     async def check(self) -> None:
-        """Return when the loop runs; Blocked when it does not."""
+        """Return when the loop runs; Blocked when it does not, Closed."""
         alive = asyncio.wrap_future(self.submit(asyncio.sleep(0)))
         try:
-            await asyncio.wait_for(alive, ALIVE_WITHIN_SECONDS)
+            async with asyncio.timeout(ALIVE_WITHIN_SECONDS):
+                await alive
         except TimeoutError:
             raise Blocked from None
 
-    def call_soon(self, work: Callable[[], object]) -> None:
-        """Run something in there without waiting."""
-        self._loop.call_soon_threadsafe(work)
-
     def close(self) -> None:
         """End the thread as soon as it can be ended."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.call_soon(self._end)
+
+    async def aclose(self) -> None:
+        """End the thread and wait for that, unless it is blocked."""
+        self.close()
+        await asyncio.to_thread(self._thread.join, CLOSED_WITHIN_SECONDS)
+
+    def _end(self) -> None:
+        self._is_closing = True
+        self._loop.stop()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_forever()
+            while not self._is_closing:
+                # A plugin that wants to end the process does not even end its thread: whoever
+                # asked for what it did is told.
+                with suppress(SystemExit, KeyboardInterrupt):
+                    self._loop.run_forever()
         finally:
+            with self._lock:
+                self._is_closed = True
+            with suppress(SystemExit, KeyboardInterrupt, TimeoutError):
+                self._loop.run_until_complete(_cleared())
             self._loop.close()
-
-
-async def _awaited(work: Awaitable[Answer]) -> Answer:
-    return await work
 
 
 async def _called(work: Callable[[], Awaitable[Answer]]) -> Answer:
     return await work()
+
+
+async def _cleared() -> None:
+    """Cancel what a plugin has left running; runs last in its loop."""
+    await asyncio.sleep(0)  # what was taken in before becomes a task only now
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    async with asyncio.timeout(CLOSED_WITHIN_SECONDS):
+        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.get_running_loop().shutdown_asyncgens()
 
 
 class IsolatedProvider:
@@ -116,16 +170,13 @@ class IsolatedProvider:
     async def chat_completion(self, request: sdk.ReplyRequest) -> sdk.ReplyStream:
         await self.home.check()
         channel = Channel(self.home)
-        making = self.home.submit(channel.fill(self.provider, request))
-        making.add_done_callback(lambda _: channel.end())
+        channel.open(self.provider, request)
         try:
             while events := await channel.take():
                 for event in events:
                     yield event
-            await asyncio.wrap_future(making)  # raises what the stream raised
         finally:
-            making.cancel()
-            await channel.ended(CLOSED_WITHIN_SECONDS)
+            await channel.close(CLOSED_WITHIN_SECONDS)
 
     async def list_models(self) -> Sequence[sdk.ModelInfo]:
         return await self.home.ask(self.provider.list_models)
@@ -137,7 +188,7 @@ class IsolatedProvider:
         try:
             await self.home.ask(self.provider.aclose)
         finally:
-            self.home.close()
+            await self.home.aclose()
 
 
 class SelectiveProvider(IsolatedProvider):
@@ -145,20 +196,26 @@ class SelectiveProvider(IsolatedProvider):
 
     def __init__(self, home: Home, provider: Any) -> None:
         super().__init__(home, provider)
-        self._unsupported: dict[str, frozenset[str]] = {}
+        self._asked: dict[str, Future[frozenset[str]]] = {}
+        # The last answer that was waited for.
+        self._awaited: Future[frozenset[str]] | None = None
 
     def unsupported_parameters(self, model: str) -> frozenset[str]:
-        """Ask once for each model, and not for long: what is not known now the vendor will say."""
-        if model not in self._unsupported:
+        """Ask once for each model, and not for long: what is not known now the vendor will say.
+
+        While one answer is late no other is waited for, since all of the service waits with us.
+        """
+        asked = self._asked.get(model)
+        if asked is None:
+            if len(self._asked) >= MOST_MODELS:
+                self._asked.clear()
             provider: Any = self.provider
-            asked: Future[Any] = self.home.submit(
-                _making(lambda: provider.unsupported_parameters(model))
-            )
-            try:
-                self._unsupported[model] = frozenset(asked.result(KNOWN_WITHIN_SECONDS))
-            except TimeoutError:
-                return frozenset()
-        return self._unsupported[model]
+            asked = self.home.submit(_making(lambda: provider.unsupported_parameters(model)))
+            self._asked[model] = asked
+            if self._awaited is None or self._awaited.done():
+                self._awaited = asked
+                wait([asked], KNOWN_WITHIN_SECONDS)
+        return asked.result() if asked.done() else frozenset()
 
 
 class CountingProvider(IsolatedProvider):
@@ -183,24 +240,19 @@ class Channel:
         self._events: deque[sdk.ReplyEvent] = deque()
         self._arrived = asyncio.Event()
         self._ended = asyncio.Event()
-        # Belongs to the other loop.
+        self._failure: BaseException | None = None
+        # These belong to the other loop.
         self._room = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._is_wanted = True
 
-    async def fill(self, provider: sdk.Provider, request: sdk.ReplyRequest) -> None:
-        """Bring a whole stream; runs in the plugin's thread."""
-        stream: object = provider.chat_completion(request)
-        if not isinstance(stream, AsyncGenerator):
-            raise sdk.BadResponse(f"The plugin gave a {type(stream).__name__} instead of a stream.")
-        async with aclosing(stream) as events:
-            async for event in events:
-                self._events.append(event)
-                self._loop.call_soon_threadsafe(self._arrived.set)
-                if len(self._events) >= MOST_WAITING:
-                    self._room.clear()
-                    await self._room.wait()
+    def open(self, provider: sdk.Provider, request: sdk.ReplyRequest) -> None:
+        """Begin to bring a stream; Closed."""
+        if not self._home.call_soon(lambda: self._begin(provider, request)):
+            raise Closed
 
     async def take(self) -> list[sdk.ReplyEvent]:
-        """Return what has come; nothing at the end."""
+        """Return what has come; nothing at the end, unless it raises what the stream raised."""
         while not self._events and not self._ended.is_set():
             self._arrived.clear()
             if not self._events and not self._ended.is_set():
@@ -208,16 +260,53 @@ class Channel:
         events = [self._events.popleft() for _ in range(len(self._events))]
         if events:
             self._home.call_soon(self._room.set)
+        elif self._failure is not None:
+            raise self._failure
         return events
 
-    def end(self) -> None:
-        """Say that nothing more comes; runs in the plugin's thread."""
-        self._loop.call_soon_threadsafe(self._finish)
+    async def close(self, seconds: float) -> None:
+        """Return when the stream is closed; what takes longer is cancelled once more, and left."""
+        if self._ended.is_set():
+            return
+        self._home.call_soon(self._stop)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            self._home.call_soon(self._stop)
 
-    async def ended(self, seconds: float) -> None:
-        """Return when nothing more comes, or after so many seconds."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), seconds)
+    def _begin(self, provider: sdk.Provider, request: sdk.ReplyRequest) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._fill(provider, request))
+        self._task.add_done_callback(self._note_end)
+
+    def _stop(self) -> None:
+        self._is_wanted = False
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _fill(self, provider: sdk.Provider, request: sdk.ReplyRequest) -> None:
+        stream: object = provider.chat_completion(request)
+        if isinstance(stream, Coroutine):
+            stream.close()
+        if not isinstance(stream, AsyncGenerator):
+            raise sdk.BadResponse(f"The plugin gave a {type(stream).__name__} instead of a stream.")
+        async with aclosing(stream) as events:
+            async for event in events:
+                if not self._is_wanted:  # it went on in spite of being cancelled
+                    return
+                self._events.append(event)
+                self._tell(self._arrived.set)
+                if len(self._events) >= MOST_WAITING:
+                    self._room.clear()
+                    await self._room.wait()
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        self._failure = asyncio.CancelledError() if task.cancelled() else task.exception()
+        self._tell(self._finish)
+
+    def _tell(self, work: Callable[[], object]) -> None:
+        with suppress(RuntimeError):  # our loop may have ended
+            self._loop.call_soon_threadsafe(work)
 
     def _finish(self) -> None:
         self._ended.set()

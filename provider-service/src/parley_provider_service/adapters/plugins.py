@@ -18,7 +18,7 @@ from parley_provider_sdk import (
     missing_settings,
 )
 
-from parley_provider_service.adapters.isolation import isolated
+from parley_provider_service.adapters.isolation import Hangs, isolated
 from parley_provider_service.adapters.secrets import Filled, Secrets
 from parley_provider_service.core.guard import log_bug
 from parley_provider_service.core.model import Credential, CredentialSource, Installed, Wish
@@ -44,29 +44,45 @@ def load(
     `module` of the entry point; what is in it is not imported here.
     """
     found: dict[str, Installed] = {}
+    exhibits: list[Installed] = []
     for entry_point in sorted(entry_points, key=lambda one: (package_of(one).package, one.name)):
-        for installed in installed_by(entry_point, secrets, importer, trouble):
-            if installed.name not in found:
-                found[installed.name] = installed
-                continue
-            other = found[installed.name].package
-            name = as_name(f"{installed.name}-{installed.package}")
-            error = f"The name '{installed.name}' is taken by {other or 'another plugin'}."
-            found[name] = broken(replace(installed, name=name), error)
+        exhibit = package_of(entry_point)
+        registrations = registered_by(entry_point, importer, trouble)
+        if isinstance(registrations, Installed):
+            exhibits.append(registrations)
+            continue
+        for registration in registrations:
+            name = registration.info.name
+            if name not in found:
+                found[name] = configured(exhibit, registration, secrets)
+            else:
+                other = found[name].package or "another plugin"
+                error = f"The name '{name}' is taken by {other}."
+                exhibits.append(broken(replace(exhibit, name=name), error))
+    # What cannot be used takes no name from what can.
+    for exhibit in exhibits:
+        name = free_name(exhibit, found)
+        found[name] = replace(exhibit, name=name)
     return list(found.values())
 
 
-def installed_by(
-    entry_point: EntryPoint, secrets: Secrets, importer: Importer, trouble: Mapping[str, str]
-) -> Sequence[Installed]:
-    """Return what one entry point brings: its providers, or the exhibit of its failure."""
+def free_name(exhibit: Installed, found: Mapping[str, Installed]) -> str:
+    """Return a name for what cannot be used: its own, if nobody has it."""
+    name, number = exhibit.name, 1
+    while name in found:
+        name = as_name(f"{exhibit.name}-{exhibit.package}{f'-{number}' if number > 1 else ''}")
+        number += 1
+    return name
+
+
+def registered_by(
+    entry_point: EntryPoint, importer: Importer, trouble: Mapping[str, str]
+) -> Sequence[Registration] | Installed:
+    """Return what one entry point brings: its registrations, or the exhibit of its failure."""
     exhibit = package_of(entry_point)
     if entry_point.value in trouble:
-        return [broken(exhibit, trouble[entry_point.value])]
-    registrations = attempt(exhibit, lambda: collect(importer(entry_point)))
-    if isinstance(registrations, Installed):
-        return [registrations]
-    return [configured(exhibit, registration, secrets) for registration in registrations]
+        return broken(exhibit, trouble[entry_point.value])
+    return attempt(exhibit, lambda: collect(importer(entry_point)))
 
 
 def configured(
@@ -92,11 +108,8 @@ def configured(
         credential = Credential(CredentialSource.UNREADABLE)
         error = "No master key opens its stored key. Set MASTER_KEY, or store the key again."
         return replace(entry, error=error, credential=credential)
-    try:
-        filled = secrets.fill(info, wish)
-    except InvalidSettings as error:
-        return replace(entry, error=str(error))
-    return equipped(entry, registration, filled)
+    # A class of settings is a plugin's code too.
+    return attempt(entry, lambda: equipped(entry, registration, secrets.fill(info, wish)))
 
 
 def equipped(entry: Installed, registration: Registration, filled: Filled) -> Installed:
@@ -120,9 +133,13 @@ def equipped(entry: Installed, registration: Registration, filled: Filled) -> In
 
 def made(name: str, registration: Registration, settings: object) -> Provider:
     """Make a provider, in its own thread unless it may share ours; RegistrationError."""
-    if not registration.info.shares_loop:
+    if registration.info.shares_loop:
+        return checked(registration.create(settings))
+    try:
         return isolated(name, lambda: checked(registration.create(settings)))
-    return checked(registration.create(settings))
+    except Hangs:
+        advice = "Uninstall it, or install another version."
+        raise RegistrationError(f"Its plugin hangs when the provider is made. {advice}") from None
 
 
 def checked(provider: object) -> Provider:
@@ -133,9 +150,14 @@ def checked(provider: object) -> Provider:
 
 
 def attempt(entry: Installed, step: Callable[[], T]) -> T | Installed:
-    """Take one step of a plugin's; return the exhibit of its failure when it fails."""
+    """Take one step of a plugin's; return the exhibit of its failure when it fails.
+
+    Settings that do not fit are no failure of the plugin: it waits for better ones.
+    """
     try:
         return step()
+    except InvalidSettings as error:
+        return replace(entry, error=str(error))
     except RegistrationError as error:
         sentence = str(error)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin may raise anything)

@@ -51,10 +51,11 @@ class Secrets:
             values = {name: value for name, value in values.items() if name not in hidden}
         settings: Any = fill_settings(info.settings, values)
         changes = wanted(wish, declared)
+        given = {one.field for one in declared.values() if values.get(one.env, "").strip()}
         return Filled(
             settings=replace(settings, **changes) if changes else settings,
-            credential=credential(settings, wish),
-            is_explicit=bool(changes) or any(values.get(one.env) for one in declared.values()),
+            credential=credential(settings, wish, KEY in given),
+            is_explicit=bool(changes or given),
         )
 
 
@@ -67,8 +68,12 @@ def wanted(wish: Wish, declared: Mapping[str, Setting]) -> dict[str, str]:
     return made
 
 
-def credential(settings: object, wish: Wish) -> Credential:
-    """Return what may be told of the key that is used."""
+def credential(settings: object, wish: Wish, is_given: bool) -> Credential:
+    """Return what may be told of the key that is used; a plugin's own default is none."""
     if wish.api_key is not None:
         return shown(CredentialSource.STORED, wish.api_key)
-    return shown(CredentialSource.ENVIRONMENT, str(getattr(settings, KEY, "")))
+    return (
+        shown(CredentialSource.ENVIRONMENT, str(getattr(settings, KEY, "")))
+        if is_given
+        else Credential()
+    )

@@ -51,11 +51,12 @@ class FernetVault(Vault):
             return None
         try:
             content = json.loads(MultiFernet(fernets).decrypt(sealed))
-        except InvalidToken:
+        except (InvalidToken, ValueError):  # no master key's, or sealed for something else
             return None
-        if (content.get("purpose"), content.get("owner")) != (PURPOSE, owner):
-            return None
-        return str(content["secret"])
+        match content:
+            case {"purpose": purpose, "owner": whose, "secret": str(secret)}:
+                return secret if (purpose, whose) == (PURPOSE, owner) else None
+        return None
 
     @override
     def is_stale(self, sealed: bytes) -> bool:
@@ -73,6 +74,8 @@ class FernetVault(Vault):
                 text = f"{text}\n{self._file.read_text()}"
             except OSError as error:
                 trouble = f"MASTER_KEY_FILE cannot be read: {error.strerror}"
+            except UnicodeDecodeError:
+                trouble = "MASTER_KEY_FILE is no text"
         for key in text.replace(",", "\n").split():
             try:
                 fernets.append(Fernet(key))

@@ -14,6 +14,14 @@ FOREIGN_PORTS = frozenset(
     {7, 9, 19, 20, 21, 22, 23, 25, 53, 79, 110, 111, 119, 135, 139, 143, 389, 445, 465, 514, 587}
     | {636, 873, 993, 995, 1433, 2049, 3306, 3389, 5432, 6379, 11211, 27017}
 )
+# Where some clouds keep their machines' secrets besides the link-local addresses.
+METADATA = frozenset(
+    map(ipaddress.ip_address, ("100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254"))
+)
+# IPv6 networks whose last 32 bits are an IPv4 address that a translator leads to.
+TRANSLATED = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96")))
+# A name as resolvers take it, or an address. Everything else is read in more than one way.
+HOST = re.compile(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|[0-9a-f]*:[0-9a-f:.]*")
 # Of digits and dots, and no plain IPv4 address: `0x7f.1`, `2130706433`, `0177.0.0.1`.
 NUMERIC = re.compile(r"(0[xX][0-9a-fA-F]*|[0-9]+)(\.(0[xX][0-9a-fA-F]*|[0-9]+))*\.?")
 
@@ -21,8 +29,8 @@ NUMERIC = re.compile(r"(0[xX][0-9a-fA-F]*|[0-9]+)(\.(0[xX][0-9a-fA-F]*|[0-9]+))*
 def check_address(text: str, *, private: bool) -> str:
     """Return an address as it is stored; InvalidArgument says what is wrong with it.
 
-    `private` allows addresses of this machine and of private networks. Link-local ones, where
-    clouds keep their machines' secrets, are never allowed.
+    `private` allows addresses of this machine and of private networks. Link-local ones and others
+    where clouds keep their machines' secrets are never allowed.
     """
     address = text.strip().rstrip("/")
     if len(address) > LONGEST_ADDRESS or not address.isascii() or not address.isprintable():
@@ -36,7 +44,7 @@ def check_address(text: str, *, private: bool) -> str:
         raise wrong("must be an http or https address")
     if url.username is not None or url.password is not None:
         raise wrong("must not hold a user or a password")
-    if url.query or url.fragment:
+    if "?" in address or "#" in address:
         raise wrong("must not hold a query or a fragment")
     if port is not None and (port == 0 or port in FOREIGN_PORTS):
         raise wrong("must not lead to a port of another protocol")
@@ -47,13 +55,16 @@ def check_address(text: str, *, private: bool) -> str:
 def check_host(url: SplitResult, *, private: bool) -> None:
     """Refuse hosts that are written in odd ways, or lead where nobody may go; InvalidArgument."""
     host = url.hostname or ""
+    written = f"[{host}]" if ":" in host else host
+    if not HOST.fullmatch(host) or url.netloc.lower() not in (written, f"{written}:{url.port}"):
+        raise wrong("must write its host as a plain name or address")
     found = as_ip(host)
     if found is None and NUMERIC.fullmatch(host):
         raise wrong("must write an IP address in its usual form")
     if host.endswith("."):
         raise wrong("must not end its host with a dot")
-    if found is not None and (found.is_link_local or found.is_multicast or found.is_unspecified):
-        raise wrong("must not lead to a link-local address")
+    if found is not None and is_never_allowed(found):
+        raise wrong("must not lead to a link-local address, or to one that is nobody's")
     is_inner = host == "localhost" or host.endswith(".localhost")
     if found is not None:
         is_inner = not found.is_global
@@ -62,13 +73,23 @@ def check_host(url: SplitResult, *, private: bool) -> None:
 
 
 def as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return a literal address, the inner one of an IPv4-mapped; None for a name."""
+    """Return a literal address, the IPv4 address inside of an IPv6 one; None for a name."""
     try:
         found = ipaddress.ip_address(host)
     except ValueError:
         return None
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return mapped or found
+    if not isinstance(found, ipaddress.IPv6Address):
+        return found
+    # The first two of `::/96` are no IPv4 addresses, but IPv6's own: nobody, and this machine.
+    if any(found in network for network in TRANSLATED) and int(found) > 1:
+        return ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    return found.ipv4_mapped or found.sixtofour or found
+
+
+def is_never_allowed(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Say whether no vendor can be at an address."""
+    is_nobodys = address.is_multicast or address.is_unspecified
+    return address.is_link_local or is_nobodys or address in METADATA
 
 
 def wrong(rule: str) -> InvalidArgument:

@@ -11,8 +11,8 @@ from enum import StrEnum
 # In a row, before a vendor is left alone, and for how long.
 FAILURES_TO_OPEN = 5
 OPEN_SECONDS = 10.0
-# Calls beyond one per request, and how many may be saved up: together no more than a tenth of any
-# eleven requests or more, even of those that come right after a long quiet time.
+# Calls beyond one per request, and how many may be saved up: together at most one in any twelve
+# requests, so no more than a tenth of any fifty or more, even right after a long quiet time.
 EXTRA_CALLS = 0.09
 MOST_SAVED = 1.0
 
@@ -38,7 +38,8 @@ class Bulkhead:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
         try:
-            await asyncio.wait_for(asyncio.shield(place), seconds)
+            async with asyncio.timeout(seconds):
+                await asyncio.shield(place)
         except TimeoutError:
             return self._give_up(place)
         except asyncio.CancelledError:

@@ -7,11 +7,10 @@ from dataclasses import replace
 import parley_provider_sdk as sdk
 from parley_rpc.faults import InvalidArgument
 
+from parley_provider_service.core.attempt import LARGEST_COUNT
 from parley_provider_service.core.catalog import Catalog, nonsense
 from parley_provider_service.core.guard import ask
 from parley_provider_service.core.pricing import estimate, input_chars
-
-ASK_SECONDS = 10.0
 
 
 class Counting:
@@ -30,7 +29,7 @@ class Counting:
         if not isinstance(counter, sdk.TokenCounter):
             return estimate(input_chars(request), 0)
         asked = replace(request, model=model.name)
-        count = await ask(entry.name, lambda: counter.count_tokens(asked), ASK_SECONDS)
-        if not isinstance(count, int) or count < 0:
+        count = await ask(entry.name, lambda: counter.count_tokens(asked), self.catalog.ask_seconds)
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < LARGEST_COUNT:
             raise nonsense(entry.name)
         return sdk.Usage(count, 0, source=sdk.UsageSource.COUNTED)

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 import parley_provider_sdk as sdk
-from parley_rpc.faults import InvalidArgument
+from parley_rpc.faults import Fault, InvalidArgument
 
+from parley_provider_service.core.guard import guarded
 from parley_provider_service.core.model import Model
 from parley_provider_service.core.roster import Entry
 
@@ -51,13 +52,23 @@ def unsupported(entry: Entry, model: str) -> frozenset[str]:
     """Return what a model does not take: what its plugin knows, and what its vendor told us."""
     learned = entry.unsupported.get(model, frozenset())
     provider: object = entry.installed.provider
-    if isinstance(provider, sdk.Selective):
-        return learned | provider.unsupported_parameters(model)
-    return learned
+    if not isinstance(provider, sdk.Selective):
+        return learned
+    try:
+        with guarded(entry.name, model):
+            return learned | frozenset(provider.unsupported_parameters(model))
+    except Fault:  # it is logged, and what it would have told the vendor tells
+        return learned
 
 
 def learn(entry: Entry, model: str, parameter: str) -> bool:
-    """Remember what a model does not take; False when that was known, so it does not help."""
+    """Remember what a model does not take; False when it does not help to leave that out.
+
+    It was known already, or it is nothing that we send: a vendor that finds fault with something
+    else each time would be asked for ever.
+    """
+    if parameter not in DEFAULTS:
+        return False
     known = entry.unsupported.get(model, frozenset())
     entry.unsupported[model] = known | {parameter}
     return parameter not in known

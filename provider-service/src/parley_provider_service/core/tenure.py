@@ -17,10 +17,13 @@ CLOSE_SECONDS = 5.0
 class Tenure:
     """Counts the replies that a provider makes, and closes it after the last when it is retired."""
 
-    def __init__(self, name: str, provider: sdk.Provider) -> None:
+    def __init__(
+        self, name: str, provider: sdk.Provider, *, close_seconds: float = CLOSE_SECONDS
+    ) -> None:
         self.name = name
         self.provider = provider
         self.closing: asyncio.Task[None] | None = None
+        self._close_seconds = close_seconds
         self._running = 0
         self._retired = False
 
@@ -45,4 +48,4 @@ class Tenure:
 
     async def _close(self) -> None:
         with contextlib.suppress(Fault):
-            await ask(self.name, self.provider.aclose, CLOSE_SECONDS)
+            await ask(self.name, self.provider.aclose, self._close_seconds)
