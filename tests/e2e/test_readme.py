@@ -158,6 +158,16 @@ def test_the_grpc_call_of_the_readme(clone: Clone) -> None:
     assert "demo provider" in printed
 
 
+def test_providers_are_configured_as_in_the_readme(clone: Clone) -> None:
+    clone.run(bash_block(".venv/bin/parley providers add"))
+
+    printed = clone.run(".venv/bin/parley providers list --output json")
+
+    listed = {one["name"]: one for one in json.loads(printed)["providers"]}
+    assert "openai" == listed["house"]["kind"]
+    assert ["openai", "house/llama-3.3"] == listed["anthropic"]["configuration"]["fallbacks"]
+
+
 def test_the_doctor_finds_everything_well(clone: Clone) -> None:
     assert clone.run(".venv/bin/parley doctor")
 
