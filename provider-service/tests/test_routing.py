@@ -8,7 +8,7 @@ from typing import Any
 
 import parley_provider_sdk as sdk
 import pytest
-from parley_provider_service.core.admission import FAILURES_TO_OPEN
+from parley_provider_service.core.admission import FAILURES_TO_OPEN, Breaker
 from parley_provider_service.core.faults import (
     CircuitOpen,
     Overloaded,
@@ -20,11 +20,13 @@ from parley_provider_service.core.faults import (
     RequestRefused,
 )
 from parley_provider_service.core.generation import Limits
-from parley_provider_service.core.model import Answerer, Cost, Ended, ModelChoice
+from parley_provider_service.core.model import Answerer, Cost, Ended, Model, ModelChoice
+from parley_provider_service.core.roster import Entry
+from parley_provider_service.core.routing import Admission
 from parley_rpc.faults import InvalidArgument, TooBusy
 
 from .conftest import NewAsk
-from .fakes import DONE, USAGE, wait
+from .fakes import DONE, USAGE, installed, wait
 from .town import Town
 
 pytestmark = pytest.mark.unit
@@ -279,6 +281,27 @@ async def test_after_five_failures_in_a_row_it_is_left_alone(new_ask: NewAsk) ->
     assert fallen is None
     assert asked == town.calls()["acme"] == FAILURES_TO_OPEN
     assert "open" == next(one.circuit for one in town.roster.listings())
+
+
+def test_what_comes_late_neither_frees_nor_decides_the_call_that_tries() -> None:
+    now = [0.0]
+    entry, model = Entry(installed("acme")), Model("acme", "small", "small")
+    entry.breaker = Breaker(lambda: now[0])
+    early, *failing = [Admission.to(entry, model) for _ in range(FAILURES_TO_OPEN + 1)]
+    for one in failing:
+        one.judge(ProviderUnreachable("Away."), spoke=False)
+    now[0] = 11
+    probe = Admission.to(entry, model)
+
+    for spoke, fault in ((True, None), (False, None), (False, ProviderUnreachable("Away."))):
+        early.judge(fault, spoke=spoke)
+        with pytest.raises(CircuitOpen):
+            Admission.to(entry, model)
+    early.dismiss()
+    probe.judge(None, spoke=True)
+
+    assert "closed" == entry.breaker.circuit
+    assert entry is Admission.to(entry, model).entry
 
 
 async def test_answers_of_a_vendor_do_not_open_the_breaker(new_ask: NewAsk) -> None:

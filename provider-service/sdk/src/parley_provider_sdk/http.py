@@ -11,7 +11,6 @@ Needs the extra `http` (aiohttp). A plugin writes a Reading, a table of failures
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import math
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -24,6 +23,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.http import HttpProcessingError
 from typing_extensions import override
 
+from parley_provider_sdk.addresses import is_never_allowed, parsed
 from parley_provider_sdk.errors import (
     BackendError,
     BackendTimeout,
@@ -270,7 +270,7 @@ async def _streamed(
 class _Resolver(AbstractResolver):
     """Resolves names, and never to where clouds keep their machines' secrets.
 
-    Link-local addresses hold metadata services; no vendor lives there. The check is here, at the
+    No vendor lives there (`addresses.py`). The check is here, at the
     addresses that are connected to, because a name may answer one thing now and another then.
     """
 
@@ -282,9 +282,9 @@ class _Resolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = await self._resolver.resolve(host, port, family)
-        allowed = [one for one in found if not _is_link_local(one["host"])]
+        allowed = [one for one in found if _may_be_connected_to(one["host"])]
         if not allowed:
-            raise OSError("The name leads to a link-local address, which is never connected to.")
+            raise OSError("The name leads to an address that is never connected to.")
         return allowed
 
     @override
@@ -292,7 +292,6 @@ class _Resolver(AbstractResolver):
         await self._resolver.close()
 
 
-def _is_link_local(host: str) -> bool:
-    address = ipaddress.ip_address(host)
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_link_local
+def _may_be_connected_to(host: str) -> bool:
+    address = parsed(host)
+    return address is not None and not is_never_allowed(address)

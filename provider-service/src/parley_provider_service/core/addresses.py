@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from parley_provider_sdk.addresses import is_never_allowed, parsed
 from parley_rpc.faults import InvalidArgument
 
 LONGEST_ADDRESS = 500
@@ -14,12 +14,6 @@ FOREIGN_PORTS = frozenset(
     {7, 9, 19, 20, 21, 22, 23, 25, 53, 79, 110, 111, 119, 135, 139, 143, 389, 445, 465, 514, 587}
     | {636, 873, 993, 995, 1433, 2049, 3306, 3389, 5432, 6379, 11211, 27017}
 )
-# Where some clouds keep their machines' secrets besides the link-local addresses.
-METADATA = frozenset(
-    map(ipaddress.ip_address, ("100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254"))
-)
-# IPv6 networks whose last 32 bits are an IPv4 address that a translator leads to.
-TRANSLATED = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96")))
 # A name as resolvers take it, or an address. Everything else is read in more than one way.
 HOST = re.compile(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|[0-9a-f]*:[0-9a-f:.]*")
 # Of digits and dots, and no plain IPv4 address: `0x7f.1`, `2130706433`, `0177.0.0.1`.
@@ -58,7 +52,7 @@ def check_host(url: SplitResult, *, private: bool) -> None:
     written = f"[{host}]" if ":" in host else host
     if not HOST.fullmatch(host) or url.netloc.lower() not in (written, f"{written}:{url.port}"):
         raise wrong("must write its host as a plain name or address")
-    found = as_ip(host)
+    found = parsed(host)
     if found is None and NUMERIC.fullmatch(host):
         raise wrong("must write an IP address in its usual form")
     if host.endswith("."):
@@ -70,26 +64,6 @@ def check_host(url: SplitResult, *, private: bool) -> None:
         is_inner = not found.is_global
     if is_inner and not private:
         raise wrong("must not lead to a private address; the operator's settings forbid it")
-
-
-def as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return a literal address, the IPv4 address inside of an IPv6 one; None for a name."""
-    try:
-        found = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    if not isinstance(found, ipaddress.IPv6Address):
-        return found
-    # The first two of `::/96` are no IPv4 addresses, but IPv6's own: nobody, and this machine.
-    if any(found in network for network in TRANSLATED) and int(found) > 1:
-        return ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-    return found.ipv4_mapped or found.sixtofour or found
-
-
-def is_never_allowed(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Say whether no vendor can be at an address."""
-    is_nobodys = address.is_multicast or address.is_unspecified
-    return address.is_link_local or is_nobodys or address in METADATA
 
 
 def wrong(rule: str) -> InvalidArgument:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from parley_provider_service.core.parameters import Unsupported, fitted, learn
 from parley_provider_service.core.patience import Patience
 from parley_provider_service.core.ports import Ledger
 from parley_provider_service.core.reply import Reply
-from parley_provider_service.core.routing import Admission, Route, choices_of, is_final, judge
+from parley_provider_service.core.routing import Admission, Route, choices_of, is_final
 from parley_provider_service.core.rules import check
 
 # Before the caller's own deadline, so that what is known of the usage still reaches it.
@@ -77,11 +78,10 @@ class Generation:
         seconds = min(ask.seconds, self.limits.total_seconds) - MARGIN_SECONDS
         deadline = asyncio.get_running_loop().time() + seconds
         admission = await route.admit(self.limits.patience_seconds)
-        try:
+        with ExitStack() as unless_begun:
+            unless_begun.callback(admission.dismiss)
             fitted(ask.request, admission.entry, admission.model, self.limits.unsupported)
-        except InvalidArgument:
-            self._dismiss(admission)
-            raise
+            unless_begun.pop_all()
         reply = Reply(ask)
         reply.ask_next(admission.entry.name, admission.model)
         task = asyncio.create_task(self._make(reply, route, admission, deadline))
@@ -104,11 +104,6 @@ class Generation:
     def _pause(self) -> float:
         crowd = len(self.open) - QUIET_REPLIES
         return min(max(crowd, 0) * SECONDS_PER_REPLY, LONGEST_PAUSE_SECONDS)
-
-    def _dismiss(self, admission: Admission) -> None:
-        """Give back a place that was not used."""
-        admission.entry.breaker.abstain()
-        admission.leave()
 
     async def _make(
         self, reply: Reply, route: Route, admission: Admission, deadline: float
@@ -136,7 +131,7 @@ class Generation:
             if not await self.ledger.hold(reply.hold):
                 raise UsageExists(reply.ask.usage_id)
         except Fault:
-            self._dismiss(admission)
+            admission.dismiss()
             raise
 
     async def _produce(
@@ -165,7 +160,7 @@ class Generation:
             try:
                 fitted(reply.ask.request, admission.entry, admission.model, self.limits.unsupported)
             except InvalidArgument:
-                self._dismiss(admission)
+                admission.dismiss()
                 continue
             reply.ask_next(admission.entry.name, admission.model)
             return admission
@@ -185,7 +180,7 @@ class Generation:
                 return failure
             if await reply.stopped_within(pause):
                 return reply.stopped_by
-            if not admission.entry.breaker.admit():
+            if not admission.ask_again():
                 return failure
             reply.ask_next(admission.entry.name, admission.model)
 
@@ -219,7 +214,7 @@ class Generation:
             failure = reply.stopped_by
         reply.note(failure)
         spoke = reply.attempt.has_spoken or has_finished
-        judge(entry, None if reply.stopped else failure, spoke=spoke)
+        admission.judge(None if reply.stopped else failure, spoke=spoke)
         if failure is not None and reason_of(failure) == "model_not_found":
             self.catalog.note_missing(entry.name)
         return failure

@@ -32,7 +32,7 @@ def guarded(provider: str, model: str = "") -> Iterator[None]:
         raise
     except sdk.ProviderError as error:
         raise fault_of(error, provider, model) from error
-    except (Exception, SystemExit, asyncio.CancelledError) as error:
+    except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise

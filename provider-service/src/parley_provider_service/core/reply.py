@@ -144,7 +144,8 @@ class Reply:
     async def stopped_within(self, seconds: float) -> bool:
         """Wait so long, or until it is stopped; say whether it is."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
         return self.stopped
 
     async def heard(self) -> None:

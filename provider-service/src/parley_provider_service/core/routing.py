@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from parley_rpc.faults import Fault, InvalidArgument, TooBusy, reason_of
 
+from parley_provider_service.core.admission import Breaker, Bulkhead, Circuit
 from parley_provider_service.core.catalog import Catalog
 from parley_provider_service.core.faults import CircuitOpen
 from parley_provider_service.core.model import Model, ModelChoice
@@ -28,16 +30,58 @@ SHORT_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Admission:
     """A place with somebody who may be asked; it must be given back."""
 
     entry: Entry
     model: Model
+    bulkhead: Bulkhead
+    # As they were when the place was given: a provider that is configured anew gets others.
+    breaker: Breaker
+    # It is the one call that tries whether the vendor is well again.
+    is_probe: bool = False
+
+    @classmethod
+    def to(cls, entry: Entry, model: Model) -> Admission:
+        """Return an admission to a place that was taken; CircuitOpen."""
+        admission = cls(entry, model, entry.bulkhead, entry.breaker)
+        if not admission.ask_again():
+            raise CircuitOpen(entry.name, max(entry.breaker.wait, 1.0))
+        return admission
+
+    def ask_again(self) -> bool:
+        """Let one more asking through to the vendor, or not; it must end in `judge`."""
+        self.is_probe = self.breaker.circuit is not Circuit.CLOSED
+        return self.breaker.admit()
 
     def leave(self) -> None:
         """Give the place back."""
-        self.entry.bulkhead.leave()
+        self.bulkhead.leave()
+
+    def dismiss(self) -> None:
+        """Give back a place that was not used."""
+        if self.is_probe:
+            self.breaker.abstain()
+        self.leave()
+
+    def judge(self, fault: Fault | None, *, spoke: bool) -> None:
+        """Tell the breaker what an asking says about the vendor.
+
+        One that has begun to speak is there, even when its reply breaks off: to leave it alone
+        would cost more replies than it saves. What comes late, after the breaker has opened, is
+        no news: the call that tries the vendor decides.
+        """
+        if not self.is_probe and self.breaker.circuit is not Circuit.CLOSED:
+            return
+        if spoke:
+            self.breaker.succeed()
+        elif fault is None or reason_of(fault) == "invalid_argument":
+            self.breaker.abstain()  # it was stopped early, or not asked at all
+        elif reason_of(fault) in UNWELL:
+            self.breaker.fail()
+        else:
+            self.breaker.succeed()
 
 
 class Route:
@@ -76,7 +120,7 @@ class Route:
         self._tries += 1
         reason = reason_of(fault)
         most = tries_of(reason, retry_timeouts=admission.entry.config.retry_timeouts)
-        if self._tries >= most or admission.entry.breaker.wait > 0:
+        if self._tries >= most or admission.breaker.wait > 0:
             return None
         wait = fault.retry_after
         if wait is None:
@@ -96,11 +140,12 @@ class Route:
             limit = entry.bulkhead.limit
             sentence = f"The provider '{entry.name}' is making {limit} replies already."
             raise TooBusy(sentence, retry_after=1.0, provider=entry.name, limit=limit)
-        if not entry.breaker.admit():
-            entry.bulkhead.leave()
-            raise CircuitOpen(entry.name, max(entry.breaker.wait, 1.0))
+        with ExitStack() as unless_admitted:
+            unless_admitted.callback(entry.bulkhead.leave)
+            admission = Admission.to(entry, model)
+            unless_admitted.pop_all()
         entry.budget.note_request()
-        return Admission(entry, model)
+        return admission
 
 
 def tries_of(reason: str, *, retry_timeouts: bool) -> int:
@@ -113,22 +158,6 @@ def tries_of(reason: str, *, retry_timeouts: bool) -> int:
 def is_final(fault: Fault) -> bool:
     """Whether nobody else would do better."""
     return reason_of(fault) in FINAL
-
-
-def judge(entry: Entry, fault: Fault | None, *, spoke: bool) -> None:
-    """Tell the breaker what an asking says about the vendor.
-
-    One that has begun to speak is there, even when its reply breaks off: to leave it alone would
-    cost more replies than it saves.
-    """
-    if spoke:
-        entry.breaker.succeed()
-    elif fault is None or reason_of(fault) == "invalid_argument":
-        entry.breaker.abstain()  # it was stopped early, or not asked at all
-    elif reason_of(fault) in UNWELL:
-        entry.breaker.fail()
-    else:
-        entry.breaker.succeed()
 
 
 def choices_of(
