@@ -60,3 +60,13 @@ async def test_it_counts_connections(peer: Peer) -> None:
 async def test_an_unknown_word_in_a_script_is_refused(peer: Peer) -> None:
     with pytest.raises(ValueError, match=r"has no \['wings'\]"):
         peer.script(wings=2)
+
+
+async def test_it_counts_what_its_log_no_longer_holds(peer: Peer) -> None:
+    async with aiohttp.ClientSession() as session:
+        for _ in range(1001):
+            async with session.get(f"{peer.base_url}/nothing") as answer:
+                await answer.read()
+        async with session.get(f"{peer.base_url}/_log") as answer:
+            log = await answer.json()
+    assert (log["received"], len(log["requests"])) == (1001, 1000)

@@ -1,6 +1,6 @@
 """The provider passes the tests every provider must pass."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -45,6 +45,9 @@ FAILURES: Mapping[type[ProviderError], str] = MappingProxyType(
 class TestAnthropic(ProviderContract):
     model: ClassVar[str] = "claude-sonnet-5-5"
     secret: ClassVar[str] = "sk-ant-secret-of-the-tests"
+    wants_back: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType(
+        {"reasoning": ("signature",)}
+    )
 
     @pytest.fixture
     def peer(self, wire: Peer) -> VendorPeer:

@@ -1,6 +1,6 @@
 """The provider passes the tests every provider must pass."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -43,6 +43,9 @@ FAILURES: Mapping[type[ProviderError], str] = MappingProxyType(
 class TestGoogle(ProviderContract):
     model: ClassVar[str] = "gemini-3-flash-peer"
     secret: ClassVar[str] = "AIza-secret-of-the-tests"
+    wants_back: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType(
+        {"tools": ("thoughtSignature",)}
+    )
 
     @pytest.fixture
     def peer(self, wire: Peer) -> VendorPeer:

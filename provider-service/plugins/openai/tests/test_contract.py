@@ -1,6 +1,6 @@
 """The provider passes the tests every provider must pass, on both its wires."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -57,6 +57,10 @@ class TestChat(ProviderContract):
 
 
 class TestResponses(TestChat):
+    wants_back: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType(
+        {"reasoning": ("encrypted_content",)}
+    )
+
     @pytest.fixture
     @override
     def peer(self, wire: OpenAIPeer) -> VendorPeer:

@@ -190,7 +190,9 @@ class Peer:
         """With a `key` every other one is refused; `record=False` keeps no log, for benches."""
         self.dialect = dialect
         self.base_url = ""
+        # The last of them; `received` counts them all.
         self.requests: deque[Received] = deque(maxlen=1000)
+        self.received = 0
         self.disconnects = 0
         self._key = key
         self._script = script or Script()
@@ -248,6 +250,7 @@ class Peer:
         path = request.path.removeprefix(self.dialect.prefix)
         headers = {str(name).lower(): value for name, value in request.headers.items()}
         asked = Received(request.method, path, headers, body, dict(request.query))
+        self.received += 1
         if self._record:
             self.requests.append(asked)
         key = self.dialect.key_of(headers, asked.query)
@@ -340,7 +343,8 @@ class Peer:
             {"method": one.method, "path": one.path, "headers": one.headers, "body": one.body}
             for one in self.requests
         ]
-        return web.json_response({"requests": asked, "disconnects": self.disconnects})
+        counts = {"received": self.received, "disconnects": self.disconnects}
+        return web.json_response({"requests": asked, **counts})
 
 
 def words(asked: str, count: int = 64) -> list[str]:
