@@ -407,7 +407,7 @@ def record(row: Row) -> UsageRecord:
 
 
 def lines_of(row: Row) -> Sequence[UsageRecord]:
-    """What goes into the roll-ups: one for each attempt; only the last is a request."""
+    """What goes into the roll-ups: each attempt that used something; only the last is a request."""
     whole = record(row)
     attempts = row.settlement.attempts if row.settlement else ()
     if len(attempts) <= 1:
@@ -422,6 +422,7 @@ def lines_of(row: Row) -> Sequence[UsageRecord]:
             settled=one is attempts[-1],
         )
         for one in attempts
+        if one.usage is not None or one is attempts[-1]
     ]
 
 

@@ -167,3 +167,10 @@ async def test_what_is_swept_is_summed_too(new_ledger: NewLedger, ada: UUID) -> 
     )
     [row] = await living.find(ada, [hold.usage_id])
     assert Cost(12, "list 9") == row.cost
+
+
+async def test_an_attempt_that_used_nothing_has_no_sums(new_ledger: NewLedger, ada: UUID) -> None:
+    ledger = new_ledger()
+    await settled(ledger, new_hold(ada), NOTHING, DONE)
+    sums = await ledger.sums(UsageFilter(), [UsageGroup.PROVIDER])
+    assert [("beta", 1)] == [(one.provider, one.requests) for one in sums]

@@ -128,6 +128,12 @@ def test_only_what_is_said_is_changed(
     assert (changed["name"], sent.body) == ("acme", body)
 
 
+def test_another_address_wants_its_key_again(run: Run) -> None:
+    said = run("providers", "set", "bare", "--base-url", "https://elsewhere.example").stdout
+    assert "`parley providers key bare`" in said
+    assert "parley providers key" not in run("providers", "set", "bare", "--priority", "1").stdout
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -248,6 +254,16 @@ def test_models_are_listed_of_one_or_of_all_that_can_be_asked(run: Run) -> None:
     assert one["models"][0]["price"]["input"] == "1.25"
     assert [each["provider"] for each in everybody] == ["demo", "acme"]
     assert "1.25 / 10" in run("models", "list", "demo").stdout
+
+
+def test_one_that_cannot_say_its_models_keeps_nobody_else_back(
+    run: Run, gateway: FakeGateway
+) -> None:
+    gateway.refusals["GET /providers/demo/models"] = problem(502, "provider_error", "Not there.")
+    done = run("models")
+    assert (done.exit_code, done.stderr) == (0, "demo: Not there.\n")
+    assert "acme-large" in done.stdout
+    assert run("models", "demo").exit_code == 1
 
 
 def test_a_model_is_priced_and_reset(run: Run, gateway: FakeGateway) -> None:

@@ -68,7 +68,13 @@ def _form(provider: Provider, known: Configuration) -> None:
     chosen = provider.default_model if known.default_model_chosen else AUTOMATIC
     mark = f"{provider.name}_{hash((known, chosen))}"  # what has changed starts fresh widgets
     with st.form(f"configuration_{mark}", border=False):
-        base_url = st.text_input("Base URL", known.base_url or "", key=f"url_{mark}", type="url")
+        base_url = st.text_input(
+            "Base URL",
+            known.base_url or "",
+            key=f"url_{mark}",
+            type="url",
+            help="A key is for one address: another one clears it.",
+        )
         default_model = _model_picker(provider, chosen or AUTOMATIC, mark)
         fallbacks = _fallback_picker(provider, known, mark)
         left, right = st.columns(2)

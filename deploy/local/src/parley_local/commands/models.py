@@ -5,12 +5,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import typer
-from parley_client import Client, Model, Price
+from parley_client import Client, Model, Price, ProblemError
 from parley_client.provider_calls import ModelChange
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from parley_local.asking import gateway
+from parley_local.asking import complain, gateway, in_words
 from parley_local.commands.output import AskedOutput, Output, as_json, show, tell
 from parley_local.commands.providers.configuring import split
 from parley_local.settings import Settings
@@ -60,8 +60,11 @@ def list_models(
 ) -> None:
     """Lists the models of a provider, or of all that can be asked."""
     with gateway(Settings()) as client:
-        names = [provider] if provider else _askable(client)
-        offered = {name: client.list_models(name, include_gone=include_gone) for name in names}
+        offered = (
+            {provider: client.list_models(provider, include_gone=include_gone)}
+            if provider
+            else _all_models(client, include_gone=include_gone)
+        )
     if output is Output.JSON:
         lists = [{"provider": n, "models": [asdict(m) for m in ms]} for n, ms in offered.items()]
         typer.echo(as_json({"providers": lists}))
@@ -112,8 +115,15 @@ def reset_model(
     tell(words, {"provider": provider, "model": model, "reset": True}, output)
 
 
-def _askable(client: Client) -> list[str]:
-    return [one.name for one in client.list_providers() if one.status not in SILENT]
+def _all_models(client: Client, *, include_gone: bool) -> dict[str, tuple[Model, ...]]:
+    """The models of all that can be asked; one that cannot answer is told, and stops nobody."""
+    offered: dict[str, tuple[Model, ...]] = {}
+    for name in [one.name for one in client.list_providers() if one.status not in SILENT]:
+        try:
+            offered[name] = client.list_models(name, include_gone=include_gone)
+        except ProblemError as problem:
+            complain(f"{name}: {in_words(problem)}")
+    return offered
 
 
 def _price(

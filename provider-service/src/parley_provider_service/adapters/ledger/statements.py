@@ -24,7 +24,7 @@ rolled as (
     select day, owner_id, key_id, provider, model, sum(requests), sum(input_tokens),
            sum(output_tokens), sum(cached_input_tokens), sum(reasoning_tokens),
            coalesce(sum(cost), 0), count(*) filter (where used and cost is null)
-      from lines group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
+      from lines where requests > 0 or used group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
     on conflict (day, owner_id, key_id, provider, model) do update
        set requests = d.requests + excluded.requests,
            input_tokens = d.input_tokens + excluded.input_tokens,

@@ -63,7 +63,10 @@ def make_default(
 def configure(  # noqa: PLR0913 - each is an option of the command
     name: Name,
     *,
-    base_url: Annotated[str | None, typer.Option(help=f'{BASE_URL} "" takes it back.')] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(help=f'{BASE_URL} "" takes it back. Another one clears the stored key.'),
+    ] = None,
     priority: Annotated[int | None, typer.Option(help="Lower ones come first.")] = None,
     max_replies: Annotated[
         int | None, typer.Option(help="Replies at once in one process; 0 is the usual.")
@@ -107,4 +110,6 @@ def split(words: str) -> list[str]:
 def _change(name: str, words: str, output: Output, **change: Unpack[ProviderChange]) -> None:
     with gateway(Settings()) as client:
         changed: Provider = client.update_provider(name, **change)
+    if "base_url" in change and changed.status == "unconfigured":
+        words += f" A stored key is for one address only: `parley providers key {name}` keeps one."
     tell(f"{words} {changed.error or ''}".rstrip(), asdict(changed), output)
