@@ -99,3 +99,14 @@ def test_only_gateway_and_page_are_published(platform: Client, compose: Compose)
 def test_our_images_do_not_run_as_root(platform: Client, compose: Compose) -> None:
     names = ("prompt", "provider", "chat", "gateway", "ui")
     assert {compose("exec", "-T", name, "id", "-u") for name in names} == {"10001\n"}
+
+
+def test_a_stored_key_outlives_its_service(platform: Client, compose: Compose) -> None:
+    platform.create_provider("house", "openai", base_url="http://127.0.0.1:1234/v1")
+    platform.set_credential("house", "sk-house-0123456789-wxyz")
+    compose("up", "--detach", "--wait", "--force-recreate", "--no-deps", "provider")
+    house = next(one for one in platform.list_providers() if one.name == "house")
+    platform.delete_provider("house")
+    credential = house.configuration.credential if house.configuration else None
+    assert credential
+    assert (credential.source, credential.last4) == ("stored", "wxyz")
