@@ -196,6 +196,15 @@ def test_what_was_counted_of_the_input_is_kept_in_an_estimate() -> None:
     assert Usage(57, 2, 7, source=UsageSource.ESTIMATED) == end.usage
 
 
+def test_what_was_counted_of_the_output_is_kept_in_an_estimate() -> None:
+    begin = event("message_start", message={"content": []})
+    last = finish(usage={"output_tokens": 7, "output_tokens_details": {"thinking_tokens": 4}})
+    *said_before, end = read(begin + TEXT + said("12345") + last + STOP)
+    assert [TextDelta("12345")] == said_before
+    assert isinstance(end, Finished)
+    assert Usage(5, 7, 0, 4, source=UsageSource.ESTIMATED) == end.usage
+
+
 def test_what_follows_the_end_is_not_read() -> None:
     chunk = TEXT + said("a") + CLOSE + finish() + STOP + TEXT + said("b")
     assert [TextDelta("a")] == read(chunk)[:-1]

@@ -61,6 +61,12 @@ def test_texts_that_come_together_stay_together() -> None:
     ] == [TextDelta("ab"), TextDelta("c")]
 
 
+def test_of_several_choices_the_first_is_the_reply() -> None:
+    other = b'data: {"choices": [{"index": 1, "delta": {"content": "b"}}]}\n\n'
+    said = read(other, event({"content": "a"}) + other + event(finish_reason="stop") + DONE)[:-1]
+    assert said == [TextDelta("a")]
+
+
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
 def test_reasoning_comes_before_text(name: str) -> None:
     chunk = event({name: "hm"}) + event({"content": "Yes."}) + event(finish_reason="stop") + DONE

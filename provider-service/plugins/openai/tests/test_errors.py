@@ -83,6 +83,8 @@ def test_the_vendors_failures(name: str, failure: type[ProviderError]) -> None:
         (429, {"error": {"type": "insufficient_quota", "code": None}}, QuotaExhausted),
         (404, {"object": "error", "message": "no 'x'", "code": 404}, ModelNotFound),
         (400, {"object": "error", "type": "exceed_context_size_error"}, ContextTooLong),
+        (400, {"error": {"message": "This model's maximum context length is 9."}}, ContextTooLong),
+        (400, {"error": "The prompt is longer than the maximum model length of 9"}, ContextTooLong),
         (400, {"error": {"code": ["odd"], "type": {}, "param": []}}, BadRequest),
         (400, {"error": {"code": "unsupported_value", "param": "n"}}, BadRequest),
         (400, {"error": {"code": "unsupported_value", "param": None}}, BadRequest),

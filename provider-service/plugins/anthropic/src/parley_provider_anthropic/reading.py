@@ -88,15 +88,22 @@ class MessagesReading(Reading):
     @override
     def end(self) -> Finished:
         end = super().end()
-        if not self._counts or self._is_counted:
+        if self._is_asked_counted and self._is_counted:
             return end
-        # What was asked is counted at the beginning; what was answered, some servers do not count.
-        known = translate.usage(self._counts)
-        facts = {
-            "input_tokens": known.input_tokens,
-            "cached_input_tokens": known.cached_input_tokens,
-        }
+        # What was asked is counted at the beginning, what was answered at the end; some servers
+        # leave out the one or the other.
+        known, facts = translate.usage(self._counts), dict[str, int]()
+        if self._is_asked_counted:
+            facts["input_tokens"] = known.input_tokens
+            facts["cached_input_tokens"] = known.cached_input_tokens
+        if self._is_counted:
+            facts["output_tokens"] = known.output_tokens
+            facts["reasoning_tokens"] = known.reasoning_tokens
         return Finished(end.reason, estimate(self.request, self.output, facts))
+
+    @property
+    def _is_asked_counted(self) -> bool:
+        return "input_tokens" in self._counts
 
     def _read_block(self, data: Mapping[str, Any]) -> None:
         kind, error = data.get("type"), errors.error_of(data)
@@ -172,4 +179,5 @@ class MessagesReading(Reading):
         for name, count in said.items():
             if isinstance(count, int):
                 self._counts[name] = max(count, self._counts.get(name, 0))
-        self.usage = translate.usage(self._counts)
+        if self._is_asked_counted:
+            self.usage = translate.usage(self._counts)

@@ -7,6 +7,7 @@ errors, and of compatible servers where they differ.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -79,6 +80,8 @@ WITHOUT_STATUS: Mapping[str, type[ProviderError]] = MappingProxyType(
         "tokens": RateLimited,
     }
 )
+# OpenAI and DeepSeek without a code, vLLM in both its forms, Mistral, LM Studio.
+_TOO_LONG = re.compile(r"context length|context window|maximum model length", re.IGNORECASE)
 _UNSUPPORTED = frozenset({"unsupported_value", "unsupported_parameter", "unknown_parameter"})
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -105,7 +108,10 @@ def from_event(error: Mapping[str, Any], secret: str) -> ProviderError:
 
 def kind_of(error: Mapping[str, Any]) -> type[ProviderError] | None:
     """Returns what the vendor's words mean; None when the status has to say."""
-    return _looked_up(BY_CODE, error)
+    kind = _looked_up(BY_CODE, error)
+    # Many servers have no word of their own for it, only a sentence.
+    is_too_long = kind is None and _TOO_LONG.search(str(error.get("message")))
+    return ContextTooLong if is_too_long else kind
 
 
 def error_of(answer: Any) -> Mapping[str, Any]:

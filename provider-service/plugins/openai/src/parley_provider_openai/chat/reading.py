@@ -68,6 +68,8 @@ class CompletionReading(Reading):
         if ("error" in answer or "choices" not in answer) and (error := errors.error_of(answer)):
             raise errors.from_event(error, self._secret)
         for choice in answer.get("choices") or ():
+            if choice.get("index"):
+                continue  # one was asked for; some servers send more
             said = choice.get(field)
             if said:
                 self._read_said(said)
