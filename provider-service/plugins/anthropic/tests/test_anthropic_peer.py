@@ -197,6 +197,20 @@ async def test_what_the_vendor_refuses(wire: Peer, changes: dict[str, Any], said
 
 
 @pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"temperature": 0.5, "top_p": 0.5}, "cannot both be specified"),
+        ({"temperature": 0.5, "thinking": {"type": "adaptive"}}, "may only be set to 1"),
+        ({"top_p": 0.5, "thinking": {"type": "adaptive"}}, "or equal to 0.95"),
+    ],
+)
+async def test_what_does_not_go_together(wire: Peer, changes: dict[str, Any], said: str) -> None:
+    answer = await post(wire, {**ASKED, "model": "claude-opus-4-6", **changes}, "2023-06-01")
+    assert 400 == answer.status_code
+    assert said in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
     ("version", "said"),
     [
         (None, "header is required"),

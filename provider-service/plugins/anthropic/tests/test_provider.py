@@ -193,6 +193,15 @@ async def test_a_call_that_a_model_cannot_be_made_to_make_is_named(
     assert "tool_choice" == error.parameter
 
 
+@pytest.mark.parametrize("model", ["claude-opus-4-6", "claude-haiku-4-5"])
+@pytest.mark.parametrize("effort", [None, Effort.HIGH])
+async def test_no_sampling_is_asked_for_that_the_vendor_refuses(
+    provider: AnthropicProvider, model: str, effort: Effort | None
+) -> None:
+    request = ask(model=model, temperature=0.5, top_p=0.5, reasoning_effort=effort)
+    assert FinishReason.STOP == (await fold(provider.chat_completion(request))).reason
+
+
 async def test_sampling_is_taken_by_the_models_that_have_it(
     provider: AnthropicProvider, wire: Peer
 ) -> None:

@@ -49,6 +49,7 @@ def test_only_what_was_asked_for_is_said() -> None:
 
 def test_everything_has_its_name() -> None:
     made = body(
+        model="claude-sonnet-4-20250514",
         system="Be brief.",
         temperature=0.0,
         top_p=0.5,
@@ -58,7 +59,7 @@ def test_everything_has_its_name() -> None:
         stream=False,
     )
     assert {
-        "model": "claude-opus-4-6",
+        "model": "claude-sonnet-4-20250514",
         "messages": [{"role": "user", "content": "Hi"}],
         "max_tokens": 9,
         "system": "Be brief.",
@@ -66,6 +67,24 @@ def test_everything_has_its_name() -> None:
         "top_p": 0.5,
         "stop_sequences": ["END"],
     } == made
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"temperature": 0.0, "top_p": 0.5}, {"temperature": 0.0}),
+        ({"top_p": 0.5}, {"top_p": 0.5}),
+        ({"model": "claude-opus-4-1", "temperature": 0.0, "top_p": 0.5}, {"temperature": 0.0}),
+        ({"model": "other", "temperature": 0.0, "top_p": 0.5}, {"temperature": 0.0, "top_p": 0.5}),
+        ({"temperature": 0.0, "top_p": 0.5, "reasoning_effort": Effort.LOW}, {}),
+        ({"temperature": 0.0, "top_p": 0.95, "reasoning_effort": Effort.LOW}, {"top_p": 0.95}),
+        ({"temperature": 0.0, "reasoning_effort": Effort.NONE}, {"temperature": 0.0}),
+        ({"temperature": 0.0, "provider_options": {"thinking": {"type": "adaptive"}}}, {}),
+    ],
+)
+def test_sampling_says_what_goes_together(asked: dict[str, Any], said: dict[str, Any]) -> None:
+    made = body(**asked)
+    assert said == {name: made[name] for name in ("temperature", "top_p") if name in made}
 
 
 def test_options_change_nothing_that_was_asked_for() -> None:

@@ -27,6 +27,7 @@ EFFORTS: Mapping[str, Sequence[str]] = MappingProxyType(
         "claude-opus-4-6": ("low", "medium", "high", "max"),
     }
 )
+_USE_ONE = "Please use only one."
 _REQUIRED = ("model", "max_tokens", "messages")
 _ROLES = ("user", "assistant", "system")
 
@@ -61,6 +62,7 @@ def _wrong(version: str, body: Any, *, counts: bool) -> Iterator[str]:
     required = [name for name in _REQUIRED if not (counts and name == "max_tokens")]
     yield from (f"{name}: Field required" for name in required if name not in body)
     yield from _sampling(version, body)
+    yield from _together(body)
     yield from _thinking(body)
     yield from _effort(body)
     yield from _turns(body["messages"])
@@ -77,6 +79,16 @@ def _sampling(version: str, body: Any) -> Iterator[str]:
             yield f"{name}: Extra inputs are not permitted"
         elif body["model"] in NEWEST:
             yield f"`{name}` is deprecated for this model."
+
+
+def _together(body: Any) -> Iterator[str]:
+    if body["model"] in THINKING and "temperature" in body and "top_p" in body:
+        yield "`temperature` and `top_p` cannot both be specified for this model. " + _USE_ONE
+    if (body.get("thinking") or {}).get("type") in ("enabled", "adaptive"):
+        if body.get("temperature", 1) != 1:
+            yield "`temperature` may only be set to 1 when thinking is enabled."
+        if body.get("top_p", 1) < 0.95:
+            yield "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled."
 
 
 def _thinking(body: Any) -> Iterator[str]:

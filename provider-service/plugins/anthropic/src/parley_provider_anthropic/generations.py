@@ -43,6 +43,8 @@ class Generation:
     binds: bool = False
     # Whether it takes `temperature` and `top_p`.
     samples: bool = False
+    # Whether it takes both at once.
+    samples_both: bool = False
     structured: bool = True
     # What it may say at most while its own limit is not known: none of them allows less.
     max_tokens: int = 64_000
@@ -68,10 +70,11 @@ _ALWAYS = Generation(off="")
 _ADAPTIVE = Generation(Thinking.ADAPTIVE)
 _SAMPLED = Generation(Thinking.ADAPTIVE, most="max", samples=True)
 _BUDGET = Generation(Thinking.BUDGET, samples=True)
-_EARLY = replace(_BUDGET, structured=False, max_tokens=32_000)
-_PLAIN = Generation(Thinking.NEVER, off="", samples=True, structured=False, max_tokens=4_096)
+_EARLIER = replace(_BUDGET, structured=False, max_tokens=32_000)
+_EARLY = replace(_EARLIER, samples_both=True)
+_PLAIN = replace(_EARLY, thinking=Thinking.NEVER, off="", max_tokens=4_096)
 # What is not known by its name is another vendor's: it takes what most compatible servers take.
-_FOREIGN = replace(_BUDGET, max_tokens=8_192)
+_FOREIGN = replace(_BUDGET, samples_both=True, max_tokens=8_192)
 # By line and first version, the newest first; a line without a name stands for all lines.
 _GENERATIONS = (
     ("fable", (5, 1), replace(_ALWAYS, binds=True)),
@@ -87,6 +90,7 @@ _GENERATIONS = (
     ("opus", (4, 7), _ADAPTIVE),
     ("", (4, 6), _SAMPLED),
     ("", (4, 5), _BUDGET),
+    ("opus", (4, 1), _EARLIER),
     ("", (3, 7), _EARLY),
     ("", (0, 0), _PLAIN),
 )

@@ -38,6 +38,8 @@ SAMPLING = frozenset({"temperature", "top_p", "top_k"})
 BINDING_BETA = "thinking-binding-controls-2026-08-01"
 # What stands in for a schema: this wire has no form for "any JSON object".
 _ANY_JSON = "Reply with one JSON object and nothing else."
+# While it thinks, a model takes no `top_p` below.
+_LEAST_TOP_P = 0.95
 _NO_ARGUMENTS = '{"type":"object","properties":{}}'
 _CHOICES = MappingProxyType(
     {
@@ -96,6 +98,7 @@ def body(request: ReplyRequest, origin: str, max_tokens: int | None = None) -> J
     _add_plain(made, request)
     _add_tools(made, request)
     _add_thinking(made, request, generation)
+    _add_sampling(made, request, generation)
     _add_output(made, request.output)
     return made
 
@@ -122,8 +125,6 @@ def _add_plain(made: JSON, request: ReplyRequest) -> None:
     plain = {
         "max_tokens": request.max_tokens,
         "system": request.system or None,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
         "stop_sequences": list(request.stop) or None,
         "stream": request.stream or None,
     }
@@ -166,6 +167,25 @@ def _add_thinking(made: JSON, request: ReplyRequest, generation: Generation) -> 
         made["thinking"] = thinking
     if level:
         made["output_config"] = {**made.get("output_config", {}), "effort": level}
+
+
+def _add_sampling(made: JSON, request: ReplyRequest, generation: Generation) -> None:
+    """Adds what goes together: the vendor refuses the rest, and a reply is the same without it.
+
+    Where the model takes none of it, the vendor may say so.
+    """
+    temperature, top_p = request.temperature, request.top_p
+    if generation.samples and _is_thinking(made.get("thinking")):
+        temperature = None
+        top_p = top_p if top_p is not None and top_p >= _LEAST_TOP_P else None
+    if generation.samples and temperature is not None and not generation.samples_both:
+        top_p = None
+    asked = {"temperature": temperature, "top_p": top_p}
+    made |= {name: value for name, value in asked.items() if value is not None}
+
+
+def _is_thinking(made: object) -> bool:
+    return isinstance(made, dict) and made.get("type") in ("enabled", "adaptive")
 
 
 def _thinking(
