@@ -19,7 +19,9 @@ UPSTREAM = ["prompt_service", "provider_service", "chat_service"]
 @pytest.fixture(scope="module")
 def crashing(database_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     logs = tmp_path_factory.mktemp("crash")
-    with fresh_database(database_server) as url, running_platform(url, logs) as platform:
+    # A long reply is in the middle for as long as it has to be, on a busy machine too.
+    paced = {"DEMO_PACE": "500"}
+    with fresh_database(database_server) as url, running_platform(url, logs, paced) as platform:
         yield platform
 
 
@@ -88,7 +90,7 @@ async def test_a_turn_of_a_killed_chat_service_is_interrupted_with_all_that_was_
 ) -> None:
     shown = ""
     async with crashing.client() as client:
-        body = {"message": "/long 5000", "chat_id": "cut", "stream": True}
+        body = {"message": "/long 20000", "chat_id": "cut", "stream": True}
         async with client.stream("POST", "/chat", json=body) as answer:
             async for line in answer.aiter_lines():
                 if line.startswith("data:") and '"text"' in line:
