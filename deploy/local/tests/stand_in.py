@@ -35,10 +35,10 @@ def serve(name: str) -> None:
             self.end_headers()
             self.wfile.write(body)
 
-    port = int(SETTINGS[f"{name.upper()}_PORT"])
-    server = ThreadingHTTPServer(("127.0.0.1", port), Answer)
+    # Before it listens: who listens is ready, and may be stopped.
     signal.signal(signal.SIGTERM, lambda *_: farewell(name))
-    server.serve_forever()
+    port = int(SETTINGS[f"{name.upper()}_PORT"])
+    ThreadingHTTPServer(("127.0.0.1", port), Answer).serve_forever()
 
 
 def farewell(name: str) -> None:
