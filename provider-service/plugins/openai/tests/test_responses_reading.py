@@ -154,6 +154,18 @@ def test_items_without_deltas_are_read_when_they_are_done() -> None:
     assert read(*chunks, end()) == whole(output=items)
 
 
+def test_what_is_said_at_the_end_only_is_read() -> None:
+    assert whole(output=[REASONING, MESSAGE, CALL]) == read(end(output=[REASONING, MESSAGE, CALL]))
+
+
+def test_what_was_said_before_is_not_read_again() -> None:
+    told = read(item("done", 0, MESSAGE), end(output=[MESSAGE]))
+    assert told[0] == TextDelta("Yes.")
+    assert [one for one in told if isinstance(one, TextDelta) and one.text] == told[:1]
+    called = read(item("added", 0, CALL), end(output=[CALL]))
+    assert len([one for one in called if isinstance(one, ToolCallDelta)]) == 1
+
+
 def test_a_refusal_is_text_and_a_reason() -> None:
     *said, finished = read(delta("refusal", "No."), end())
     assert said == [TextDelta("No.")]

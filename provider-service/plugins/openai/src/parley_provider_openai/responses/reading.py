@@ -40,7 +40,7 @@ class ResponseReading(Reading):
         self._reason: FinishReason | None = None
         self._refused = False
         self._called = False
-        # The items of which a delta was read, and the part of a summary that is being read.
+        # The items of which something was read, and the part of a summary that is being read.
         self._begun: set[int] = set()
         self._part: tuple[int, int] = (-1, 0)
 
@@ -102,10 +102,16 @@ class ResponseReading(Reading):
         if index in self._begun:
             self._attach(item)
         else:
+            self._begun.add(index)
             self._read_item(index, item)
 
     def _read_end(self, answer: Mapping[str, Any]) -> None:
-        self._read_response(answer["response"])
+        response = answer["response"]
+        if not self._called and not self._begun:
+            # Some servers stream nothing and say all of it at the end.
+            for index, item in enumerate(response.get("output") or ()):
+                self._read_item(index, item)
+        self._read_response(response)
 
     def _read_error(self, answer: Mapping[str, Any]) -> None:
         # Its fields stand in the event itself, or in an object as on the other wire.
