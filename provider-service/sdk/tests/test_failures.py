@@ -15,7 +15,7 @@ from parley_provider_sdk import (
     RateLimited,
     UnsupportedParameter,
 )
-from parley_provider_sdk.failures import BY_STATUS, Refusal, retry_after, sentence_of
+from parley_provider_sdk.failures import BY_STATUS, Refusal, error_in, retry_after, sentence_of
 
 pytestmark = pytest.mark.unit
 
@@ -103,3 +103,21 @@ def test_a_date_that_has_passed_asks_for_no_wait() -> None:
 )
 def test_a_senseless_wait_is_none(value: str) -> None:
     assert retry_after({"retry-after": value}) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b'{"error": {"code": "busy"}}', {"code": "busy"}),
+        (b'{"error": "Busy."}', {"message": "Busy."}),
+        (b'{"error": ""}', {}),
+        (b'{"error": null}', {}),
+        (b'{"error": ["busy"]}', {}),
+        (b'["error"]', {}),
+        (b"<html>", {}),
+        (b"\xff", {}),
+        (b"[" * 100_000, {}),
+    ],
+)
+def test_the_error_of_an_answer_is_found(body: bytes, error: dict[str, str]) -> None:
+    assert error_in(Refusal(500, {}, body).json()) == error

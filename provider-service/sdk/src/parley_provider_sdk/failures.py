@@ -5,18 +5,20 @@ A plugin adds the table of its vendor's own words. They decide before the status
     BY_WORD = {"insufficient_quota": QuotaExhausted, …}
 
     def from_answer(answer: Refusal) -> ProviderError:
-        error = json.loads(answer.body)["error"]
-        return answer.failure(BY_WORD.get(error["code"]), said=error["message"])
+        error = error_in(answer.json())
+        return answer.failure(BY_WORD.get(str(error.get("code"))), said=error.get("message"))
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
+from typing import Any
 
 from parley_provider_sdk.errors import (
     AuthenticationFailed,
@@ -41,6 +43,7 @@ __all__ = [
     "Refusal",
     "bad_response",
     "broken_off",
+    "error_in",
     "failure",
     "retry_after",
     "sentence_of",
@@ -82,6 +85,7 @@ SENTENCES: Mapping[type[ProviderError], str] = MappingProxyType(
     }
 )
 _QUOTED = 300
+_NO_ERROR: Mapping[str, Any] = MappingProxyType({})
 _SHOULD_RETRY = MappingProxyType({"true": True, "false": False})
 
 
@@ -94,6 +98,13 @@ class Refusal:
     body: bytes = field(repr=False)
     # Taken out of whatever the vendor says.
     secret: str = field(default="", repr=False)
+
+    def json(self) -> Any:
+        """Returns the body's document; None when it is no JSON, as of a proxy that failed."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
 
     def failure(
         self,
@@ -125,6 +136,14 @@ class Refusal:
     def is_elsewhere(self, *, is_wire: bool) -> bool:
         """Says that the address is wrong and not the model: a 404 that is not the vendor's own."""
         return self.status == 404 and not is_wire
+
+
+def error_in(answer: object) -> Mapping[str, Any]:
+    """Returns the `error` of an answer, which may be an object or its sentence; else empty."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if isinstance(error, dict):
+        return error
+    return {"message": error} if isinstance(error, str) and error else _NO_ERROR
 
 
 def failure(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +16,7 @@ from parley_provider_sdk import (
     QuotaExhausted,
     RateLimited,
 )
-from parley_provider_sdk.failures import Refusal, failure
+from parley_provider_sdk.failures import Refusal, error_in, failure
 
 BY_CODE: Mapping[str, type[ProviderError]] = MappingProxyType(
     {
@@ -33,7 +32,7 @@ BY_CODE: Mapping[str, type[ProviderError]] = MappingProxyType(
 
 def from_answer(answer: Refusal) -> ProviderError:
     """Returns the error that an answer other than 200 means."""
-    error = _error_of(answer.body)
+    error = error_in(answer.json())
     return answer.failure(BY_CODE.get(str(error.get("code"))), said=error.get("message"))
 
 
@@ -41,12 +40,3 @@ def from_event(error: Mapping[str, Any], secret: str) -> ProviderError:
     """Returns the error that one within a stream means."""
     kind = BY_CODE.get(str(error.get("code")), BackendError)
     return failure(kind, said=error.get("message"), secret=secret)
-
-
-def _error_of(body: bytes) -> Mapping[str, Any]:
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return {}
-    error = answer.get("error") if isinstance(answer, dict) else None
-    return error if isinstance(error, dict) else {}

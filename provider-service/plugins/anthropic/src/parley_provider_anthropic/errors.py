@@ -6,7 +6,6 @@ are told by the vendor's own sentence, from its beginning, and by nothing looser
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -28,7 +27,7 @@ from parley_provider_sdk import (
     TooLarge,
     UnsupportedParameter,
 )
-from parley_provider_sdk.failures import Refusal, failure
+from parley_provider_sdk.failures import Refusal, error_in, failure
 
 # `error.details.error_code`: the names are those of `_error_classes.py` of the vendor's library.
 BY_CODE: Mapping[str, type[ProviderError]] = MappingProxyType(
@@ -98,7 +97,7 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
 
 def from_answer(answer: Refusal) -> ProviderError:
     """Returns the error that an answer other than 200 means."""
-    error = error_of(_json(answer.body))
+    error = error_in(answer.json())
     if answer.is_elsewhere(is_wire=bool(error)):
         return BadResponse("There is no such wire at the vendor's address; check the base URL.")
     made = answer.failure(kind_of(error), said=error.get("message"))
@@ -131,21 +130,6 @@ def parameter_of(error: Mapping[str, Any]) -> str | None:
     return PARAMETERS.get(found)
 
 
-def error_of(answer: Any) -> Mapping[str, Any]:
-    """Returns the `error` of an answer in any of the forms that servers send; empty without one."""
-    error = answer.get("error") if isinstance(answer, dict) else None
-    if isinstance(error, dict):
-        return error
-    return {"message": error} if isinstance(error, str) and error else {}
-
-
 def _spoken(error: Mapping[str, Any]) -> type[ProviderError] | None:
     message = str(error.get("message"))
     return next((kind for said, kind in BY_SENTENCE.items() if message.startswith(said)), None)
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from parley_provider_sdk import Finished, FinishReason, ReasoningDelta, ReplyRequest
+from parley_provider_sdk.failures import error_in
 from parley_provider_sdk.reading import Reading, SSECutter, estimate
 from typing_extensions import override
 
@@ -74,7 +75,7 @@ class MessagesReading(Reading):
     @override
     def read_whole(self, body: bytes) -> None:
         message = orjson.loads(body)
-        if "error" in message and (error := errors.error_of(message)):
+        if "error" in message and (error := error_in(message)):
             raise errors.from_event(error, self._secret)
         for block in message["content"]:
             self._open(block)
@@ -106,7 +107,7 @@ class MessagesReading(Reading):
         return "input_tokens" in self._counts
 
     def _read_block(self, data: Mapping[str, Any]) -> None:
-        kind, error = data.get("type"), errors.error_of(data)
+        kind, error = data.get("type"), error_in(data)
         if error or kind == "error":
             raise errors.from_event(error, self._secret)
         match kind:

@@ -6,7 +6,6 @@ and `google.api.ErrorReason`.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -28,7 +27,7 @@ from parley_provider_sdk import (
     TooLarge,
     UnsupportedParameter,
 )
-from parley_provider_sdk.failures import BY_STATUS, Refusal, failure
+from parley_provider_sdk.failures import BY_STATUS, Refusal, error_in, failure
 
 # `reason` in the details. The rest of those that blame the key begin with one of these words.
 BY_REASON: Mapping[str, type[ProviderError]] = MappingProxyType(
@@ -94,7 +93,7 @@ PARAMETERS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 def from_answer(answer: Refusal) -> ProviderError:
     """Returns the error that an answer other than 200 means."""
-    error = error_of(_json(answer.body))
+    error = error_of(answer.json())
     if answer.is_elsewhere(is_wire=bool(error)):
         return BadResponse("There is no such wire at the vendor's address; check the base URL.")
     said = error.get("message")
@@ -156,10 +155,7 @@ def error_of(answer: Any) -> Mapping[str, Any]:
     """Returns the `error` of an answer, alone or in a list of one; empty without one."""
     if isinstance(answer, list):
         answer = answer[0] if answer else None
-    error = answer.get("error") if isinstance(answer, dict) else None
-    if isinstance(error, dict):
-        return error
-    return {"message": error} if isinstance(error, str) and error else {}
+    return error_in(answer)
 
 
 def _is_used_up(error: Mapping[str, Any]) -> bool:
@@ -199,10 +195,3 @@ def _dicts(values: object) -> Iterator[dict[str, Any]]:
 
 def _whole(code: object) -> int:
     return code if isinstance(code, int) else 0
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None

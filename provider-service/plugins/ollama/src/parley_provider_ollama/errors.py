@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import orjson
 from parley_provider_sdk import (
     BackendError,
     BackendTimeout,
@@ -23,7 +22,7 @@ from parley_provider_sdk import (
     RateLimited,
     UnsupportedParameter,
 )
-from parley_provider_sdk.failures import Refusal, failure
+from parley_provider_sdk.failures import Refusal, error_in, failure
 
 _CONTEXT = (
     r"exceeds (the |maximum )?(available context size|context length)"
@@ -61,7 +60,7 @@ _NO_MEMORY = re.compile(r"^model requires more system memory")
 
 def from_answer(answer: Refusal) -> ProviderError:
     """Returns the error that an answer other than 200 means."""
-    said = sentence_of(_json(answer.body))
+    said = sentence_of(answer.json())
     if answer.is_elsewhere(is_wire=bool(said)):
         return BadResponse("There is no Ollama at the vendor's address; check the base URL.")
     made = answer.failure(_kind(said, answer.status), said=said)
@@ -77,10 +76,8 @@ def from_event(error: object, secret: str) -> ProviderError:
 
 def sentence_of(answer: Any) -> str:
     """Returns what an answer says is wrong, also as a server of another make says it."""
-    error = answer.get("error") if isinstance(answer, dict) else None
-    if isinstance(error, dict):
-        error = error.get("message")
-    return error if isinstance(error, str) else ""
+    said = error_in(answer).get("message")
+    return said if isinstance(said, str) else ""
 
 
 def _kind(said: str, status: int) -> type[ProviderError] | None:
@@ -108,10 +105,3 @@ def not_found(said: str) -> ProviderError:
     found = re.search(_NO_SUCH_MODEL, said)
     name = found["model"] if found and len(found["model"]) < 100 else "<model>"
     return ModelNotFound(f"Ollama has no such model; get it with `ollama pull {name}`.")
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None

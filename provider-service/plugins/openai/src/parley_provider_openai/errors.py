@@ -6,7 +6,6 @@ errors, and of compatible servers where they differ.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -28,7 +27,7 @@ from parley_provider_sdk import (
     TooLarge,
     UnsupportedParameter,
 )
-from parley_provider_sdk.failures import BY_STATUS, Refusal, failure
+from parley_provider_sdk.failures import BY_STATUS, Refusal, error_in, failure
 
 from parley_provider_openai.parameters import our_name
 
@@ -83,12 +82,11 @@ WITHOUT_STATUS: Mapping[str, type[ProviderError]] = MappingProxyType(
 # OpenAI and DeepSeek without a code, vLLM in both its forms, Mistral, LM Studio.
 _TOO_LONG = re.compile(r"context length|context window|maximum model length", re.IGNORECASE)
 _UNSUPPORTED = frozenset({"unsupported_value", "unsupported_parameter", "unknown_parameter"})
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def from_answer(answer: Refusal) -> ProviderError:
     """Returns the error that an answer other than 200 means."""
-    error = error_of(_json(answer.body))
+    error = error_of(answer.json())
     if answer.is_elsewhere(is_wire=bool(error)):
         return BadResponse("There is no such wire at the vendor's address; check the base URL.")
     made = answer.failure(kind_of(error), said=error.get("message"))
@@ -116,13 +114,9 @@ def kind_of(error: Mapping[str, Any]) -> type[ProviderError] | None:
 
 def error_of(answer: Any) -> Mapping[str, Any]:
     """Returns the `error` of an answer in any of the forms that servers send; empty without one."""
-    if not isinstance(answer, dict):
-        return _NOTHING
     # Some servers send its fields without the object around them.
-    error = answer if answer.get("object") == "error" else answer.get("error")
-    if isinstance(error, dict):
-        return error
-    return {"message": error} if isinstance(error, str) and error else _NOTHING
+    is_bare = isinstance(answer, dict) and answer.get("object") == "error"
+    return answer if is_bare else error_in(answer)
 
 
 def _looked_up(
@@ -130,10 +124,3 @@ def _looked_up(
 ) -> type[ProviderError] | None:
     words = (error.get("code"), error.get("type"))
     return next((table[word] for word in words if isinstance(word, str) and word in table), None)
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None
