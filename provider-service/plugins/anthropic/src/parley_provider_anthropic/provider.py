@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from types import MappingProxyType
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from parley_provider_sdk import Health, ModelInfo, ProviderError, ReplyRequest, ReplyStream
 from parley_provider_sdk.http import Call, Vendor
+from parley_provider_sdk.library import Library
 
 from parley_provider_anthropic import errors, translate
 from parley_provider_anthropic.generations import generation_of
@@ -19,6 +18,8 @@ from parley_provider_anthropic.reading import MessagesReading
 if TYPE_CHECKING:
     from parley_provider_anthropic.models import VendorLibrary
     from parley_provider_anthropic.settings import AnthropicSettings
+
+_LIBRARY = "parley_provider_anthropic.models"
 
 
 class AnthropicProvider:
@@ -40,8 +41,7 @@ class AnthropicProvider:
         )
         # What each model may say at most, as its vendor said when it was last asked.
         self._most: Mapping[str, int] = MappingProxyType({})
-        self._library: VendorLibrary | None = None
-        self._loading = asyncio.Lock()
+        self._library: Library[VendorLibrary] = Library(_LIBRARY, "VendorLibrary", settings)
 
     async def chat_completion(self, request: ReplyRequest) -> ReplyStream:
         body = self._body(request)
@@ -52,7 +52,7 @@ class AnthropicProvider:
                 yield event
 
     async def list_models(self) -> Sequence[ModelInfo]:
-        models = await (await self._vendor_library()).models()
+        models = await (await self._library.get()).models()
         self._most = MappingProxyType({one.name: one.max_output_tokens for one in models})
         return models
 
@@ -64,28 +64,15 @@ class AnthropicProvider:
         return Health(healthy=True, detail=f"The vendor lists {len(models)} models.")
 
     async def count_tokens(self, request: ReplyRequest) -> int:
-        return await (await self._vendor_library()).count(self._body(request))
+        return await (await self._library.get()).count(self._body(request))
 
     def unsupported_parameters(self, model: str) -> frozenset[str]:
         return generation_of(model).unsupported
 
     async def aclose(self) -> None:
         await self._vendor.aclose()
-        if self._library:
-            await self._library.aclose()
+        await self._library.aclose()
 
     def _body(self, request: ReplyRequest) -> translate.JSON:
         most = self._most.get(request.model)
         return translate.body(request, self._origin, most)
-
-    async def _vendor_library(self) -> VendorLibrary:
-        async with self._loading:
-            if self._library is None:
-                # In a thread, because it takes seconds of computing until it can be used.
-                self._library = await asyncio.to_thread(self._load)
-            return self._library
-
-    def _load(self) -> VendorLibrary:
-        module = importlib.import_module("parley_provider_anthropic.models")
-        library: VendorLibrary = module.VendorLibrary(self._settings)
-        return library

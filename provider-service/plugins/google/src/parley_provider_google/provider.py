@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from parley_provider_sdk import Health, ModelInfo, ProviderError, ReplyRequest, ReplyStream
 from parley_provider_sdk.http import Call, Vendor
+from parley_provider_sdk.library import Library
 
 from parley_provider_google import errors, generations, translate
 from parley_provider_google.reading import ContentReading
@@ -17,6 +16,8 @@ from parley_provider_google.reading import ContentReading
 if TYPE_CHECKING:
     from parley_provider_google.models import VendorLibrary
     from parley_provider_google.settings import GoogleSettings
+
+_LIBRARY = "parley_provider_google.models"
 
 
 class GoogleProvider:
@@ -30,8 +31,7 @@ class GoogleProvider:
             failure=errors.from_answer,
             secret=settings.api_key,
         )
-        self._library: VendorLibrary | None = None
-        self._loading = asyncio.Lock()
+        self._library: Library[VendorLibrary] = Library(_LIBRARY, "VendorLibrary", settings)
 
     async def chat_completion(self, request: ReplyRequest) -> ReplyStream:
         call = Call(translate.path(request), translate.encode(request))
@@ -41,18 +41,18 @@ class GoogleProvider:
                 yield event
 
     async def list_models(self) -> Sequence[ModelInfo]:
-        return await (await self._vendor_library()).models()
+        return await (await self._library.get()).models()
 
     async def health_check(self) -> Health:
         try:
-            await (await self._vendor_library()).is_well()
+            await (await self._library.get()).is_well()
         except ProviderError as error:
             return Health(healthy=False, detail=error.message)
         return Health(healthy=True, detail="The vendor answers.")
 
     async def count_tokens(self, request: ReplyRequest) -> int:
         """Counts the input tokens of a request, instruction and tools included."""
-        return await (await self._vendor_library()).count_tokens(request)
+        return await (await self._library.get()).count_tokens(request)
 
     def unsupported_parameters(self, model: str) -> frozenset[str]:
         """Returns what a model's generation is known not to take."""
@@ -60,18 +60,4 @@ class GoogleProvider:
 
     async def aclose(self) -> None:
         await self._vendor.aclose()
-        if self._library:
-            await self._library.aclose()
-
-    async def _vendor_library(self) -> VendorLibrary:
-        async with self._loading:
-            if self._library is None:
-                self._library = await asyncio.to_thread(_loaded, self._settings)
-            return self._library
-
-
-def _loaded(settings: GoogleSettings) -> VendorLibrary:
-    """Imports the library and makes its client; both read files, certificates among them."""
-    module = importlib.import_module("parley_provider_google.models")
-    library: VendorLibrary = module.VendorLibrary(settings)
-    return library
+        await self._library.aclose()

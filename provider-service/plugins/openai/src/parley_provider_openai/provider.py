@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from parley_provider_sdk import Health, ModelInfo, ProviderError, ReplyRequest, ReplyStream
 from parley_provider_sdk.http import Call, Vendor
+from parley_provider_sdk.library import Library
 from parley_provider_sdk.reading import Reading
 
 from parley_provider_openai import chat, errors, parameters, responses
@@ -39,8 +38,7 @@ class OpenAIProvider:
             failure=errors.from_answer,
             secret=settings.api_key,
         )
-        self._library: VendorLibrary | None = None
-        self._loading = asyncio.Lock()
+        self._library: Library[VendorLibrary] = Library(_LIBRARY, "VendorLibrary", settings)
 
     async def chat_completion(self, request: ReplyRequest) -> ReplyStream:
         call, reading = self._spoken(request)
@@ -49,7 +47,7 @@ class OpenAIProvider:
                 yield event
 
     async def list_models(self) -> Sequence[ModelInfo]:
-        return await (await self._vendor_library()).models()
+        return await (await self._library.get()).models()
 
     async def health_check(self) -> Health:
         try:
@@ -59,7 +57,7 @@ class OpenAIProvider:
         return Health(healthy=True, detail=f"The vendor lists {len(models)} models.")
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        return await (await self._vendor_library()).vectors(model, texts)
+        return await (await self._library.get()).vectors(model, texts)
 
     def unsupported_parameters(self, model: str) -> frozenset[str]:
         """What a model takes is known of OpenAI's own only, whatever others are called."""
@@ -68,8 +66,7 @@ class OpenAIProvider:
 
     async def aclose(self) -> None:
         await self._vendor.aclose()
-        if self._library:
-            await self._library.aclose()
+        await self._library.aclose()
 
     def _spoken(self, request: ReplyRequest) -> tuple[Call, Reading]:
         secret = self._settings.api_key
@@ -79,17 +76,6 @@ class OpenAIProvider:
         call = Call("/chat/completions", chat.translate.encode(request, own=self._is_own))
         return call, CompletionReading(request, secret)
 
-    async def _vendor_library(self) -> VendorLibrary:
-        async with self._loading:
-            if self._library is None:
-                # In a thread: it takes half a second to load, and a while to find certificates.
-                self._library = await asyncio.to_thread(self._loaded_library)
-            return self._library
-
-    def _loaded_library(self) -> VendorLibrary:
-        made: VendorLibrary = importlib.import_module(_LIBRARY).VendorLibrary(self._settings)
-        return made
-
 
 class CountingProvider(OpenAIProvider):
     """One that can be asked how many tokens a request has, which `/responses` alone offers."""
@@ -97,7 +83,7 @@ class CountingProvider(OpenAIProvider):
     async def count_tokens(self, request: ReplyRequest) -> int:
         """Returns the input tokens that the request would be charged for. Raises ProviderError."""
         fields = responses.translate.counted(request)
-        return await (await self._vendor_library()).input_tokens(fields)
+        return await (await self._library.get()).input_tokens(fields)
 
 
 def create(settings: OpenAISettings) -> OpenAIProvider:
