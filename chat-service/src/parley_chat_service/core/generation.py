@@ -151,11 +151,14 @@ class Generation:
         loop = asyncio.get_running_loop()
         give_up = loop.time() + self.patience
         while True:
+            again = job.turn.asked
             try:
                 job.turn.asked = True
                 within = job.deadline - loop.time()
                 return await self.providers.generate(job.caller, request, job.turn, within)
             except Fault as fault:
+                if again and reason_of(fault) == "usage_exists":
+                    return None  # the first call went further than it could tell
                 if not is_away(fault) or job.turn.grown or loop.time() > give_up:
                     raise
             await asyncio.sleep(ASK_AGAIN_SECONDS)
