@@ -22,7 +22,9 @@ def said(reason: str, kind: type[Fault] = Unavailable) -> RemoteFault:
     return RemoteFault("No.", Origin(kind, reason, "provider.parley"))
 
 
-async def begin(world: World, caller: Caller, reason: str) -> tuple[Start, asyncio.Task[TurnEvent]]:
+async def begin(
+    world: World, caller: Caller, first: Fault
+) -> tuple[Start, asyncio.Task[TurnEvent]]:
     """Begin a turn whose first call fails; the rest of it runs on."""
     world.providers.script = [first]
     events = world.server.replies.send(caller, Send("Hi", "c"))
