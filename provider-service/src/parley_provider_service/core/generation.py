@@ -118,8 +118,10 @@ class Generation:
                 failure = await self._produce(reply, route, admission, deadline)
             finally:
                 del self.open[reply.ask.usage_id]
-            settlement = reply.settlement()
-            await self.ledger.settle(settlement)
+            settled = reply.settlement()
+            if not await self.ledger.settle(settled):
+                raise taken_for_dead()
+            settlement = settled
         except Fault as fault:
             failure = fault
         finally:
@@ -299,6 +301,14 @@ async def close(provider: str, stream: sdk.ReplyStream, seconds: float) -> None:
         return
     with contextlib.suppress(Fault):
         await ask_plugin(provider, stream.aclose, seconds)
+
+
+def taken_for_dead() -> Fault:
+    """Return the fault of a call that another process settled or took over.
+
+    What it used since is nobody's to pay, and the ledger's figures are not ours to tell.
+    """
+    return Internal("The call was taken for dead.")
 
 
 def too_slow(reply: Reply) -> Fault:
