@@ -148,7 +148,36 @@ async def test_a_service_that_ends_settles_what_it_made(new_ask: NewAsk) -> None
     events, fault = await hearing
     assert isinstance(fault, Unavailable)
     assert [HI, sdk.UsageUpdate(HI_USAGE)] == list(events)
-    assert ("unavailable", HI_USAGE, HI_COST) == scene.settled(ask)
+    assert ("stopped", HI_USAGE, HI_COST) == scene.settled(ask)
+
+
+async def test_a_service_that_ends_stops_what_is_not_even_held_yet(new_ask: NewAsk) -> None:
+    scene, ask = Scene(HI, DONE), new_ask()
+    hearing = asyncio.create_task(scene.hear(ask))
+    while not scene.entry.bulkhead.running:  # noqa: ASYNC110  (a fact, not an event)
+        await asyncio.sleep(0)
+
+    await scene.generation.aclose(1)
+
+    assert isinstance((await hearing)[1], Unavailable)
+    assert ("stopped", None, None) == scene.settled(ask)
+    assert [] == scene.provider.asked
+
+
+async def test_a_service_that_ends_takes_nothing_on(new_ask: NewAsk) -> None:
+    scene, ask, waiting = Scene(HI, wait(30), DONE), new_ask(), new_ask()
+    scene.entry.bulkhead.resize(1)
+    hearing = [asyncio.create_task(scene.hear(one)) for one in (ask, waiting)]
+    await asyncio.sleep(0.05)
+
+    await scene.generation.aclose(1)
+    late = await scene.hear(new_ask())
+
+    faults = [fault for _, fault in [*await asyncio.gather(*hearing), late]]
+    assert [Unavailable] * 3 == [type(fault) for fault in faults]
+    assert [1.0] * 3 == [fault.retry_after for fault in faults if fault]
+    assert [ask.usage_id] == list(scene.ledger.books.rows)
+    assert 0 == scene.entry.bulkhead.running
 
 
 async def test_one_more_than_a_provider_may_make_is_refused_after_a_moment(

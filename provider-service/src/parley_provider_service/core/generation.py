@@ -62,12 +62,15 @@ class Generation:
         self.limits = limits
         # The calls that the ledger holds and that produce.
         self.open: dict[UUID, Reply] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        # All replies that are not settled yet, by the task that makes each.
+        self._making: dict[asyncio.Task[None], Reply] = {}
+        self._stopped = False
 
     async def begin(self, ask: Ask) -> Reply:
         """Begin a reply; its events tell the rest.
 
-        InvalidArgument, ProviderNotFound, ProviderNotReady, CircuitOpen, TooBusy.
+        InvalidArgument, ProviderNotFound, ProviderNotReady, CircuitOpen, TooBusy, and Unavailable
+        when the service stops.
         """
         check(ask)
         first = ModelChoice(ask.provider, ask.request.model)
@@ -81,25 +84,31 @@ class Generation:
         with ExitStack() as unless_begun:
             unless_begun.callback(admission.dismiss)
             fitted(ask.request, admission.entry, admission.model, self.limits.unsupported)
+            if self._stopped:
+                raise stopping()
             unless_begun.pop_all()
         reply = Reply(ask)
         reply.ask_next(admission.entry.name, admission.model)
         task = asyncio.create_task(self._make(reply, route, admission, deadline))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._making[task] = reply
+        task.add_done_callback(self._making.pop)
         return reply
 
     def events(self, reply: Reply) -> AsyncIterator[Event]:
         """Yield a reply's events, together where many replies are made at once."""
         return reply.events(self._pause)
 
+    def stop(self) -> None:
+        """Begin nothing more, and stop what is begun; whoever listens is told why."""
+        self._stopped = True
+        for reply in self._making.values():
+            reply.stop(stopping())
+
     async def aclose(self, seconds: float) -> None:
-        """Stop what is produced and wait until it is settled, at most `seconds`."""
-        stopping = Unavailable("The provider service is stopping.", service="provider")
-        for reply in self.open.values():
-            reply.stop(stopping)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+        """Stop all, and wait until it is settled, at most `seconds`."""
+        self.stop()
+        if self._making:
+            await asyncio.wait(self._making, timeout=seconds)
 
     def _pause(self) -> float:
         crowd = len(self.open) - QUIET_REPLIES
@@ -212,9 +221,9 @@ class Generation:
         except Fault as fault:
             failure = fault
         has_finished = reply.attempt.finished is not None
+        reply.note(failure)
         if failure is None and not has_finished:
             failure = reply.stopped_by
-        reply.note(failure)
         spoke = reply.attempt.has_spoken or has_finished
         admission.judge(None if reply.stopped else failure, spoke=spoke)
         if failure is not None and reason_of(failure) == "model_not_found":
@@ -301,6 +310,12 @@ async def close(provider: str, stream: sdk.ReplyStream, seconds: float) -> None:
         return
     with contextlib.suppress(Fault):
         await ask_plugin(provider, stream.aclose, seconds)
+
+
+def stopping() -> Fault:
+    """Return the fault of a reply that another process may make."""
+    sentence = "The provider service is stopping."
+    return Unavailable(sentence, retry_after=1.0, service="provider")
 
 
 def taken_for_dead() -> Fault:
