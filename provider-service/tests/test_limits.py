@@ -10,11 +10,12 @@ import parley_provider_sdk as sdk
 import pytest
 from parley_provider_service.core.faults import ProviderTimeout
 from parley_provider_service.core.generation import Limits
-from parley_provider_service.core.model import Cost, Ended
-from parley_rpc.faults import TooBusy, Unavailable
+from parley_provider_service.core.model import Cost, Ended, Hold
+from parley_rpc.faults import DeadlineExceeded, TooBusy, Unavailable
+from typing_extensions import override
 
 from .conftest import NewAsk
-from .fakes import DONE, USAGE, wait
+from .fakes import DONE, USAGE, MemoryLedger, wait
 from .scene import Scene, text_of
 
 pytestmark = pytest.mark.unit
@@ -72,6 +73,23 @@ async def test_no_reply_takes_longer_than_the_service_allows(new_ask: NewAsk) ->
     _, fault = await scene.hear(new_ask(seconds=3600))
 
     assert isinstance(fault, ProviderTimeout)
+
+
+async def test_a_vendor_is_not_asked_when_nothing_is_left_of_the_time(new_ask: NewAsk) -> None:
+    class SlowLedger(MemoryLedger):
+        @override
+        async def hold(self, hold: Hold) -> bool:
+            await asyncio.sleep(0.1)
+            return await super().hold(hold)
+
+    scene, ask = Scene(HI, DONE), new_ask(seconds=0.3)
+    scene.ledger = scene.generation.ledger = SlowLedger()
+
+    _, fault = await scene.hear(ask)
+
+    assert isinstance(fault, DeadlineExceeded)
+    assert [] == scene.provider.asked
+    assert ("deadline_exceeded", None, None) == scene.settled(ask)
 
 
 async def test_a_plugin_that_lingers_after_its_end_is_not_waited_for(new_ask: NewAsk) -> None:

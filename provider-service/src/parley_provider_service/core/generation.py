@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 import parley_provider_sdk as sdk
-from parley_rpc.faults import Fault, Internal, InvalidArgument, Unavailable, reason_of
+from parley_rpc.faults import (
+    DeadlineExceeded,
+    Fault,
+    Internal,
+    InvalidArgument,
+    Unavailable,
+    reason_of,
+)
 
 from parley_provider_service.core.catalog import Catalog
 from parley_provider_service.core.faults import ProviderNotReady, ProviderTimeout, UsageExists
@@ -158,15 +165,18 @@ class Generation:
                 held.leave()
             if failure is None or reply.is_over or is_final(failure):
                 return failure
-            held = await self._next(reply, route)
-        return failure
+            held = await self._next(reply, route, deadline)
+        return reply.stopped_by or failure
 
-    async def _next(self, reply: Reply, route: Route) -> Admission | None:
-        """Turn to the next candidate; None when none is left that takes the reply."""
-        while route.has_more:
+    async def _next(self, reply: Reply, route: Route, deadline: float) -> Admission | None:
+        """Turn to the next candidate; None when none is left that takes the reply in time."""
+        clock = asyncio.get_running_loop().time
+        while route.has_more and not reply.stopped and clock() < deadline:
             try:
-                admission = await route.admit(self.limits.patience_seconds)
-            except Fault:
+                # Its model may have to be asked for.
+                with reply.within(Patience(deadline, self.limits.close_seconds)):
+                    admission = await route.admit(self.limits.patience_seconds)
+            except (Fault, TimeoutError):
                 return None
             try:
                 fitted(reply.ask.request, admission.entry, admission.model, self.limits.unsupported)
@@ -246,6 +256,8 @@ class Generation:
         tenure = admission.entry.tenure
         if reply.stopped:
             return
+        if asyncio.get_running_loop().time() >= deadline:
+            raise DeadlineExceeded("Nothing was left of the time of the call.")
         if tenure is None:
             raise ProviderNotReady.of(
                 admission.entry.name, admission.entry.status, admission.entry.error
@@ -254,14 +266,12 @@ class Generation:
             stream = opened(reply, provider, request)
             patience = Patience(self._until(reply, request, deadline), self.limits.close_seconds)
             try:
-                with patience:
-                    reply.patience = patience
+                with reply.within(patience):
                     await self._take_all(reply, stream, request, deadline)
             except TimeoutError:
                 if not patience.expired:
                     raise
             finally:
-                reply.patience = None
                 await close(admission.entry.name, stream, self.limits.close_seconds)
         if reply.attempt.finished is None and not reply.stopped:
             broken = reply.attempt.broken("broke off without an end")
@@ -286,7 +296,7 @@ class Generation:
         """Return when the next event must have come."""
         now = asyncio.get_running_loop().time()
         if reply.attempt.finished is not None:
-            return now + self.limits.end_seconds
+            return min(max(deadline, now), now + self.limits.end_seconds)
         if not request.stream:
             return deadline
         limits = request.limits

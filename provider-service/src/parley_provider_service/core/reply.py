@@ -144,6 +144,16 @@ class Reply:
         if self.patience is not None:
             self.patience.end()
 
+    @contextlib.contextmanager
+    def within(self, patience: Patience) -> Iterator[None]:
+        """Let a stop end what this block waits for: TimeoutError, as when it is too late."""
+        with patience:
+            self.patience = patience
+            try:
+                yield
+            finally:
+                self.patience = None
+
     async def stopped_within(self, seconds: float) -> bool:
         """Wait so long, or until it is stopped; say whether it is."""
         with contextlib.suppress(TimeoutError):
