@@ -37,10 +37,18 @@ class Call:
         self.kinds: list[str | None] = []
         self.fault: Fault | None = None
         self.spoke = asyncio.Event()
-        self.task: asyncio.Task[None] | None = None
+        self._hearing: asyncio.Task[None] | None = None
 
-    async def hear(self, peer: Peer) -> None:
-        """Take in what comes until it ends, well or not."""
+    def begin(self, peer: Peer) -> None:
+        """Begin to hear it."""
+        self._hearing = asyncio.create_task(self._hear(peer))
+
+    async def ended(self) -> None:
+        """Wait until it has ended, well or not."""
+        assert self._hearing is not None
+        await self._hearing
+
+    async def _hear(self, peer: Peer) -> None:
         try:
             async for event in peer.stream(self.stream):
                 self.kinds.append(event.WhichOneof("event"))
@@ -70,7 +78,7 @@ class Client:
         shown = new_caller(str(ADA), "key", "request", valid_for=60).metadata
         stream = self.stub.GenerateReply(request, timeout=seconds, metadata=shown)
         call = Call(stream, request.usage_id)
-        call.task = asyncio.create_task(call.hear(self.peer))
+        call.begin(self.peer)
         return call
 
     async def usage(self, calls: Sequence[Call]) -> Mapping[str, usage_pb2.UsageRecord]:
@@ -78,6 +86,12 @@ class Client:
         asked = usage_pb2.GetUsageRequest(usage_ids=[call.usage_id for call in calls])
         answer = await self.peer.unary(self.stub.GetUsage(asked, timeout=5))
         return {record.usage_id: record for record in answer.records}
+
+    async def held(self, call: Call) -> None:
+        """Wait until a call stands in the ledger, at most 10 s."""
+        async with asyncio.timeout(10):
+            while not await self.usage([call]):  # noqa: ASYNC110  (asked)
+                await asyncio.sleep(0.02)
 
     async def settled(self, call: Call) -> usage_pb2.UsageRecord:
         """Wait until a call is settled, at most 30 s."""

@@ -54,7 +54,7 @@ async def test_replies_finish_or_are_told_why_they_end(service: Service) -> None
         began = time.monotonic()
         code = await service.ends(10)
         took = time.monotonic() - began
-        await asyncio.gather(*(call.task for call in [*short, long] if call.task))
+        await asyncio.gather(*(call.ended() for call in [*short, long]))
         await asyncio.gather(watching, return_exceptions=True)
 
     assert (0, True) == (code, GRACE_SECONDS <= took)
@@ -78,8 +78,7 @@ async def test_a_reply_that_was_stopped_is_settled_with_what_it_produced(
         await long.spoke.wait()
         service.process.send_signal(signal.SIGTERM)
         assert 0 == await service.ends(10)
-        assert long.task is not None
-        await long.task
+        await long.ended()
         with serving(port, settings.conninfo, tmp_path / "other") as other:
             await other.is_well()
             record = await client.settled(long)
@@ -108,8 +107,7 @@ async def asking(client: Client, service: Service, calls: list[Call]) -> None:
     while service.process.poll() is None:
         call = client.ask("/echo Hi.", seconds=20)
         calls.append(call)
-        assert call.task is not None
-        await call.task
+        await call.ended()
 
 
 async def test_no_call_is_taken_on_and_dropped(
