@@ -69,6 +69,22 @@ async def test_a_call_that_another_process_settled_is_ended(new_ask: NewAsk) -> 
     assert ("interrupted", None, None) == scene.settled(ask)
 
 
+async def test_a_call_that_another_process_took_over_ends_without_figures(new_ask: NewAsk) -> None:
+    """They would be those of a charge that nobody makes."""
+    taken: list[bool] = []
+
+    async def take_over() -> None:
+        books = scene.ledger.books
+        taken.append(await MemoryLedger(books).hold(books.rows[ask.usage_id].hold))
+
+    scene, ask = Scene(take_over, HI, DONE), new_ask()
+
+    events, fault = await scene.hear(ask)
+
+    assert isinstance(fault, Internal)
+    assert ([True], [HI], None) == (taken, list(events), scene.settled(ask))
+
+
 async def test_a_database_that_is_away_is_waited_for() -> None:
     scene = Scene()
     scene.ledger.reachable.clear()
