@@ -333,7 +333,7 @@ def taken_for_dead() -> Fault:
 
     What it used since is nobody's to pay, and the ledger's figures are not ours to tell.
     """
-    return Internal("The call was taken for dead.")
+    return Unavailable("The provider service was taken for dead.", service="provider")
 
 
 def too_slow(reply: Reply) -> Fault:
