@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import time
@@ -29,6 +30,10 @@ create function win(after bigint) returns bigint language plpgsql as $$ begin
 end $$"""
 # The promise is three seconds for a whole request.
 TOLD_WITHIN_SECONDS = 3.0
+BACK_WITHIN_SECONDS = 5.0
+STARTED_WITHIN_SECONDS = 30.0
+# PostgreSQL gives up whoever finds a deadlock, which is looked for after a second of waiting.
+FIRST_BY_SECONDS = 0.5
 
 
 def module_of(package: str) -> Any:
@@ -51,9 +56,19 @@ async def opened(package: str, url: str, connections: int = 2) -> AsyncIterator[
     database = module.Database(url, connections=connections)
     await database.open()
     try:
+        await database.pool.wait(STARTED_WITHIN_SECONDS)
         yield database
     finally:
         await database.aclose()
+
+
+async def is_well_again(database: Any) -> bool:
+    """Whether it serves, in the time that is promised after a fault."""
+    give_up = time.monotonic() + BACK_WITHIN_SECONDS
+    while time.monotonic() < give_up:
+        with contextlib.suppress(DatabaseUnavailable):
+            return bool((1,) == await run(database, "select 1"))
+    return False
 
 
 async def run(database: Any, statement: str) -> Any:
@@ -123,7 +138,7 @@ async def test_a_server_that_breaks_its_word_is_left_in_time(database_url: str) 
             await change(database, "set statement_timeout = 0")
 
             assert await told(database, "select pg_sleep(5)") < TOLD_WITHIN_SECONDS
-            assert (1,) == await run(database, "select 1")
+            assert await is_well_again(database)
 
     await everywhere(check, database_url)
 
@@ -162,7 +177,7 @@ async def test_who_waits_for_a_connection_is_told_in_time_and_the_next_at_once(
                 assert await told(database) < TOLD_WITHIN_SECONDS
                 assert await told(database) < 0.5
                 assert 0 == database.pool.get_stats()["requests_waiting"]
-            assert (1,) == await run(database, "select 1")
+            assert await is_well_again(database)
             async with database.connection():
                 assert await told(database) > 0.5
 
@@ -194,6 +209,7 @@ async def test_a_deadlock_is_nobodys_trouble(database_url: str) -> None:
                 other.execute("update things set n = 1 where id = 1")
                 running = asyncio.create_task(change(database, backwards))
                 await waits_for_a_lock(url, module_of(package).ROLE)
+                await asyncio.sleep(FIRST_BY_SECONDS)
                 second = "update things set n = 1 where id = 2"
                 await asyncio.to_thread(other.execute, second)
             await running
