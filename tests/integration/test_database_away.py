@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -38,15 +40,16 @@ LOCKED = ["chat.chats", "gateway.rate_limits", "provider.provider_usage"]
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("site")
-    for above in (folder, *folder.parents[:2]):
-        above.chmod(0o711)  # the server may run as somebody else
-    postgres = BreakablePostgres(folder / "postgres")
-    with postgres.running():
-        wire = Wire(postgres.url)
-        with wire.running():
-            yield Site(postgres, wire)
+def site() -> Iterator[Site]:
+    # Not in pytest's own folder, which every run closes to whom the server runs as.
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        postgres = BreakablePostgres(folder / "postgres")
+        with postgres.running():
+            wire = Wire(postgres.url)
+            with wire.running():
+                yield Site(postgres, wire)
 
 
 @pytest.fixture(scope="module")
