@@ -45,6 +45,9 @@ from parley_chat_service.core.streams import Streams
 from parley_chat_service.core.worker import END_WITHIN_SECONDS, Worker
 from parley_chat_service.settings import Settings
 
+# For leases and for the text and the endings of running turns: short statements, few at a time.
+RUNNING_CONNECTIONS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Edges:
@@ -123,15 +126,17 @@ def limits_of(settings: Settings) -> Limits:
 async def connected(settings: Settings) -> AsyncIterator[Edges]:
     """Connect to the database and to the other services."""
     database = Database(settings.conninfo, connections=settings.db_connections)
+    running = Database(settings.conninfo, connections=RUNNING_CONNECTIONS)
     providers = Peer("provider", settings.provider_address)
     prompts = Peer("prompt", settings.prompt_address)
     await database.open()
+    await running.open()
     try:
         yield Edges(
             chats=PostgresChatStore(database),
-            turns=PostgresTurnStore(database),
+            turns=PostgresTurnStore(database, running),
             replies=PostgresReplyStore(database),
-            workers=PostgresWorkerStore(database),
+            workers=PostgresWorkerStore(running),
             usages=PostgresUsageStore(database),
             providers=GrpcProviders(providers),
             ledger=GrpcUsages(providers),
@@ -141,6 +146,7 @@ async def connected(settings: Settings) -> AsyncIterator[Edges]:
     finally:
         await providers.aclose()
         await prompts.aclose()
+        await running.aclose()
         await database.aclose()
 
 
