@@ -109,6 +109,8 @@ async def get_chat(request: web.Request) -> web.Response:
 async def delete_chat(request: web.Request) -> web.Response:
     fake, chat_id = request.app[GATEWAY], request.match_info["chat_id"]
     found(fake.chats, chat_id, "chat_not_found")
+    for message in fake.messages[chat_id]:
+        fake.stop(message, "failed")
     del fake.chats[chat_id], fake.messages[chat_id]
     return web.Response(status=204)
 

@@ -205,10 +205,10 @@ class FakeGateway:
         turn.add_done_callback(lambda _: self._turns.pop(reply["message_id"]))
         return reply
 
-    def stop(self, reply: JSON) -> None:
-        """Stops a reply that is being written; what it used is not known yet."""
+    def stop(self, reply: JSON, status: str = "stopped") -> None:
+        """Ends a reply that is being written; what it used is not known yet."""
         if reply["status"] == "running":
-            reply |= {"status": "stopped", "finish_reason": "stopped"}
+            reply |= {"status": status, "finish_reason": status}
             if turn := self._turns.get(reply["message_id"]):
                 turn.cancel()
 

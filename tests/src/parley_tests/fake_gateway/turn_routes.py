@@ -109,7 +109,9 @@ async def stream(
             where = {name: reply[name] for name in ("chat_id", "message_id", "provider", "model")}
             await events.send("start", {**where, "user_message_id": reply["parent_id"]}, "0.0")
         await grow(events, fake, reply, after or "0.0")
-        if fake.breaks and reply["status"] == "failed":
+        if reply["chat_id"] not in fake.chats:
+            await events.send("problem", problem(409, "chat_deleted", "The chat was deleted."))
+        elif fake.breaks and reply["status"] == "failed":
             await events.send("problem", fake.breaks)
         else:
             names = ("message_id", "status", "finish_reason", "usage", "cost")
