@@ -256,6 +256,8 @@ def test_a_reply_is_stopped_and_stays_so(tab: Tab, slow: FakeGateway) -> None:
     assert stored["status"] == "stopped"
     assert stored["content"] in tab.last.inner_text()
     expect(tab.stop).to_be_disabled()
+    stored["usage"] = {"input_tokens": 7, "output_tokens": 4321, "source": "reported"}
+    expect(tab.last).to_contain_text("4,321 out")
     tab.page.reload()
     expect(tab.last).to_contain_text("Stopped before its end")
     assert stored["content"] in tab.last.inner_text()
@@ -311,6 +313,7 @@ def test_nothing_moves_when_a_reply_begins_or_ends(
     tab = visit(viewport=size)
     tab.open("/?chat=still")
     expect(tab.last).to_contain_text("Hi")
+    expect(tab.page.get_by_test_id("stSkeleton")).to_have_count(0)  # Streamlit's, in other sizes
     tab.rest()
     places = [tab.stop.bounding_box(), tab.input.bounding_box()]
     tab.say("Stay.")

@@ -71,10 +71,16 @@ def running() -> Iterator[Callable[[AppTest], Future[AppTest]]]:
 
 
 def test_a_reply_that_is_being_made_is_followed_to_its_end(
-    visit: Visit, gateway: FakeGateway, begin: Callable[..., dict[str, Any]]
+    visit: Visit,
+    gateway: FakeGateway,
+    begin: Callable[..., dict[str, Any]],
+    running: Callable[[AppTest], Future[AppTest]],
 ) -> None:
-    reply = begin("Grüße 🎈" + " und mehr" * 20, 0.02)
-    page = visit(chat="busy").run()
+    reply = begin(f"Grüße 🎈 {LONG}", 0.01)
+    following = running(visit(chat="busy"))
+    until(lambda: gateway.calls("GET", stream_of(reply)))
+    gateway.pace = 0
+    page = following.result(30)
     assert said(page) == ["Hello", reply["content"]]
     assert "tokens in" in captions(page)
     (followed,) = gateway.calls("GET", stream_of(reply))
@@ -84,11 +90,17 @@ def test_a_reply_that_is_being_made_is_followed_to_its_end(
 
 
 def test_thoughts_are_followed_where_they_are(
-    visit: Visit, gateway: FakeGateway, begin: Callable[..., dict[str, Any]]
+    visit: Visit,
+    gateway: FakeGateway,
+    begin: Callable[..., dict[str, Any]],
+    running: Callable[[AppTest], Future[AppTest]],
 ) -> None:
     gateway.reasoning = "Über…"
-    reply = begin("one" + " one" * 20, 0.02)
-    assert said(visit(chat="busy").run())[1] == "Über…"
+    reply = begin(LONG, 0.01)
+    following = running(visit(chat="busy"))
+    until(lambda: gateway.calls("GET", stream_of(reply)))
+    gateway.pace = 0
+    assert said(following.result(30))[1] == "Über…"
     (followed,) = gateway.calls("GET", stream_of(reply))
     assert followed.headers["Last-Event-ID"].startswith("5.")
 
@@ -182,6 +194,20 @@ def test_running_again_stops_nothing(
     assert reply["status"] == "running"
 
 
+def test_what_a_stopped_reply_used_is_looked_for_a_while(
+    visit: Visit, gateway: FakeGateway
+) -> None:
+    gateway.add_chat("busy", "Hello")
+    reply = gateway.add_message("busy", "assistant", "Hm", status="stopped", usage=None, cost=None)
+    page = visit(chat="busy")
+    for _ in range(30):
+        page.run()
+    assert len(gateway.calls("GET", "/chat/history/busy")) < 30 * 2
+    assert "tokens" not in captions(page)
+    reply["usage"] = {"input_tokens": 7, "output_tokens": 1, "source": "reported"}
+    assert "7 tokens in" in captions(page.run())
+
+
 def test_a_connection_that_is_lost_changes_nothing(page: AppTest, gateway: FakeGateway) -> None:
     gateway.reply, gateway.piece, gateway.cuts = "one two three four", 2, [400, 90, 90]
     page.run().chat_input[0].set_value("Hello").run()
@@ -209,12 +235,13 @@ def test_a_chat_that_is_deleted_meanwhile_is_gone(
 def test_a_message_that_was_refused_waits_below_the_reply_that_is_made(
     page: AppTest, gateway: FakeGateway, begin: Callable[..., dict[str, Any]]
 ) -> None:
-    reply = begin("one" + " one" * 100, 0.02)
+    reply = begin(LONG, 0.01)
     gateway.refusals["POST /chat"] = problem(409, "chat_busy", "Too many wait.")
     page.query_params["chat"] = "busy"
     gateway.refusals[f"GET {stream_of(reply)}"] = problem(404, "route_not_found", "No stream.")
     page.run().chat_input[0].set_value("And then?").run()
     del gateway.refusals[f"GET {stream_of(reply)}"]
+    gateway.pace = 0
     page.run()
     assert said(page) == ["Hello", reply["content"], "And then?"]
     assert r"Too many wait\." in page.error[0].value

@@ -94,6 +94,12 @@ def not_stopped() -> ParleyError | None:
     return why
 
 
+def looks() -> dict[str, int]:
+    """Returns how often was looked for what a stopped reply has used, by the message's id."""
+    known: dict[str, int] = st.session_state.setdefault("looks", {})
+    return known
+
+
 def failures() -> dict[str, ParleyError]:
     """Returns why replies failed that began in this visit, by the message's id."""
     known: dict[str, ParleyError] = st.session_state.setdefault("failures", {})

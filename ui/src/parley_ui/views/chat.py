@@ -50,6 +50,8 @@ def _go_on(tail: Tail | None, stop: StopButton) -> None:
     if tail and running:
         with growing:
             reply.follow(tail, stop)
+    elif tail:
+        reply.await_account(tail)
 
 
 def _read() -> Tail | None:

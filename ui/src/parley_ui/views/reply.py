@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import NoReturn
 
 import streamlit as st
@@ -25,7 +26,8 @@ from parley_ui.views import message, trouble
 from parley_ui.views.stopping import StopButton
 
 FRAME = 0.08  # seconds between two drawings of a growing reply
-LOOK = 2.0  # seconds between two looks whether a run goes on
+LOOK = 2.0  # seconds between two looks at what comes by itself
+MOST_LOOKS = 15  # for what a stopped reply has used
 
 
 def send(submission: Submission, stop: StopButton) -> NoReturn:
@@ -66,6 +68,27 @@ def follow(tail: Tail, stop: StopButton) -> None:
                 state.failures()[first.message_id] = error
     state.forget_chats()
     st.rerun()
+
+
+def await_account(tail: Tail) -> None:
+    """Looks a while for what the last reply used, when it was stopped and that is not known yet."""
+    last = tail.messages[-1] if tail.messages else None
+    if last is None or last.status != "stopped" or last.usage is not None:
+        return
+    if state.looks().get(last.message_id, 0) < MOST_LOOKS:
+        _look_for_account(tail.place, last.message_id)
+
+
+@st.fragment(run_every=LOOK)
+def _look_for_account(place: Place, message_id: str) -> None:
+    looks = state.looks()
+    looks[message_id] = looks.get(message_id, 0) + 1
+    known = looks[message_id] >= MOST_LOOKS
+    with suppress(ParleyError):  # there is a next look
+        read = read_tail(state.client(), place).messages
+        known |= any(one.usage is not None for one in read if one.message_id == message_id)
+    if known:
+        st.rerun()
 
 
 def offer_again(text: str, failure: ParleyError) -> None:
