@@ -89,6 +89,11 @@ class Tab:
         """The page's own button; Streamlit has one that ends a run."""
         return self.page.get_by_role("button", name=re.compile("^Stop.*Esc"))
 
+    def places(self) -> list[dict[str, int]]:
+        """Where button and input are, in whole pixels: scrolling leaves fractions of one."""
+        boxes: list[Any] = [self.stop.bounding_box(), self.input.bounding_box()]
+        return [{side: round(at) for side, at in box.items()} for box in boxes]
+
     def sideways(self) -> int:
         return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
@@ -315,12 +320,12 @@ def test_nothing_moves_when_a_reply_begins_or_ends(
     expect(tab.last).to_contain_text("Hi")
     expect(tab.page.get_by_test_id("stSkeleton")).to_have_count(0)  # Streamlit's, in other sizes
     tab.rest()
-    places = [tab.stop.bounding_box(), tab.input.bounding_box()]
+    places = tab.places()
     tab.say("Stay.")
     expect(tab.last).to_contain_text("word3")
-    assert [tab.stop.bounding_box(), tab.input.bounding_box()] == places
+    assert tab.places() == places
     expect(tab.last).to_contain_text("40 out")
-    assert [tab.stop.bounding_box(), tab.input.bounding_box()] == places
+    assert tab.places() == places
 
 
 def test_the_end_of_a_long_chat_is_in_sight(tab: Tab, gateway: FakeGateway) -> None:

@@ -50,7 +50,9 @@ def _go_on(tail: Tail | None, stop: StopButton) -> None:
     if tail and running:
         with growing:
             reply.follow(tail, stop)
-    elif tail:
+        return
+    stop.rest()
+    if tail:
         reply.await_account(tail)
 
 

@@ -26,7 +26,7 @@ def draw(chat: Chat | None) -> Draft:
     """Draws pickers, the button that stops, and the input at the bottom of the page."""
     with st.bottom, st.container(horizontal=True, gap="xsmall"):
         provider, model = _pick(chat)
-        stop = StopButton(st.empty())
+        stop = StopButton()
     # Outside of the block above it goes to the bottom by itself, and only then does the page keep
     # its end in sight while a reply grows.
     text = st.chat_input(
