@@ -84,6 +84,16 @@ class Tab:
     def last(self) -> Locator:
         return self.page.get_by_test_id("stChatMessage").last
 
+    @property
+    def stop(self) -> Locator:
+        """The page's own button; Streamlit has one that ends a run."""
+        return self.page.get_by_role("button", name=re.compile("^Stop.*Esc"))
+
+    def places(self) -> list[dict[str, int]]:
+        """Where button and input are, in whole pixels: scrolling leaves fractions of one."""
+        boxes: list[Any] = [self.stop.bounding_box(), self.input.bounding_box()]
+        return [{side: round(at) for side, at in box.items()} for box in boxes]
+
     def sideways(self) -> int:
         return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
@@ -224,6 +234,98 @@ def test_a_reload_in_the_middle_of_a_reply_goes_on(tab: Tab, slow: FakeGateway) 
     tab.page.reload()
     expect(tab.last).to_contain_text("Still writing")
     expect(tab.last).to_contain_text("40 out")
+
+
+def test_a_reload_shows_the_text_so_far_and_goes_on_live(tab: Tab, slow: FakeGateway) -> None:
+    slow.pace = 0.1
+    tab.open()
+    tab.say("I will reload twice.")
+    for word in ("word5", "word15"):
+        expect(tab.last).to_contain_text(word)
+        tab.page.reload()
+        expect(tab.last).to_contain_text(f"word0 word1 word2 word3 word4 {word[:4]}5")
+        assert "word39" not in tab.last.inner_text()
+    expect(tab.last).to_contain_text("40 out")
+    assert " ".join(f"word{number}" for number in range(40)) in tab.last.inner_text()
+
+
+def test_a_reply_is_stopped_and_stays_so(tab: Tab, slow: FakeGateway) -> None:
+    slow.pace = 0.2
+    tab.open()
+    expect(tab.stop).to_be_disabled()
+    tab.say("Stop soon.")
+    expect(tab.last).to_contain_text("word3")
+    tab.stop.click()
+    expect(tab.last).to_contain_text("Stopped before its end")
+    (stored,) = [said[1] for said in slow.messages.values() if said[0]["content"] == "Stop soon."]
+    assert stored["status"] == "stopped"
+    assert stored["content"] in tab.last.inner_text()
+    expect(tab.stop).to_be_disabled()
+    stored["usage"] = {"input_tokens": 7, "output_tokens": 4321, "source": "reported"}
+    expect(tab.last).to_contain_text("4,321 out")
+    tab.page.reload()
+    expect(tab.last).to_contain_text("Stopped before its end")
+    assert stored["content"] in tab.last.inner_text()
+    slow.pace = 0
+    tab.say("Go on.")
+    expect(tab.last).to_contain_text("40 out")
+
+
+def test_escape_stops_a_reply(tab: Tab, slow: FakeGateway) -> None:
+    slow.pace = 0.2
+    tab.open()
+    tab.say("Keys only.")
+    expect(tab.last).to_contain_text("word3")
+    tab.page.keyboard.press("Escape")
+    expect(tab.last).to_contain_text("Stopped before its end")
+    expect(tab.input).to_be_enabled()
+
+
+def test_a_second_tab_shows_the_same_reply_live_and_stops_it_for_both(
+    tab: Tab, visit: Callable[..., Tab], slow: FakeGateway
+) -> None:
+    slow.pace = 0.2
+    tab.open()
+    tab.say("For two.")
+    expect(tab.last).to_contain_text("word3")
+    second = visit(viewport=PHONE, has_touch=True)
+    second.open(f"/?{urlsplit(tab.page.url).query}")
+    expect(second.last).to_contain_text("word0")
+    seen = second.last.inner_text().count("word")
+    expect(second.last).to_contain_text(f"word{seen + 1}")
+    second.stop.click()
+    for one in (tab, second):
+        expect(one.last).to_contain_text("Stopped before its end")
+    assert tab.last.get_by_role("paragraph").first.inner_text() == (
+        second.last.get_by_role("paragraph").first.inner_text()
+    )
+
+
+def test_the_button_of_streamlit_ends_a_run_and_not_the_reply(tab: Tab, slow: FakeGateway) -> None:
+    slow.pace = 0.15
+    tab.open()
+    tab.say("Do not mind.")
+    expect(tab.last).to_contain_text("word3")
+    tab.page.get_by_test_id("stStatusWidget").get_by_role("button", name="Stop").click()
+    expect(tab.last).to_contain_text("40 out")
+
+
+@pytest.mark.parametrize("size", [{"width": 1280, "height": 860}, PHONE])
+def test_nothing_moves_when_a_reply_begins_or_ends(
+    visit: Callable[..., Tab], slow: FakeGateway, size: dict[str, int]
+) -> None:
+    slow.add_chat("still", "Hello", "Hi")
+    tab = visit(viewport=size)
+    tab.open("/?chat=still")
+    expect(tab.last).to_contain_text("Hi")
+    expect(tab.page.get_by_test_id("stSkeleton")).to_have_count(0)  # Streamlit's, in other sizes
+    tab.rest()
+    places = tab.places()
+    tab.say("Stay.")
+    expect(tab.last).to_contain_text("word3")
+    assert tab.places() == places
+    expect(tab.last).to_contain_text("40 out")
+    assert tab.places() == places
 
 
 def test_the_end_of_a_long_chat_is_in_sight(tab: Tab, gateway: FakeGateway) -> None:
