@@ -34,7 +34,8 @@ BEGIN = """
         select %(reply)s, chat_uid, %(owner)s, %(user)s, last_seq, 'assistant', 'running',
             '', '[]', %(provider)s::text, %(model)s::text, %(prompt_version)s::int,
             %(worker)s, now() + %(seconds)s::float8 * interval '1 second' from c)
-    select c.chat_uid, c.last_seq, c.prev_leaf_id, c.updated_at, h.message_id, h.role, h.status, h.content, nullif(h.attachments, '[]'),
+    select c.chat_uid, c.last_seq, c.prev_leaf_id, c.updated_at,
+        h.message_id, h.role, h.status, h.content, nullif(h.attachments, '[]'),
     h.provider_metadata, case when h.provider_metadata is not null then h.provider end,
     case when h.provider_metadata is not null then h.reasoning end
     from c left join messages h on h.chat_uid = c.chat_uid and h.on_path order by h.seq

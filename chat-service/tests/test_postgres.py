@@ -149,8 +149,8 @@ async def test_a_schema_of_the_release_before_is_not_enough(
     async with opened(settings) as database:
         assert not await database.answers()
         with pytest.raises(DatabaseUnavailable):
-            await PostgresTurnStore(database, database).begin(
-                new_turn(ada.owner_id, uuid7(), Send("Hi", "c")), 5
+            await PostgresTurnStore(database, database).end(
+                ending(new_turn(ada.owner_id, uuid7(), Send("Hi", "c")))
             )
 
 
