@@ -11,10 +11,13 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from parley_rpc.client import KEEPALIVE, MAX_MESSAGE_BYTES
+from parley_rpc.client import ACCEPTING, KEEPALIVE, MAX_MESSAGE_BYTES
 from parley_rpc.interceptors import Edge
 
 LONGEST_CALL_SECONDS = 600
+# Between the word that no new calls are taken and the closing of the port. Channels that watch
+# have left within 0.05 s; the rest is for a machine that is busy.
+NOTICE_SECONDS = 0.25
 OPTIONS = [
     *KEEPALIVE,
     ("grpc.so_reuseport", 0),
@@ -66,9 +69,10 @@ class Server:
             raise OSError(f"cannot listen at {address}") from error
         await self._tell(NOT_SERVING)
         await self.grpc.start()
+        await self.health.set(ACCEPTING, SERVING)
 
     async def run(self, *, grace: float = 10.0) -> None:
-        """Serve until SIGTERM or SIGINT; then refuse new calls and give running ones `grace` s."""
+        """Serve until SIGTERM or SIGINT; then take no new calls and give running ones `grace` s."""
         asked_to_stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,8 +85,9 @@ class Server:
         await self.stop(grace)
 
     async def stop(self, grace: float) -> None:
-        """Turn health to NOT_SERVING and stop."""
+        """Say that no new calls are taken, let the channels hear it, and stop."""
         await self.health.enter_graceful_shutdown()
+        await asyncio.sleep(min(NOTICE_SECONDS, grace))
         await self.grpc.stop(grace)
 
     async def _follow_probe(self) -> None:
