@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import grpc
@@ -18,6 +19,9 @@ LONGEST_CALL_SECONDS = 600
 # Between the word that no new calls are taken and the closing of the port. Channels that watch
 # have left within 0.05 s; the rest is for a machine that is busy.
 NOTICE_SECONDS = 0.25
+# How long a server that starts keeps callers at other replicas until its probe says yes. Later
+# it takes calls all the same, and says what ails it.
+READY_WITHIN_SECONDS = 3.0
 OPTIONS = [
     *KEEPALIVE,
     ("grpc.so_reuseport", 0),
@@ -45,7 +49,8 @@ class Server:
     """A gRPC server of one or more services, with a health status that follows a probe.
 
     `probe` is asked every second; while it says no, health is NOT_SERVING, and calls are
-    still answered (with the faults that explain why).
+    still answered (with the faults that explain why). Channels send it their calls from the
+    first time that it says yes.
     """
 
     def __init__(self, domain: str, *, probe: Probe = always_ready, reflect: bool = False) -> None:
@@ -69,7 +74,8 @@ class Server:
             raise OSError(f"cannot listen at {address}") from error
         await self._tell(NOT_SERVING)
         await self.grpc.start()
-        await self.health.set(ACCEPTING, SERVING)
+        alone = self.probe is always_ready
+        await self.health.set(ACCEPTING, SERVING if alone else NOT_SERVING)
 
     async def run(self, *, grace: float = 10.0) -> None:
         """Serve until SIGTERM or SIGINT; then take no new calls and give running ones `grace` s."""
@@ -91,8 +97,12 @@ class Server:
         await self.grpc.stop(grace)
 
     async def _follow_probe(self) -> None:
+        patient_until = time.monotonic() + READY_WITHIN_SECONDS
         while True:
-            await self._tell(SERVING if await self.probe() else NOT_SERVING)
+            well = await self.probe()
+            await self._tell(SERVING if well else NOT_SERVING)
+            if well or time.monotonic() >= patient_until:
+                await self.health.set(ACCEPTING, SERVING)
             await asyncio.sleep(1.0)
 
     async def _tell(self, status: int) -> None:
