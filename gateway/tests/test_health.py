@@ -6,6 +6,7 @@ import time
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from parley_gateway.api.dependencies import Gateway
 from parley_rpc.server import NOT_SERVING
 

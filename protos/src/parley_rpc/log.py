@@ -90,8 +90,17 @@ class LineWriter(logging.Handler):
 
 def configure(service: str, level: str = "INFO") -> None:
     """Send everything that is logged in this process to standard output."""
-    # Closed from the start, its number may belong to something else by now.
-    closed = sys.stdout is None
-    output = logging.NullHandler() if closed else LineWriter(sys.stdout.fileno())
+    output = standard_output()
     output.setFormatter(JSONFormatter(service))
     logging.basicConfig(level=level, handlers=[output], force=True)
+
+
+def standard_output() -> logging.Handler:
+    """Return what writes to standard output, or to nothing when that is closed."""
+    if sys.stdout is None:
+        # Its number may belong to something else by now.
+        return logging.NullHandler()
+    try:
+        return LineWriter(sys.stdout.fileno())
+    except OSError:  # something in memory
+        return logging.StreamHandler(sys.stdout)

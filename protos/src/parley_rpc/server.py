@@ -60,6 +60,7 @@ class Server:
         self.reflect = reflect
         self.names: list[str] = []
         self.port = 0
+        self.retired = False
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
 
     async def start(self, address: str, services: Sequence[str]) -> None:
@@ -88,12 +89,22 @@ class Server:
         watch.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watch
+        await self.retire(min(NOTICE_SECONDS, grace))
         await self.stop(grace)
 
+    async def retire(self, notice: float) -> None:
+        """Say, once, that no new calls are taken, and give channels `notice` s to hear it.
+
+        What they send until then is still taken, so who waits for the last work begins after.
+        """
+        if not self.retired:
+            self.retired = True
+            await self.health.enter_graceful_shutdown()
+            await asyncio.sleep(notice)
+
     async def stop(self, grace: float) -> None:
-        """Say that no new calls are taken, let the channels hear it, and stop."""
-        await self.health.enter_graceful_shutdown()
-        await asyncio.sleep(min(NOTICE_SECONDS, grace))
+        """Take no new calls, and give running ones `grace` s."""
+        await self.retire(min(NOTICE_SECONDS, grace))
         await self.grpc.stop(grace)
 
     async def _follow_probe(self) -> None:
