@@ -8,8 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import grpc
 from grpc_status import rpc_status
@@ -81,22 +80,39 @@ class Edge(grpc.aio.ServerInterceptor):
 
     def _unary(self, behaviour: Unary, name: str) -> Unary:
         async def call(request: Any, context: ServerContext) -> Any:
-            with Answering(name, context) as answering:
+            answering = Answering(name, context)
+            try:
                 answering.require_time()
                 return await behaviour(request, context)
-            return await context.abort_with_status(self._status(answering.failed))
+            except asyncio.CancelledError:
+                answering.give_up()
+                raise
+            except Exception as error:  # noqa: BLE001  (the last resort of every call)
+                failure = answering.fail(error)
+            finally:
+                answering.log()
+            return await context.abort_with_status(self._status(failure))
 
         return call
 
     def _stream(self, behaviour: Stream, name: str) -> Stream:
         async def call(request: Any, context: ServerContext) -> AsyncGenerator[Any, None]:
-            with Answering(name, context) as answering:
+            answering = Answering(name, context)
+            failure: Fault | None = None
+            try:
                 answering.require_time()
                 async with aclosing(behaviour(request, context)) as responses:
                     async for response in responses:
                         yield response
-                return
-            await context.abort_with_status(self._status(answering.failed))
+            except (asyncio.CancelledError, GeneratorExit):
+                answering.give_up()
+                raise
+            except Exception as error:  # noqa: BLE001  (the last resort of every call)
+                failure = answering.fail(error)
+            finally:
+                answering.log()
+            if failure is not None:
+                await context.abort_with_status(self._status(failure))
 
         return call
 
@@ -106,7 +122,7 @@ class Edge(grpc.aio.ServerInterceptor):
 
 
 class Answering:
-    """Takes a call's failure in, and logs the call once, however it ends.
+    """Knows how a call ends, and logs it once.
 
     All that is said of the call is read when it begins: when its caller has gone, gRPC may have
     given the memory of its metadata away.
@@ -117,30 +133,7 @@ class Answering:
         self.request_id = request_id_of(context)
         self.seconds = context.time_remaining()
         self.began = time.perf_counter()
-        self.failed: Fault = Internal(FAILED)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        _: TracebackType | None,
-    ) -> bool:
-        """Swallow what becomes a status; let through what ends the call without one."""
-        if isinstance(error, Fault):
-            self.failed, reason = error, reason_of(error)
-        elif isinstance(error, asyncio.CancelledError | GeneratorExit):
-            reason = "cancelled" if self._took < (self.seconds or 0) else DeadlineExceeded.reason
-        elif isinstance(error, Exception):
-            fields = {"method": self.name, "request_id": self.request_id}
-            logger.error("failed", exc_info=error, extra={"fields": fields})
-            reason = self.failed.reason
-        else:
-            reason = "ok"
-        self._log(reason)
-        return isinstance(error, Exception)
+        self.reason = "ok"
 
     def require_time(self) -> None:
         """Refuse a call that would wait for ever, and one for which it is too late."""
@@ -149,19 +142,30 @@ class Answering:
         if self.seconds <= 0:
             raise DeadlineExceeded("The call came too late to be answered.")
 
+    def give_up(self) -> None:
+        """Note that the caller has gone, or that its deadline has passed."""
+        in_time = self._took < (self.seconds or 0)
+        self.reason = "cancelled" if in_time else DeadlineExceeded.reason
+
+    def fail(self, error: Exception) -> Fault:
+        """Return what the caller may know of a failure; our own mistakes are logged."""
+        fault = error if isinstance(error, Fault) else Internal(FAILED)
+        if fault is not error:
+            fields = {"method": self.name, "request_id": self.request_id}
+            logger.error("failed", exc_info=error, extra={"fields": fields})
+        self.reason = reason_of(fault)
+        return fault
+
+    def log(self) -> None:
+        """Write the line of the call."""
+        fields = {
+            "method": self.name,
+            "request_id": self.request_id,
+            "ms": round(self._took * 1000, 2),
+            "reason": self.reason,
+        }
+        log.access.info("call", extra={"fields": fields})
+
     @property
     def _took(self) -> float:
         return time.perf_counter() - self.began
-
-    def _log(self, reason: str) -> None:
-        log.access.info(
-            "call",
-            extra={
-                "fields": {
-                    "method": self.name,
-                    "request_id": self.request_id,
-                    "ms": round(self._took * 1000, 2),
-                    "reason": reason,
-                }
-            },
-        )
