@@ -68,8 +68,9 @@ class ChatServer(Server):
     """The server, and the worker whose turns it gives time to end when it stops."""
 
     def __init__(self, settings: Settings, edges: Edges) -> None:
-        super().__init__(DOMAIN, probe=edges.probe, reflect=settings.grpc_reflection)
         self.worker = Worker(edges.workers)
+        self.database_answers = edges.probe
+        super().__init__(DOMAIN, probe=self.is_well, reflect=settings.grpc_reflection)
         self.journal = Journal(edges.turns, self.worker)
         self.chats = Chats(edges.chats, self.worker.interrupt)
         self.settling = Settling(edges.usages, edges.ledger)
@@ -92,6 +93,10 @@ class ChatServer(Server):
         )
         servicer = ChatServicer(self.chats, self.replies, self.streams, self.stops)
         add_ChatServiceServicer_to_server(servicer, self.grpc)
+
+    async def is_well(self) -> bool:
+        """Say whether turns can be begun: the database is there, and our lease holds."""
+        return await self.database_answers() and self.worker.held
 
     @override
     async def stop(self, grace: float) -> None:

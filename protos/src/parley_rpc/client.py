@@ -6,11 +6,11 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import grpc
 
-from parley_rpc.context import Caller
+from parley_rpc.context import Metadata
 from parley_rpc.faults import DeadlineExceeded, Unavailable
 from parley_rpc.status import from_rpc_error
 
@@ -77,6 +77,18 @@ OPTIONS = [
 ]
 
 
+class Asker(Protocol):
+    """In whose name a call is made, and until when it must be answered (`Caller`, or a core's)."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the call carries."""
+
+    @property
+    def deadline(self) -> float:
+        """In `time.monotonic()`; infinity says nothing."""
+
+
 class Peer:
     """One other service: its channel, and what its failures mean here.
 
@@ -91,7 +103,7 @@ class Peer:
         self,
         method: grpc.aio.UnaryUnaryMultiCallable[Request, Answer],
         request: Request,
-        caller: Caller,
+        caller: Asker,
         seconds: float,
     ) -> Answer:
         """Call within `seconds`, or within what the caller has left when that is less.
@@ -105,7 +117,7 @@ class Peer:
         self,
         method: grpc.aio.UnaryStreamMultiCallable[Request, Answer],
         request: Request,
-        caller: Caller,
+        caller: Asker,
         seconds: float,
     ) -> AsyncGenerator[Answer, None]:
         """Yield the answers as they come; in all other things like `call`."""
@@ -123,7 +135,8 @@ class Peer:
         if self.channel.get_state() is grpc.ChannelConnectivity.READY:
             return
         try:
-            await asyncio.wait_for(self.channel.channel_ready(), within)
+            async with asyncio.timeout(within):
+                await self.channel.channel_ready()
         except TimeoutError:
             raise Unavailable(
                 f"The {self.name} service cannot be reached.", retry_after=1.0, service=self.name
@@ -150,7 +163,7 @@ class Peer:
         """Close the channel."""
         await self.channel.close()
 
-    async def _reached(self, caller: Caller, seconds: float) -> float:
+    async def _reached(self, caller: Asker, seconds: float) -> float:
         """Return what a call has left once the channel is ready."""
         until = min(time.monotonic() + seconds, caller.deadline)
         left = self._left(until)
