@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from parley_chat_service.core.places import Places
@@ -10,19 +11,25 @@ from parley_chat_service.core.places import Places
 pytestmark = pytest.mark.unit
 
 
-async def filled(most: int, stay: float = 0.0) -> tuple[Places, float]:
-    """Places that are all taken; those who were there before stayed for so long, if anybody was."""
+async def filled(most: int) -> tuple[Places, Sequence[int]]:
+    """Places that are all taken, with the tickets; nobody has left yet."""
     places = Places(most)
-    now = asyncio.get_running_loop().time()
-    if stay:
-        assert await places.enter() is not None
-        places.leave(now - stay)
-    for _ in range(most):
-        assert await places.enter() is not None
-    return places, now
+    tickets = [await places.enter() for _ in range(most)]
+    return places, [ticket for ticket in tickets if ticket is not None]
 
 
-async def waiting(places: Places) -> asyncio.Task[float | None]:
+async def used(most: int, stay: float) -> tuple[Places, Sequence[int]]:
+    """Places that are all taken, after one who stayed for so long."""
+    places = Places(most)
+    ticket = await places.enter()
+    assert ticket is not None
+    await asyncio.sleep(stay)
+    places.leave(ticket)
+    tickets = [await places.enter() for _ in range(most)]
+    return places, [ticket for ticket in tickets if ticket is not None]
+
+
+async def waiting(places: Places) -> asyncio.Task[int | None]:
     """Wait for a place."""
     task = asyncio.create_task(places.enter())
     await asyncio.sleep(0)
@@ -30,24 +37,34 @@ async def waiting(places: Places) -> asyncio.Task[float | None]:
 
 
 async def test_nobody_waits_where_others_stay_long() -> None:
-    places, began = await filled(2, stay=30)
+    places, _ = await used(2, stay=1.0)
+    began = asyncio.get_running_loop().time()
 
     assert [None] * 3 == [await places.enter() for _ in range(3)]
     assert asyncio.get_running_loop().time() - began < 0.1
 
 
-async def test_as_many_wait_as_may_expect_a_place_and_get_it_in_turn() -> None:
-    places, began = await filled(4, stay=1)
+async def test_who_may_expect_a_place_waits_for_it_in_turn() -> None:
+    places, tickets = await used(2, stay=0.1)
 
     first, second = [await waiting(places) for _ in range(2)]
 
-    assert await places.enter() is None  # two of four become free in half a second
-    places.leave(began)
-    await asyncio.sleep(0)
+    assert await places.enter() is None  # no more than two can become free
+    places.leave(tickets[0])
+    await asyncio.sleep(0.01)
     assert (True, False) == (first.done(), second.done())
-    places.leave(began)
+    places.leave(tickets[1])
     assert None not in (await first, await second)
-    assert 4 == places.taken
+    assert 2 == places.taken
+
+
+async def test_who_stays_longer_than_others_did_is_not_waited_for() -> None:
+    places, _ = await used(1, stay=0.01)
+    await asyncio.sleep(0.1)
+    began = asyncio.get_running_loop().time()
+
+    assert await places.enter() is None
+    assert asyncio.get_running_loop().time() - began < 0.5
 
 
 async def test_before_anybody_has_left_one_waits_and_not_for_ever() -> None:
@@ -61,21 +78,21 @@ async def test_before_anybody_has_left_one_waits_and_not_for_ever() -> None:
 
 
 async def test_who_leaves_the_queue_takes_no_place() -> None:
-    places, began = await filled(1)
+    places, tickets = await filled(1)
     task = await waiting(places)
     task.cancel()
     await asyncio.wait({task})
 
-    places.leave(began)
+    places.leave(tickets[0])
 
     assert 0 == places.taken
     assert await places.enter() is not None
 
 
 async def test_a_place_that_comes_with_the_cancellation_is_given_back() -> None:
-    places, began = await filled(1)
+    places, tickets = await filled(1)
     task = await waiting(places)
-    places.leave(began)
+    places.leave(tickets[0])
     task.cancel()
     await asyncio.wait({task})
 

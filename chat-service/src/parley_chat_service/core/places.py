@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import statistics
 from collections import deque
 
@@ -14,57 +15,78 @@ REMEMBERED = 16
 class Places:
     """Places for work that is done at once.
 
-    As many wait as may expect a place within half the time that waiting may take, by how long the
-    last ones stayed; everybody else is refused at once. So overload is told in no time, and a
-    burst of short work is not refused. Before anybody has left, one waits.
+    As many wait as may expect a place within half the time that waiting may take: from when those
+    inside entered, and how long the last ones stayed. Everybody else is refused at once. So
+    overload is told in no time, and a burst of short work is not refused. Before anybody has
+    left, one waits.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.taken = 0
+        # When those inside entered, by their tickets, in that order.
+        self._entered: dict[int, float] = {}
+        self._tickets = itertools.count()
         self._waiting: deque[asyncio.Future[None]] = deque()
+        # Places that were given to those who wait, and are not taken yet.
+        self._promised = 0
         self._stays: deque[float] = deque(maxlen=REMEMBERED)
 
-    async def enter(self) -> float | None:
-        """Take a place, which `leave` gives back with what this returns; None when there is none."""
-        loop = asyncio.get_running_loop()
+    @property
+    def taken(self) -> int:
+        """How many places are taken."""
+        return len(self._entered) + self._promised
+
+    async def enter(self) -> int | None:
+        """Take a place; return the ticket that `leave` takes back, None when there is no place."""
         if self.taken < self.most:
-            self.taken += 1
-            return loop.time()
+            return self._take()
         if len(self._waiting) >= self._expected():
             return None
-        waiter = loop.create_future()
+        waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
             async with asyncio.timeout(WITHIN_SECONDS):
                 await waiter
         except TimeoutError:
-            return loop.time() if is_given(waiter) else None
+            if not is_given(waiter):
+                return None
         except asyncio.CancelledError:
             if is_given(waiter):
-                self._free()
+                self._promised -= 1
+                self._pass_on()
             raise
-        return loop.time()
+        self._promised -= 1
+        return self._take()
 
-    def leave(self, entered: float) -> None:
+    def leave(self, ticket: int) -> None:
         """Give a place back, to who has waited longest."""
-        self._stays.append(asyncio.get_running_loop().time() - entered)
-        self._free()
+        self._stays.append(asyncio.get_running_loop().time() - self._entered.pop(ticket))
+        self._pass_on()
 
-    def _free(self) -> None:
+    def _take(self) -> int:
+        ticket = next(self._tickets)
+        self._entered[ticket] = asyncio.get_running_loop().time()
+        return ticket
+
+    def _pass_on(self) -> None:
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
+                self._promised += 1
                 return
-        self.taken -= 1
 
     def _expected(self) -> int:
-        """Return how many places become free in half the time that one may wait."""
+        """Return how many leave in half the time that one may wait.
+
+        Whoever is inside for more than twice as long as the last ones were says nothing.
+        """
         if not self._stays:
             return 1
-        stay = max(statistics.fmean(self._stays), 0.001)
-        return int(self.most / stay * WITHIN_SECONDS / 2)
+        stay = statistics.fmean(self._stays)
+        now = asyncio.get_running_loop().time()
+        since, until = now - 2 * stay, now - stay + WITHIN_SECONDS / 2
+        return sum(since <= entered <= until for entered in self._entered.values())
 
 
 def is_given(waiter: asyncio.Future[None]) -> bool:

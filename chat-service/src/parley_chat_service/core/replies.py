@@ -226,8 +226,8 @@ class Replies:
 @contextlib.asynccontextmanager
 async def place_in(places: Places, provider: str = "") -> AsyncIterator[None]:
     """Hold a place; TooBusy, at once when it would not help to wait."""
-    entered = await places.enter()
-    if entered is None:
+    ticket = await places.enter()
+    if ticket is None:
         whose = f" with the provider '{provider}'" if provider else ""
         fault = TooBusy(
             f"{places.most} turns run{whose} already.", retry_after=1.0, limit=places.most
@@ -238,7 +238,7 @@ async def place_in(places: Places, provider: str = "") -> AsyncIterator[None]:
     try:
         yield
     finally:
-        places.leave(entered)
+        places.leave(ticket)
 
 
 def started(new: NewTurn) -> Start:
