@@ -1,0 +1,180 @@
+"""One run: start, send and strike, quiet, judge."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+import aiohttp
+import psycopg
+
+from parley_tests.checker import plan
+from parley_tests.checker.aftermath import Found, quieten, survey, trouble
+from parley_tests.checker.clients import Client
+from parley_tests.checker.cluster import Cluster
+from parley_tests.checker.history import History
+from parley_tests.checker.nemesis import KINDS, Blow, Nemesis, targets
+from parley_tests.checker.rules import judge
+from parley_tests.checker.rules.world import Violation, World
+from parley_tests.checker.wire import Api
+from parley_tests.platform import ADMIN_KEY
+
+# What clients that were told to stop are given to end their turns.
+WIND_DOWN_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a run is to be. It ends after `seconds`, or earlier when it has all it was to have."""
+
+    seed: int
+    seconds: float
+    messages: int | None = None
+    kills: int | None = None
+    clients: int = 16
+    users: int = 4
+    kinds: Mapping[str, int] = field(default_factory=lambda: dict(KINDS))
+    # Mean seconds between two blows.
+    pace: float = 1.0
+    quiet_within: float = 30.0
+    # Words of a second that the vendor says.
+    words_per_second: int = 150
+    broken: Mapping[str, str] = field(default_factory=dict)
+    synchronous_commit: bool = True
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a run."""
+
+    order: Order
+    folder: Path
+    history: History
+    found: Found
+    violations: list[Violation]
+    blows: list[Blow]
+    counts: Counter[str]
+    kills: int
+    seconds: float
+
+    @property
+    def messages(self) -> int:
+        """Messages that are stored, replies included."""
+        return len(self.found.messages)
+
+
+def execute(order: Order) -> Outcome:
+    """Make a run in a folder of its own, which stays."""
+    folder = Path(tempfile.mkdtemp(prefix="parley-faults-"))
+    folder.chmod(0o711)  # PostgreSQL runs as somebody else when we are root.
+    return asyncio.run(_execute(order, folder))
+
+
+async def _execute(order: Order, folder: Path) -> Outcome:
+    environment = {"DEMO_PACE": str(order.words_per_second)}
+    cluster = Cluster(folder, environment, broken=order.broken)
+    try:
+        await cluster.start()
+        if not order.synchronous_commit:
+            await _do_not_wait_for_the_disk(cluster.database_url)
+        owners, keys = await _users(cluster, order.users)
+        history, nemesis = History(), Nemesis(cluster)
+        began = time.monotonic()
+        await _rage(order, cluster, history, nemesis, keys)
+        seconds = time.monotonic() - began
+        quiet = await quieten(cluster.database_url, cluster.healthy, order.quiet_within)
+        api = Api(cluster.gateways(direct=True), keys)
+        found = await survey(history, api, quiet, cluster.database_url, owners)
+        await api.aclose()
+        found.resident_mb = cluster.resident_mb()
+    finally:
+        await cluster.stop()
+    found.exits = cluster.exits
+    found.trouble = trouble(cluster.log_files())
+    violations = judge(World(history, found, order.quiet_within))
+    return Outcome(
+        order,
+        folder,
+        history,
+        found,
+        violations,
+        nemesis.blows,
+        nemesis.counts,
+        nemesis.kills,
+        seconds,
+    )
+
+
+async def _rage(
+    order: Order, cluster: Cluster, history: History, nemesis: Nemesis, keys: list[str]
+) -> None:
+    """Let clients send and the nemesis strike until there was enough of both."""
+    stop = asyncio.Event()
+    api = Api(cluster.gateways(), keys)
+    clients = [
+        asyncio.create_task(
+            Client(api, history, stop).run(plan.sessions(order.seed, n, n % order.users))
+        )
+        for n in range(order.clients)
+    ]
+    blows = plan.faults(order.seed, order.kinds, targets(cluster.links), order.pace)
+    striking = asyncio.create_task(nemesis.run(blows))
+    try:
+        await _enough(order, history, nemesis, [striking, *clients])
+    finally:
+        striking.cancel()
+        await asyncio.wait([striking])
+        stop.set()
+        _, late = await asyncio.wait(clients, timeout=WIND_DOWN_SECONDS)
+        for client in late:
+            client.cancel()
+        await asyncio.gather(*clients, return_exceptions=True)
+        await api.aclose()
+
+
+async def _enough(
+    order: Order, history: History, nemesis: Nemesis, tasks: list[asyncio.Task[None]]
+) -> None:
+    """Return when the run has gone on long enough; raise what any part of it failed with."""
+    give_up = time.monotonic() + order.seconds
+    while time.monotonic() < give_up:
+        for task in tasks:
+            if task.done():
+                task.result()
+        # A turn is two messages.
+        sent = order.messages is not None and history.acknowledged * 2 >= order.messages
+        killed = order.kills is None or nemesis.kills >= order.kills
+        if sent and killed:
+            return
+        await asyncio.sleep(0.2)
+
+
+async def _users(cluster: Cluster, count: int) -> tuple[list[UUID], list[str]]:
+    """Make users; return their ids and a key of each."""
+    owners, keys = [], []
+    headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    async with aiohttp.ClientSession(cluster.gateways(direct=True)[0], headers=headers) as admin:
+        for number in range(count):
+            async with admin.post("/users", json={"name": f"user {number}"}) as answer:
+                user = (await answer.json())["user_id"]
+            body = {"name": "checker", "user_id": user}
+            async with admin.post("/keys", json=body) as answer:
+                keys.append((await answer.json())["key"])
+            owners.append(UUID(user))
+    return owners, keys
+
+
+async def _do_not_wait_for_the_disk(database_url: str) -> None:
+    """Let PostgreSQL acknowledge what a crash of it loses: for everybody who connects from now."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await connection.execute("alter role current_user set synchronous_commit = off")
+        await connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where pid <> pg_backend_pid() and usename = current_user"
+        )
