@@ -6,7 +6,8 @@ import argparse
 import random
 import sys
 
-from parley_tests.checker.nemesis import KINDS
+from parley_tests.checker.broken import FAULTS
+from parley_tests.checker.nemesis import KINDS, SERVICES
 from parley_tests.checker.report import summary, write
 from parley_tests.checker.run import Order, execute
 
@@ -21,9 +22,14 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=Order.clients)
     parser.add_argument("--pace", type=float, default=Order.pace, help="seconds between two blows")
     parser.add_argument("--faults", default=",".join(KINDS), help="which kinds, commas between")
+    parser.add_argument("--victims", default=",".join(SERVICES), help="which services are struck")
+    parser.add_argument("--quiet", type=float, default=Order.quiet_within, help="seconds to rest")
+    parser.add_argument("--broken", choices=FAULTS, help="run a build with this fault")
+    parser.add_argument("--no-synchronous-commit", action="store_true", help="another such build")
     parser.add_argument("--keep", action="store_true", help="keep the logs of a run that holds")
     given = parser.parse_args()
     chosen = [kind for kind in given.faults.split(",") if kind]
+    service = "provider_service" if given.broken == "settlement" else "chat_service"
     order = Order(
         seed=given.seed,
         seconds=given.seconds,
@@ -32,6 +38,10 @@ def main() -> int:
         clients=given.clients,
         pace=given.pace,
         kinds={kind: KINDS[kind] for kind in chosen},
+        victims=given.victims.split(","),
+        quiet_within=given.quiet,
+        broken={service: given.broken} if given.broken else {},
+        synchronous_commit=not given.no_synchronous_commit,
     )
     print(f"seed {order.seed}", flush=True)
     outcome = execute(order)

@@ -56,6 +56,8 @@ KEYS = """
     from chat.send_keys k left join chat.messages m using (message_id)
 """
 EVENTS = "select message_id, count(*) as pieces from chat.reply_events group by message_id"
+# The server's word for streams that a stop has cut.
+KNOWN = re.compile("timeout graceful shutdown exceeded")
 TROUBLE = re.compile(r"Traceback|\"traceback\"|\"level\":\"(error|critical)\"")
 
 
@@ -189,7 +191,7 @@ def trouble(logs: Sequence[Path]) -> list[str]:
     counts: dict[str, int] = {}
     for log in logs:
         for line in log.read_text(errors="replace").splitlines():
-            if TROUBLE.search(line):
+            if TROUBLE.search(line) and not KNOWN.search(line):
                 said = f"{log.stem.rstrip('01')}: {_without_numbers(line)}"
                 counts[said] = counts.get(said, 0) + 1
     return [f"{count} x {line}" for line, count in sorted(counts.items())]

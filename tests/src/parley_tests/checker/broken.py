@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import runpy
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -32,9 +32,31 @@ def without_sweeper() -> None:
     store.PostgresWorkerStore.sweep = sweep
 
 
+def without_journal() -> None:
+    """Shows text that was never stored."""
+    journal: Any = importlib.import_module("parley_chat_service.core.journal")
+
+    async def append(_: object, pieces: Sequence[Any]) -> frozenset[Any]:
+        return frozenset(piece.message_id for piece in pieces)
+
+    journal.Journal._append = append
+
+
+def without_settlement() -> None:
+    """Nobody writes down what a reply used."""
+    ledger: Any = importlib.import_module("parley_provider_service.adapters.ledger.writing")
+
+    async def settle(*_: object) -> None:
+        return None
+
+    ledger.PostgresLedger.settle = settle
+
+
 FAULTS: Mapping[str, Callable[[], None]] = {
     "idempotency": without_idempotency,
     "sweeper": without_sweeper,
+    "journal": without_journal,
+    "settlement": without_settlement,
 }
 
 

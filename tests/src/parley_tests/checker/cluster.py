@@ -17,6 +17,7 @@ from typing import Any
 
 import aiohttp
 import psutil
+import psycopg
 from parley_local.faults import StartError
 from parley_local.postgres import EmbeddedPostgres
 from parley_local.processes import launch
@@ -77,13 +78,18 @@ class Cluster:
         environment: Mapping[str, str],
         *,
         broken: Mapping[str, str] | None = None,
+        synchronous_commit: bool = True,
         restart_seconds: float = 0.3,
     ) -> None:
-        """`broken` names a service and the fault that is put into it (see `broken`)."""
+        """`broken` names services and the faults that are put into them (see `broken`).
+
+        Without `synchronous_commit` PostgreSQL acknowledges what a crash of it loses.
+        """
         self.folder = folder
         self.logs = folder / "logs"
         self.logs.mkdir()
         self.broken = broken or {}
+        self.synchronous_commit = synchronous_commit
         self.restart_seconds = restart_seconds
         self.postgres = EmbeddedPostgres(folder / "home", durable=True)
         self.exits: list[Exit] = []
@@ -140,11 +146,19 @@ class Cluster:
         await asyncio.to_thread(self._tend, self.members[DATABASE])
         self._tending = asyncio.create_task(self._tend_all())
         await self.until(lambda: asyncio.to_thread(self.postgres.answers), "PostgreSQL")
+        if not self.synchronous_commit:
+            await asyncio.to_thread(self._do_not_wait_for_the_disk)
         await asyncio.to_thread(self._start_proxy)
         await asyncio.to_thread(self._migrate)
         for name in REPLICAS:
             self.members[name] = Member(name, self._launcher(name))
         await self.until(self.healthy, "the services")
+
+    def save(self) -> None:
+        """Have on disk whatever was written, however carelessly: a commit waits for all before."""
+        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
+            connection.execute("set synchronous_commit = on")
+            connection.execute("create table saved ()")
 
     async def until(
         self, true: Callable[[], Any], what: str, seconds: float = READY_WITHIN_SECONDS
@@ -189,13 +203,14 @@ class Cluster:
         writer.close()
         return True
 
-    async def stop(self) -> None:
+    async def stop(self, *, gracefully: bool = True) -> None:
         """End everything, gateways first and PostgreSQL last."""
+        farewell = signal.SIGTERM if gracefully else signal.SIGKILL
         self.stopping = True
         if self._tending:
             self._tending.cancel()
             await asyncio.wait([self._tending])
-        await asyncio.to_thread(self._stop)
+        await asyncio.to_thread(self._stop, farewell)
 
     # -- blows ------------------------------------------------------------------------------
 
@@ -256,6 +271,10 @@ class Cluster:
         except psutil.NoSuchProcess:
             return []
 
+    def _do_not_wait_for_the_disk(self) -> None:
+        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
+            connection.execute("alter role current_user set synchronous_commit = off")
+
     def _start_proxy(self) -> None:
         sockets = self.postgres.url.rpartition("?host=")[2].replace("%2F", "/")
         targets = {f"database-{name}": f"{sockets}/.s.PGSQL.5432" for name in REPLICAS}
@@ -272,7 +291,8 @@ class Cluster:
         assert self._proxy.stdout
         self._proxy.stdin.write(json.dumps(targets).encode() + b"\n")
         self._proxy.stdin.flush()
-        self._links = json.loads(self._proxy.stdout.readline())
+        with self._proxy.stdout as ports:
+            self._links = json.loads(ports.readline())
 
     def _migrate(self) -> None:
         running = {}
@@ -336,10 +356,10 @@ class Cluster:
         member.process = None
         member.due = time.monotonic() + self.restart_seconds
 
-    def _stop(self) -> None:
+    def _stop(self, farewell: signal.Signals) -> None:
         order = [name for name in reversed(REPLICAS) if name in self.members]
         for name in order:
-            self.send(name, signal.SIGTERM)
+            self.send(name, farewell)
         for name in order:
             process = self.members[name].process
             if process is None:

@@ -29,6 +29,7 @@ KINDS: Mapping[str, int] = {
     "refuse": 3,
 }
 LINK_FAULTS = ("delay", "stall", "dribble", "cut", "reset", "refuse")
+SERVICES = ("prompt", "provider", "chat", "gateway")
 KILLS = {"kill", "kill-database", "kill-backend"}
 RECOVERED_WITHIN_SECONDS = 40.0
 LINK_SECONDS = 3.0
@@ -43,9 +44,9 @@ class Blow:
     healed: float
 
 
-def targets(links: Sequence[str]) -> dict[str, Sequence[str]]:
-    """Say whom each kind of blow may strike."""
-    processes = list(REPLICAS)
+def targets(links: Sequence[str], victims: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Say whom each kind of blow may strike: of the services those that are `victims`."""
+    processes = [name for name in REPLICAS if name.rstrip("0123456789") in victims]
     return {
         "kill": processes,
         "freeze": processes,

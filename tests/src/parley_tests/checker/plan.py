@@ -115,14 +115,14 @@ def _send(chance: Random, mark: str) -> Send:
 def faults(
     seed: int, kinds: Mapping[str, int], targets: Mapping[str, Sequence[str]], pace: float
 ) -> Iterator[Fault]:
-    """Yield blows for ever.
+    """Yield blows for ever; none when there are no kinds of them.
 
     `kinds` weighs them and `targets` says whom each may strike; `pace` is the mean pause between
     two, in seconds.
     """
     chance = Random(f"{seed}/nemesis")  # noqa: S311  (no secret)
     names, weights = list(kinds), list(kinds.values())
-    while True:
+    while names:
         kind = chance.choices(names, weights)[0]
         longest = 11.0 if kind == "freeze" and chance.random() < 0.15 else 2.5
         yield Fault(

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
 import aiohttp
-import psycopg
+import uvloop
 
 from parley_tests.checker import plan
 from parley_tests.checker.aftermath import Found, quieten, survey, trouble
 from parley_tests.checker.clients import Client
 from parley_tests.checker.cluster import Cluster
 from parley_tests.checker.history import History
-from parley_tests.checker.nemesis import KINDS, Blow, Nemesis, targets
+from parley_tests.checker.nemesis import KINDS, SERVICES, Blow, Nemesis, targets
 from parley_tests.checker.rules import judge
 from parley_tests.checker.rules.world import Violation, World
 from parley_tests.checker.wire import Api
 from parley_tests.platform import ADMIN_KEY
-
-# What clients that were told to stop are given to end their turns.
-WIND_DOWN_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -40,11 +38,15 @@ class Order:
     clients: int = 16
     users: int = 4
     kinds: Mapping[str, int] = field(default_factory=lambda: dict(KINDS))
+    victims: Sequence[str] = SERVICES
     # Mean seconds between two blows.
     pace: float = 1.0
     quiet_within: float = 30.0
+    # What clients that were told to stop are given to end their turns.
+    wind_down: float = 60.0
     # Words of a second that the vendor says.
     words_per_second: int = 150
+    # A fault for a service (see `broken`), and one for PostgreSQL.
     broken: Mapping[str, str] = field(default_factory=dict)
     synchronous_commit: bool = True
 
@@ -73,28 +75,28 @@ def execute(order: Order) -> Outcome:
     """Make a run in a folder of its own, which stays."""
     folder = Path(tempfile.mkdtemp(prefix="parley-faults-"))
     folder.chmod(0o711)  # PostgreSQL runs as somebody else when we are root.
-    return asyncio.run(_execute(order, folder))
+    return uvloop.run(_execute(order, folder))
 
 
 async def _execute(order: Order, folder: Path) -> Outcome:
     environment = {"DEMO_PACE": str(order.words_per_second)}
-    cluster = Cluster(folder, environment, broken=order.broken)
+    cluster = Cluster(
+        folder, environment, broken=order.broken, synchronous_commit=order.synchronous_commit
+    )
     try:
         await cluster.start()
-        if not order.synchronous_commit:
-            await _do_not_wait_for_the_disk(cluster.database_url)
         owners, keys = await _users(cluster, order.users)
+        await asyncio.to_thread(cluster.save)
         history, nemesis = History(), Nemesis(cluster)
         began = time.monotonic()
         await _rage(order, cluster, history, nemesis, keys)
         seconds = time.monotonic() - began
         quiet = await quieten(cluster.database_url, cluster.healthy, order.quiet_within)
-        api = Api(cluster.gateways(direct=True), keys)
-        found = await survey(history, api, quiet, cluster.database_url, owners)
-        await api.aclose()
+        async with contextlib.aclosing(Api(cluster.gateways(direct=True), keys)) as api:
+            found = await survey(history, api, quiet, cluster.database_url, owners)
         found.resident_mb = cluster.resident_mb()
     finally:
-        await cluster.stop()
+        await cluster.stop(gracefully=not order.broken)
     found.exits = cluster.exits
     found.trouble = trouble(cluster.log_files())
     violations = judge(World(history, found, order.quiet_within))
@@ -123,7 +125,7 @@ async def _rage(
         )
         for n in range(order.clients)
     ]
-    blows = plan.faults(order.seed, order.kinds, targets(cluster.links), order.pace)
+    blows = plan.faults(order.seed, order.kinds, targets(cluster.links, order.victims), order.pace)
     striking = asyncio.create_task(nemesis.run(blows))
     try:
         await _enough(order, history, nemesis, [striking, *clients])
@@ -131,7 +133,7 @@ async def _rage(
         striking.cancel()
         await asyncio.wait([striking])
         stop.set()
-        _, late = await asyncio.wait(clients, timeout=WIND_DOWN_SECONDS)
+        _, late = await asyncio.wait(clients, timeout=order.wind_down)
         for client in late:
             client.cancel()
         await asyncio.gather(*clients, return_exceptions=True)
@@ -168,13 +170,3 @@ async def _users(cluster: Cluster, count: int) -> tuple[list[UUID], list[str]]:
                 keys.append((await answer.json())["key"])
             owners.append(UUID(user))
     return owners, keys
-
-
-async def _do_not_wait_for_the_disk(database_url: str) -> None:
-    """Let PostgreSQL acknowledge what a crash of it loses: for everybody who connects from now."""
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-        await connection.execute("alter role current_user set synchronous_commit = off")
-        await connection.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where pid <> pg_backend_pid() and usename = current_user"
-        )
