@@ -16,9 +16,9 @@ def main() -> int:
     """Make one run; 1 when a rule does not hold."""
     parser = argparse.ArgumentParser(prog="parley_tests.checker", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--seconds", type=float, default=2100, help="the longest it may take")
-    parser.add_argument("--messages", type=int, help="ends when so many are stored …")
-    parser.add_argument("--kills", type=int, help="… and so many processes were killed")
+    parser.add_argument("--seconds", type=float, default=2100, help="the longest it may last")
+    parser.add_argument("--messages", type=int, default=100_000, help="to be stored at least …")
+    parser.add_argument("--kills", type=int, default=200, help="… and processes to be killed")
     parser.add_argument("--clients", type=int, default=Order.clients)
     parser.add_argument("--pace", type=float, default=Order.pace, help="seconds between two blows")
     parser.add_argument("--faults", default=",".join(KINDS), help="which kinds, commas between")

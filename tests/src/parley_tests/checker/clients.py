@@ -112,23 +112,12 @@ class Turn:
     async def attempt(self, body: str = "same") -> None:
         """Send once, and read the reply to its end."""
         gateway = self.send.gateway + len(self.sent.attempts)
-        attempt = Attempt(time.monotonic(), gateway, body)
+        attempt = Attempt(time.monotonic(), gateway, body, is_first=not self.sent.attempts)
         self.sent.attempts.append(attempt)
         view = View("", "send", attempt.began)
         try:
-            async with self.lane.client.api.call(
-                "POST",
-                "/chat",
-                user=self.lane.user,
-                gateway=gateway,
-                headers={"Idempotency-Key": self.send.key} if self.send.key else {},
-                body=self._body(body),
-            ) as answer:
-                attempt.status = answer.status
-                if answer.status == 200 and self.send.streamed:
-                    await take(answer, view, partial(self._watch, attempt))
-                else:
-                    await self._whole(answer, attempt)
+            async with asyncio.timeout(self.send.patience if attempt.is_first else None):
+                await self._post(attempt, view)
         except REFUSED:
             attempt.outcome, attempt.reason = FAILED, "connection refused"
         except LOST as error:
@@ -137,6 +126,21 @@ class Turn:
         if view.message_id:
             place = self._place(attempt.message_id)
             await self.lane.reader.follow(place, self.sent.views, view, gateway)
+
+    async def _post(self, attempt: Attempt, view: View) -> None:
+        async with self.lane.client.api.call(
+            "POST",
+            "/chat",
+            user=self.lane.user,
+            gateway=attempt.gateway,
+            headers={"Idempotency-Key": self.send.key} if self.send.key else {},
+            body=self._body(attempt.body),
+        ) as answer:
+            attempt.status = answer.status
+            if answer.status == 200 and self.send.streamed:
+                await take(answer, view, partial(self._watch, attempt))
+            else:
+                await self._whole(answer, attempt)
 
     async def _watch(self, attempt: Attempt, view: View) -> bool:
         """Take note of the start, and do what is planned for this point; say whether to leave."""

@@ -39,6 +39,7 @@ class Attempt:
     began: float
     gateway: int
     body: str = "same"
+    is_first: bool = False
     ended: float = 0.0
     acked: float | None = None
     outcome: str = DOUBT

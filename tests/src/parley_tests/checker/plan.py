@@ -12,6 +12,8 @@ from parley_tests.checker.words import Ask
 KINDS = {"echo": 82, "think": 10, "break": 5, "error": 3}
 SHORT, LONG = (1, 12), (80, 400)
 GATEWAYS = 2
+# Longer than a worker's lease, in seconds.
+LONG_FREEZE = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Send:
     twin: bool = False
     again: bool = False
     other_body: bool = False
+    # Seconds after which it gives up its first attempt, whatever comes of that.
+    patience: float | None = None
     # Leaves its stream after so much, and goes on elsewhere.
     leave_after: int | None = None
     # Stops the reply after so much.
@@ -105,6 +109,7 @@ def _send(chance: Random, mark: str) -> Send:
         twin=keyed and chance.random() < 0.12,
         again=keyed and chance.random() < 0.08,
         other_body=keyed and chance.random() < 0.05,
+        patience=round(10 ** chance.uniform(-3, 0), 3) if chance.random() < 0.08 else None,
         leave_after=chance.randrange(size) if leaves else None,
         stop_after=chance.choice((0, chance.randrange(size))) if stops else None,
         readers=tuple(chance.choice((0, chance.randrange(size))) for _ in range(readers)),
@@ -124,12 +129,13 @@ def faults(
     names, weights = list(kinds), list(kinds.values())
     while names:
         kind = chance.choices(names, weights)[0]
-        longest = 11.0 if kind == "freeze" and chance.random() < 0.15 else 2.5
+        longest = LONG_FREEZE if kind == "freeze" and chance.random() < 0.15 else 2.5
+        seconds = round(chance.uniform(0.2, longest), 2)
         yield Fault(
             kind=kind,
             target=chance.choice(targets[kind]),
-            seconds=round(chance.uniform(0.2, longest), 2),
+            seconds=seconds,
             pause=round(chance.expovariate(1 / pace), 2),
-            waits=chance.random() < 0.7,
+            waits=chance.random() < 0.7 and seconds < LONG_FREEZE / 3,
             amount=int(10 ** chance.uniform(1, 4)),
         )
