@@ -246,7 +246,9 @@ def die(run: Run) -> None:
 
 
 def not_come_to_rest(run: Run) -> None:
-    run.quiet = Quiet(nothing_runs=None, nothing_held=1.0, all_told=1.0, healthy=1.0)
+    run.quiet = Quiet(
+        clients_done=1.0, nothing_runs=None, nothing_held=1.0, all_told=1.0, healthy=1.0
+    )
 
 
 def log_a_traceback(run: Run) -> None:

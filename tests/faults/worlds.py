@@ -13,7 +13,7 @@ from parley_tests.checker.rules.world import World
 from parley_tests.checker.words import Ask
 
 OWNER = UUID(int=1)
-QUIET = Quiet(nothing_runs=0.1, nothing_held=2.0, all_told=2.0, healthy=1.0)
+QUIET = Quiet(clients_done=1.0, nothing_runs=0.1, nothing_held=2.0, all_told=2.0, healthy=1.0)
 
 
 class Run:
@@ -124,6 +124,7 @@ class Run:
         reply["usage_source"] = "reported"
         usage_id = reply["message_id"]
         row = {"usage_id": usage_id, "owner_id": OWNER, "status": "settled", "outcome": "stop"}
+        row |= {"started_at": began}
         self.ledger[usage_id] = row | figures | {"source": "reported", "output_chars": len(text)}
         usage = {"output_tokens": 5}
         self.records.append({"usage_id": str(usage_id), "settled": True, "usage": usage})

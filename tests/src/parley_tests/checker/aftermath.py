@@ -40,7 +40,8 @@ MESSAGES = """
 """
 LEDGER = """
     select usage_id, owner_id, status, outcome, source, input_tokens, output_tokens,
-        cached_input_tokens, reasoning_tokens, cost_nano_usd, price_version, output_chars
+        cached_input_tokens, reasoning_tokens, cost_nano_usd, price_version, output_chars, worker_id,
+        started_at, settled_at
     from provider.provider_usage
 """
 DAYS = """
@@ -65,6 +66,8 @@ TROUBLE = re.compile(r"Traceback|\"traceback\"|\"level\":\"(error|critical)\"")
 class Quiet:
     """How long it took until nothing was left to do, in seconds; None when it never was."""
 
+    # From the last blow until no client waited any more; the others from there.
+    clients_done: float | None = None
     nothing_runs: float | None = None
     nothing_held: float | None = None
     all_told: float | None = None
@@ -92,9 +95,9 @@ class Found:
     resident_mb: Mapping[str, int] = field(default_factory=dict)
 
 
-async def quieten(database_url: str, healthy: Any, within: float) -> Quiet:
+async def quieten(quiet: Quiet, database_url: str, healthy: Any, within: float) -> None:
     """Wait until nothing runs, nothing is held and all is well; at most so many seconds."""
-    quiet, began = Quiet(), time.monotonic()
+    began = time.monotonic()
     waiting: dict[str, LiteralString] = {
         "nothing_runs": RUNNING,
         "nothing_held": HELD,
@@ -117,7 +120,6 @@ async def quieten(database_url: str, healthy: Any, within: float) -> Quiet:
             elif getattr(quiet, name) is None:
                 setattr(quiet, name, time.monotonic() - began)
         await asyncio.sleep(0.2)
-    return quiet
 
 
 async def _counts(url: str, questions: Mapping[str, LiteralString]) -> dict[str, int]:

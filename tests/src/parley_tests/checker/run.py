@@ -16,7 +16,7 @@ import aiohttp
 import uvloop
 
 from parley_tests.checker import plan
-from parley_tests.checker.aftermath import Found, quieten, survey, trouble
+from parley_tests.checker.aftermath import Found, Quiet, quieten, survey, trouble
 from parley_tests.checker.clients import Client
 from parley_tests.checker.cluster import Cluster
 from parley_tests.checker.history import History
@@ -43,7 +43,7 @@ class Order:
     pace: float = 1.0
     quiet_within: float = 30.0
     # What clients that were told to stop are given to end their turns.
-    wind_down: float = 60.0
+    wind_down: float = 30.0
     # Words of a second that the vendor says.
     words_per_second: int = 150
     # A fault for a service (see `broken`), and one for PostgreSQL.
@@ -89,9 +89,10 @@ async def _execute(order: Order, folder: Path) -> Outcome:
         await asyncio.to_thread(cluster.save)
         history, nemesis = History(), Nemesis(cluster)
         began = time.monotonic()
-        await _rage(order, cluster, history, nemesis, keys)
+        quiet = Quiet()
+        await _rage(order, cluster, history, nemesis, keys, quiet)
         seconds = time.monotonic() - began
-        quiet = await quieten(cluster.database_url, cluster.healthy, order.quiet_within)
+        await quieten(quiet, cluster.database_url, cluster.healthy, order.quiet_within)
         async with contextlib.aclosing(Api(cluster.gateways(direct=True), keys)) as api:
             found = await survey(history, api, quiet, cluster.database_url, owners)
         found.resident_mb = cluster.resident_mb()
@@ -114,7 +115,12 @@ async def _execute(order: Order, folder: Path) -> Outcome:
 
 
 async def _rage(
-    order: Order, cluster: Cluster, history: History, nemesis: Nemesis, keys: list[str]
+    order: Order,
+    cluster: Cluster,
+    history: History,
+    nemesis: Nemesis,
+    keys: list[str],
+    quiet: Quiet,
 ) -> None:
     """Let clients send and the nemesis strike until there was enough of both."""
     stop = asyncio.Event()
@@ -133,7 +139,9 @@ async def _rage(
         striking.cancel()
         await asyncio.wait([striking])
         stop.set()
+        healed = time.monotonic()
         _, late = await asyncio.wait(clients, timeout=order.wind_down)
+        quiet.clients_done = None if late else time.monotonic() - healed
         for client in late:
             client.cancel()
         await asyncio.gather(*clients, return_exceptions=True)

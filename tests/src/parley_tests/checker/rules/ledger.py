@@ -18,7 +18,10 @@ def nothing_is_held(world: World) -> Iterator[Violation]:
     """Every call is settled."""
     for row in world.found.ledger.values():
         if row["status"] != "settled":
-            yield Violation("nothing_is_held", None, f"{row['usage_id']} is {row['status']}")
+            reply = world.rows.get(row["usage_id"])
+            what = f"{row['usage_id']} is {row['status']} since {row['started_at']}"
+            chat = world.name_of(reply) if reply else None
+            yield Violation("nothing_is_held", chat, what)
 
 
 def every_charge_has_a_reply(world: World) -> Iterator[Violation]:

@@ -17,7 +17,7 @@ def nobody_died_unasked(world: World) -> Iterator[Violation]:
 def comes_to_rest(world: World) -> Iterator[Violation]:
     """After the last fault nothing runs or is held within the limit, and all is well."""
     quiet = world.found.quiet
-    for name in ("nothing_runs", "nothing_held", "all_told", "healthy"):
+    for name in ("clients_done", "nothing_runs", "nothing_held", "all_told", "healthy"):
         seconds = getattr(quiet, name)
         if seconds is None or seconds > world.quiet_within:
             what = f"{name.replace('_', ' ')}: not within {world.quiet_within:g} s"
