@@ -40,8 +40,8 @@ MESSAGES = """
 """
 LEDGER = """
     select usage_id, owner_id, status, outcome, source, input_tokens, output_tokens,
-        cached_input_tokens, reasoning_tokens, cost_nano_usd, price_version, output_chars, worker_id,
-        started_at, settled_at
+        cached_input_tokens, reasoning_tokens, cost_nano_usd, price_version, output_chars,
+        worker_id, started_at, settled_at
     from provider.provider_usage
 """
 DAYS = """
