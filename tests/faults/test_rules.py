@@ -171,6 +171,16 @@ def interrupt_what_is_complete(run: Run) -> None:
     view.end, view.problem = None, "turn_interrupted"
 
 
+def find_no_reply(run: Run) -> None:
+    view = run.streamed.views[1]
+    view.text, view.end, view.problem = "", None, "message_not_found"
+
+
+def follow_in_vain(run: Run) -> None:
+    view = run.streamed.views[1]
+    view.end, view.broken = None, "gave up"
+
+
 def run_for_ever(run: Run) -> None:
     run.rows(run.chat)[3]["status"] = "running"
 
@@ -288,6 +298,8 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("end_is_final", end_otherwise),
     ("end_is_final", fail_what_is_complete),
     ("end_is_final", interrupt_what_is_complete),
+    ("replies_can_be_followed", find_no_reply),
+    ("replies_can_be_followed", follow_in_vain),
     ("every_reply_ended", run_for_ever),
     ("no_piece_is_left", leave_pieces),
     ("stopped_only_on_request", stop_unasked),

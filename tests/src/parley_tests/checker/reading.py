@@ -16,6 +16,7 @@ from parley_tests.checker.wire import LOST, Api, Event, document, events
 STREAM = "/chats/{chat}/messages/{message}/stream"
 RESUME_WITHIN_SECONDS = 60.0
 TRY_AGAIN_SECONDS = 0.3
+GAVE_UP = "gave up"
 # Ends of a stream that say nothing of the reply: its reader comes back for more.
 COME_BACK = {"unavailable", "internal", "database_unavailable", "too_busy", "deadline_exceeded"}
 
@@ -82,8 +83,9 @@ class Reader:
     async def follow(self, place: Place, views: list[View], view: View, gateway: int) -> None:
         """Go on from where a view broke, at one gateway after the other, until the reply ends."""
         give_up = time.monotonic() + RESUME_WITHIN_SECONDS
-        while not concluded(view) and time.monotonic() < give_up:
-            if "resume" in self.history.missing:
+        while not concluded(view) and "resume" not in self.history.missing:
+            if time.monotonic() > give_up:
+                view.broken = GAVE_UP
                 return
             if view.broken != "left":
                 await asyncio.sleep(TRY_AGAIN_SECONDS)

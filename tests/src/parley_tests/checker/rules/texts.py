@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from parley_tests.checker.history import View
+from parley_tests.checker.reading import GAVE_UP
 from parley_tests.checker.rules.world import Row, Violation, World, start_of
 
 # How a reply is stored whose caller was told this instead of its end.
 TOLD = {"turn_interrupted": "interrupted", "overloaded": "failed", "bad_request": "failed"}
+
+
+UNFOUND = {"chat_not_found", "message_not_found"}
 
 
 def text_is_the_vendors(world: World) -> Iterator[Violation]:
@@ -65,6 +69,16 @@ def end_is_final(world: World) -> Iterator[Violation]:
                 yield Violation("end_is_final", chat.name, what)
 
 
+def replies_can_be_followed(world: World) -> Iterator[Violation]:
+    """Who was told of a reply can read it from any place, at any gateway, to its end."""
+    for chat, sent in world.sends():
+        for view in sent.views:
+            lost = view.via == "resume" and view.problem in UNFOUND and not chat.deletions
+            if lost or view.broken == GAVE_UP:
+                what = f"{view.message_id} after {view.at}: {view.problem or view.broken}"
+                yield Violation("replies_can_be_followed", chat.name, what)
+
+
 def _unstored(view: View, row: Row) -> Iterator[str]:
     thought, said = view.at
     if row["content"][said : said + len(view.text)] != view.text:
@@ -92,4 +106,10 @@ def _unlike_the_end(view: View, row: Row) -> Iterator[str]:
         yield f"ended with {usage}, has {row['output_tokens']}"
 
 
-RULES = (text_is_the_vendors, shown_is_stored, positions_are_true, end_is_final)
+RULES = (
+    text_is_the_vendors,
+    shown_is_stored,
+    positions_are_true,
+    end_is_final,
+    replies_can_be_followed,
+)
