@@ -182,15 +182,12 @@ class Cluster:
     async def healthy(self) -> bool:
         """Say whether both gateways find everything well."""
         timeout = aiohttp.ClientTimeout(total=3)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            for url in self.gateways(direct=True):
-                try:
-                    async with session.get(f"{url}/health") as answer:
-                        if answer.status != 200:
-                            return False
-                except (aiohttp.ClientError, TimeoutError):
-                    return False
-        return True
+        try:
+            async with aiohttp.ClientSession(timeout=timeout) as session:
+                statuses = [await _status(session, url) for url in self.gateways(direct=True)]
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+        return set(statuses) == {200}
 
     async def answers(self, name: str) -> bool:
         """Say whether a member takes connections."""
@@ -378,3 +375,8 @@ class Cluster:
         database = self.members.get(DATABASE)
         if database and database.process:
             self.postgres.stop(database.process)
+
+
+async def _status(session: aiohttp.ClientSession, url: str) -> int:
+    async with session.get(f"{url}/health") as answer:
+        return answer.status
