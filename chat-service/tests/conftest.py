@@ -10,7 +10,9 @@ from uuid import UUID
 import pytest
 from parley_chat_service.adapters.database import Database
 from parley_chat_service.adapters.store.chats import PostgresChatStore
+from parley_chat_service.adapters.store.replies import PostgresReplyStore
 from parley_chat_service.adapters.store.turns import PostgresTurnStore
+from parley_chat_service.adapters.store.usages import PostgresUsageStore
 from parley_chat_service.adapters.store.workers import PostgresWorkerStore
 from parley_chat_service.bootstrap import ChatServer, Edges
 from parley_chat_service.core.model import Caller
@@ -18,7 +20,8 @@ from parley_chat_service.migrations.upgrade import migrate
 from parley_chat_service.settings import Settings
 from pydantic import SecretStr
 
-from .fakes import MemoryStore, OnePrompt, ScriptedProviders, until
+from .fakes import OnePrompt, ScriptedLedger, ScriptedProviders, until
+from .memory import MemoryStore
 
 
 @dataclass
@@ -28,6 +31,7 @@ class World:
     edges: Edges
     server: ChatServer
     providers: ScriptedProviders
+    ledger: ScriptedLedger
     prompts: OnePrompt
 
 
@@ -66,15 +70,19 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 
 
 def memory_edges(store: MemoryStore) -> Edges:
-    return Edges(store, store, store, ScriptedProviders(), OnePrompt())
+    providers, ledger = ScriptedProviders(), ScriptedLedger()
+    return Edges(store, store, store, store, store, providers, ledger, OnePrompt())
 
 
 def postgres_edges(database: Database) -> Edges:
     return Edges(
         PostgresChatStore(database),
         PostgresTurnStore(database),
+        PostgresReplyStore(database),
         PostgresWorkerStore(database),
+        PostgresUsageStore(database),
         ScriptedProviders(),
+        ScriptedLedger(),
         OnePrompt(),
         database.answers,
     )
@@ -98,12 +106,13 @@ async def edges(request: pytest.FixtureRequest) -> AsyncIterator[Edges]:
 @contextlib.asynccontextmanager
 async def running(edges: Edges, settings: Settings | None = None) -> AsyncIterator[World]:
     """Run a service without its socket."""
-    server = ChatServer(settings or Settings(), edges)
+    server = ChatServer(settings or Settings(patience_seconds=0.5), edges)
     async with server.working():
         await until(lambda: server.worker.held)
         assert isinstance(edges.providers, ScriptedProviders)
+        assert isinstance(edges.ledger, ScriptedLedger)
         assert isinstance(edges.prompts, OnePrompt)
-        yield World(edges, server, edges.providers, edges.prompts)
+        yield World(edges, server, edges.providers, edges.ledger, edges.prompts)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from parley_rpc.faults import NotFound
 from parley_rpc.server import Server
 
 from parley.prompt.v1 import prompt_pb2
-from parley.provider.v1 import model_pb2, reply_pb2
+from parley.provider.v1 import model_pb2, reply_pb2, usage_pb2
 
 Event = reply_pb2.GenerateReplyResponse
 
@@ -35,6 +35,13 @@ class ProviderPeer:
         self.requests: list[reply_pb2.GenerateReplyRequest] = []
         self.users: list[str] = []
         self.cancelled = asyncio.Event()
+        self.ledger: dict[str, usage_pb2.UsageRecord] = {}
+
+    async def get_usage(
+        self, request: usage_pb2.GetUsageRequest, context: ServerContext
+    ) -> usage_pb2.GetUsageResponse:
+        found = [self.ledger[name] for name in request.usage_ids if name in self.ledger]
+        return usage_pb2.GetUsageResponse(records=found)
 
     async def get_model(
         self, request: model_pb2.GetModelRequest, context: ServerContext
@@ -108,6 +115,7 @@ async def serving(providers: ProviderPeer, prompts: PromptPeer) -> AsyncIterator
     server = Server("peers")
     models = {
         "GetModel": method(providers.get_model, model_pb2.GetModelRequest),
+        "GetUsage": method(providers.get_usage, usage_pb2.GetUsageRequest),
         "GenerateReply": method(
             providers.generate_reply, reply_pb2.GenerateReplyRequest, streams=True
         ),

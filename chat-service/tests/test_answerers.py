@@ -24,7 +24,8 @@ from uuid_utils.compat import uuid7
 from parley.provider.v1.reply_pb2 import ModelChoice, Part
 
 from .conftest import World
-from .fakes import MemoryStore, ScriptedProviders, Step, Thought, Wanted, until
+from .fakes import ScriptedProviders, Step, Thought, Wanted, until
+from .memory import MemoryStore
 from .peers import Event, PromptPeer, ProviderPeer, finished, serving
 
 ACME, ZETA = Choice("acme", "small"), Choice("zeta", "big")

@@ -102,17 +102,17 @@ def test_events_are_written() -> None:
     start = Start("c", ONE, TWO, Choice("acme", "small"))
     delta = Delta("Hm.", "Half", Position(3, 4))
 
-    assert str(ONE) == convert.event(start).start.user_message_id
+    assert str(ONE) == convert.event(start)["start"].user_message_id
     assert ("Half", "Hm.", "3.4") == (
-        convert.event(delta).delta.text,
-        convert.event(delta).delta.reasoning,
-        convert.event(delta).delta.position,
+        convert.event(delta)["delta"].text,
+        convert.event(delta)["delta"].reasoning,
+        convert.event(delta)["delta"].position,
     )
 
 
 @pytest.mark.parametrize(("whole", "content"), [(True, "Half"), (False, "")])
 def test_an_end_repeats_no_text(whole: bool, content: str) -> None:
-    message = convert.event(End(REPLY, whole)).end.message
+    message = convert.event(End(REPLY, whole))["end"].message
 
     assert (content, 2) == (message.content, message.seq)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from parley_chat_service.core.faults import TurnInterrupted
-from parley_chat_service.core.journal import SHORTEST_SECONDS, UNWATCHED_SECONDS, Journal
+from parley_chat_service.core.journal import SHORTEST_SECONDS, UNHURRIED_SECONDS, Journal
 from parley_chat_service.core.model import Caller
 from parley_chat_service.core.running import RunningTurn
 from parley_chat_service.core.turn import Delta, Piece, Send, TurnEvent
@@ -17,7 +17,8 @@ from typing_extensions import override
 from uuid_utils.compat import uuid7
 
 from .conftest import World
-from .fakes import MemoryStore, until
+from .fakes import until
+from .memory import MemoryStore
 
 pytestmark = pytest.mark.unit
 
@@ -105,7 +106,7 @@ async def test_what_is_watched_does_not_wait_as_long_as_what_is_not(small_world:
     patient = journal._due_at
     seen.text("second")
 
-    assert journal._due_at <= patient - UNWATCHED_SECONDS / 2
+    assert journal._due_at <= patient - UNHURRIED_SECONDS / 2
     journal._disarm()
 
 

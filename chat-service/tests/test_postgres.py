@@ -23,7 +23,7 @@ from parley_chat_service.adapters.store import turns as turn_statements
 from parley_chat_service.adapters.store.turns import PostgresTurnStore
 from parley_chat_service.adapters.tables import metadata
 from parley_chat_service.core.model import Caller, MessageQuery, Status
-from parley_chat_service.core.turn import Ending, NewTurn, Send
+from parley_chat_service.core.turn import Ending, NewTurn, Send, Start
 from parley_chat_service.migrations.upgrade import migrate
 from parley_chat_service.settings import Settings
 from parley_rpc.faults import DatabaseUnavailable
@@ -254,7 +254,9 @@ async def test_a_turn_survives_the_loss_of_all_connections(settings: Settings, a
         gate.set()
         told += [event async for event in events]
 
-        reply = await world.edges.turns.find_reply(ada.owner_id, told[0].message_id)  # type: ignore[union-attr]
+        start = told[0]
+        assert isinstance(start, Start)
+        reply = await world.edges.replies.find_reply(ada.owner_id, "c", start.message_id)
 
     assert reply is not None
     assert ("Hello again", "complete") == (reply.content, reply.status)

@@ -72,6 +72,66 @@ async def test_send_message_tells_the_text_at_once(peer: Peer, me: Caller) -> No
     assert "Hello, world." == end.end.message.content
 
 
+async def test_stream_message_goes_on_behind_a_position(peer: Peer, me: Caller) -> None:
+    first, *_ = await send(peer, me, pb.SendMessageRequest(chat_id="c", content="Hi"))
+    request = pb.StreamMessageRequest(chat_id="c", message_id=first.start.message_id, after="0.5")
+    call = ChatServiceStub(peer.channel).StreamMessage(
+        request, timeout=WITHIN, metadata=me.metadata
+    )
+
+    start, delta, end = [event async for event in peer.stream(call)]
+
+    assert first.start == start.start
+    assert (", world.", "0.13") == (delta.delta.text, delta.delta.position)
+    assert pb.MESSAGE_STATUS_COMPLETE == end.end.message.status
+
+
+@pytest.mark.parametrize(
+    ("message_id", "after", "reason"),
+    [
+        ("no name of ours", "", "message_not_found"),
+        (str(uuid4()), "", "message_not_found"),
+        (None, "somewhere", "invalid_argument"),
+        (None, "0.999", "invalid_argument"),
+    ],
+)
+async def test_stream_message_says_what_is_wrong(
+    peer: Peer, me: Caller, message_id: str | None, after: str, reason: str
+) -> None:
+    first, *_ = await send(peer, me, pb.SendMessageRequest(chat_id="c", content="Hi"))
+    request = pb.StreamMessageRequest(
+        chat_id="c", message_id=message_id or first.start.message_id, after=after
+    )
+    call = ChatServiceStub(peer.channel).StreamMessage(
+        request, timeout=WITHIN, metadata=me.metadata
+    )
+
+    with pytest.raises(RemoteFault) as raised:
+        assert [event async for event in peer.stream(call)]
+
+    assert reason == reason_of(raised.value)
+
+
+async def test_stop_message_answers_with_what_there_is(
+    peer: Peer, me: Caller, small_world: World
+) -> None:
+    small_world.providers.script = ["Half", asyncio.Event()]
+    call = ChatServiceStub(peer.channel).SendMessage(
+        pb.SendMessageRequest(chat_id="c", content="Hi"), timeout=WITHIN, metadata=me.metadata
+    )
+    events = peer.stream(call)
+    start = (await anext(events)).start
+    await anext(events)
+    request = pb.StopMessageRequest(chat_id="c", message_id=start.message_id)
+
+    stop = ChatServiceStub(peer.channel).StopMessage
+    answer = await stop(request, timeout=WITHIN, metadata=me.metadata)
+
+    assert (pb.MESSAGE_STATUS_STOPPED, "Half") == (answer.message.status, answer.message.content)
+    assert pb.MESSAGE_STATUS_STOPPED == (await anext(events)).end.message.status
+    assert small_world.providers.cancelled.is_set()
+
+
 async def test_send_message_reports_what_is_wrong(peer: Peer, me: Caller) -> None:
     with pytest.raises(RemoteFault) as raised:
         await send(peer, me, pb.SendMessageRequest(content="Hi", temperature=3))

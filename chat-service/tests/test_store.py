@@ -154,7 +154,7 @@ async def test_text_so_far_is_shown_and_stored_once(edges: Edges, ada: Caller) -
     for part in (pieces[0], pieces[0], pieces[1]):
         assert {turn.message_id} == await edges.turns.append(turn.worker_id, [part])
 
-    reply = await edges.turns.find_reply(ada.owner_id, turn.message_id)
+    reply = await edges.replies.find_reply(ada.owner_id, "c", turn.message_id)
     assert reply is not None
     assert ("Hello", "running") == (reply.content, reply.status)
 
@@ -224,7 +224,7 @@ async def test_deleting_stops_what_runs_and_hides_all(edges: Edges, ada: Caller)
     assert ("stopped", True) == await edges.turns.fate(turn.message_id)
     assert await edges.chats.get_chat(ada.owner_id, "c") is None
     assert await edges.chats.list_messages(ada.owner_id, MessageQuery("c", 10)) is None
-    assert await edges.turns.find_reply(ada.owner_id, turn.message_id) is None
+    assert await edges.replies.find_reply(ada.owner_id, "c", turn.message_id) is None
     assert await edges.turns.last_choice(ada.owner_id, "c") is None
     assert await edges.chats.delete_chat(ada.owner_id, "c") is None
     past = await edges.turns.find_send(ada.owner_id, "k")
@@ -247,7 +247,7 @@ async def test_two_owners_do_not_meet(edges: Edges, ada: Caller, bob: Caller) ->
     assert await edges.chats.get_chat(bob.owner_id, "c") is None
     assert await edges.chats.list_messages(bob.owner_id, MessageQuery("c", 10)) is None
     assert await edges.chats.delete_chat(bob.owner_id, "c") is None
-    assert await edges.turns.find_reply(bob.owner_id, turn.message_id) is None
+    assert await edges.replies.find_reply(bob.owner_id, "c", turn.message_id) is None
     assert await edges.turns.last_choice(bob.owner_id, "c") is None
     _, begun = await begin(edges, bob, Send("Bob's", "c"))
     assert [] == list(begun.path)

@@ -18,7 +18,8 @@ from typing_extensions import override
 from uuid_utils.compat import uuid7
 
 from .conftest import World, memory_edges, running
-from .fakes import MemoryStore, until
+from .fakes import until
+from .memory import MemoryStore
 
 pytestmark = pytest.mark.unit
 

@@ -15,6 +15,7 @@ from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.server import build_server
 from parley_gateway.core.keys import Keyring
 from parley_gateway.core.limits import Limiter
+from parley_gateway.core.load import Load
 from parley_gateway.core.model import Role
 from parley_gateway.core.users import Accounts
 
@@ -35,6 +36,7 @@ from .fakes import (
 ADMIN_KEY = "the administrator's key"
 PEPPER = "a pepper for the tests"
 LIMIT = 1000
+MOST_TURNS = 3
 
 
 @pytest.fixture
@@ -111,6 +113,7 @@ async def gateway(
         prompt=prompt,
         provider=provider,
         database_answers=database_answers,
+        load=Load(MOST_TURNS),
     )
     for client in clients:
         await client.aclose()

@@ -201,6 +201,16 @@ class FakeChat(chat_pb2_grpc.ChatServiceServicer):
     @override
     async def SendMessage(self, request: Any, context: Any) -> AsyncIterator[Any]:
         self.script.note("SendMessage", request, context)
+        async for event in self.play():
+            yield event
+
+    @override
+    async def StreamMessage(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self.script.note("StreamMessage", request, context)
+        async for event in self.play():
+            yield chat_pb2.StreamMessageResponse.FromString(event.SerializeToString())
+
+    async def play(self) -> AsyncIterator[Any]:
         try:
             for step in self.script.turn:
                 if isinstance(step, asyncio.Event):
@@ -213,6 +223,7 @@ class FakeChat(chat_pb2_grpc.ChatServiceServicer):
             self.left.set()
             raise
 
+    StopMessage = unary("StopMessage", chat_pb2.StopMessageResponse)
     ListChats = unary("ListChats", chat_pb2.ListChatsResponse)
     GetChat = unary("GetChat", chat_pb2.GetChatResponse)
     DeleteChat = unary("DeleteChat", chat_pb2.DeleteChatResponse)
@@ -242,6 +253,7 @@ class FakeProviders(provider_pb2_grpc.ProviderServiceServicer):
     ListModels = unary("ListModels", model_pb2.ListModelsResponse)
     GetModel = unary("GetModel", model_pb2.GetModelResponse)
     ListUsage = unary("ListUsage", usage_pb2.ListUsageResponse)
+    GetUsage = unary("GetUsage", usage_pb2.GetUsageResponse)
     ListUsageRecords = unary("ListUsageRecords", usage_pb2.ListUsageRecordsResponse)
     SummarizeUsage = unary("SummarizeUsage", usage_pb2.SummarizeUsageResponse)
     CountTokens = unary("CountTokens", reply_pb2.CountTokensResponse)

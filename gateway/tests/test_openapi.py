@@ -12,7 +12,9 @@ pytestmark = pytest.mark.unit
 # The users' document and `api.md`: the routes that people and programs were promised.
 PROMISED = """
 GET / | GET /health | POST /chat | GET /chat/history | GET /chat/history/{chat_id}
-DELETE /chat/delete/{chat_id} | GET /system-prompt | POST /system-prompt
+GET /chats/{chat_id}/messages/{message_id}/stream
+POST /chats/{chat_id}/messages/{message_id}/stop | DELETE /chat/delete/{chat_id}
+GET /system-prompt | POST /system-prompt
 GET /system-prompts | POST /system-prompts | GET /system-prompts/{prompt_id}
 PUT /system-prompts/{prompt_id} | DELETE /system-prompts/{prompt_id}
 POST /system-prompts/{prompt_id}/activate | GET /providers | GET /providers/{provider}/models
@@ -92,7 +94,11 @@ def test_every_answer_and_body_has_an_example(app: FastAPI) -> None:
         shown = [operation["requestBody"]] if "requestBody" in operation else []
         shown += [r for status, r in operation["responses"].items() if status in {"200", "201"}]
         for thing in shown:
-            name = thing["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+            told = thing["content"].get("application/json")
+            if told is None:
+                assert thing["content"]["text/event-stream"]["example"]
+                continue
+            name = told["schema"]["$ref"].rpartition("/")[2]
             assert schemas[name]["examples"], name
 
 

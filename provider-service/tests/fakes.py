@@ -339,12 +339,12 @@ class MemoryLedger(Ledger):
         self.books.leases.pop(self.worker_id, None)
 
     @override
-    async def find(self, owner_id: UUID, usage_ids: Sequence[UUID]) -> Sequence[UsageRecord]:
+    async def find(self, owner_id: UUID | None, usage_ids: Sequence[UUID]) -> Sequence[UsageRecord]:
         rows = self.books.rows
         return [
             record(rows[usage_id])
             for usage_id in sorted(set(usage_ids) & rows.keys())
-            if rows[usage_id].hold.owner_id == owner_id
+            if owner_id in {None, rows[usage_id].hold.owner_id}
         ]
 
     @override

@@ -106,9 +106,11 @@ async def test_an_owner_finds_only_what_is_there_and_hers(
     await ledger.hold(hers)
     await ledger.hold(his)
 
-    found = await ledger.find(ada, [his.usage_id, uuid7(), hers.usage_id, hers.usage_id])
+    asked = [his.usage_id, uuid7(), hers.usage_id, hers.usage_id]
+    found, all_there_is = await ledger.find(ada, asked), await ledger.find(None, asked)
 
     assert [hers.usage_id] == [row.usage_id for row in found]
+    assert [hers.usage_id, his.usage_id] == [row.usage_id for row in all_there_is]
 
 
 def made(hold: Hold, chars: int) -> Progress:

@@ -176,6 +176,21 @@ async def test_usage_comes_in_pages(peer: Peer, call: Call, generate: Call) -> N
     assert "" == rest.next_page_token
 
 
+async def test_a_service_learns_in_nobodys_name_what_calls_used(
+    peer: Peer, stub: Any, generate: Call, ada: UUID
+) -> None:
+    ids = sorted(str(uuid7()) for _ in range(2))
+    for usage_id in ids:
+        _ = [event async for event in peer.stream(generate(usage_id=usage_id))]
+
+    asked = usage_pb2.GetUsageRequest(usage_ids=[ids[1], str(uuid7()), ids[0]])
+    records = (await peer.unary(stub.GetUsage(asked, timeout=5))).records
+
+    assert [(usage_id, True, str(ada), 50) for usage_id in ids] == [
+        (one.usage_id, one.settled, one.user_id, one.cost.nano_usd) for one in records
+    ]
+
+
 async def test_a_failure_comes_after_the_usage(peer: Peer, scene: Scene, generate: Call) -> None:
     scene.provider.script = (HI, sdk.RateLimited("Slower.", retry_after=2.5))
 
@@ -232,6 +247,8 @@ async def test_the_usage_arrives_before_the_deadline(
         ("GetModel", {"model": "smal"}, "model_not_found"),
         ("ListUsage", {"usage_ids": ["7"]}, "invalid_argument"),
         ("ListUsage", {"usage_ids": [str(uuid7())] * 501}, "invalid_argument"),
+        ("GetUsage", {"usage_ids": ["7"]}, "invalid_argument"),
+        ("GetUsage", {"usage_ids": [str(uuid7())] * 501}, "invalid_argument"),
     ],
 )
 async def test_failures_have_reasons(

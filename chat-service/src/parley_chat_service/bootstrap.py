@@ -17,13 +17,31 @@ from parley_chat_service.adapters.database import Database
 from parley_chat_service.adapters.prompts import GrpcPrompts
 from parley_chat_service.adapters.providers import GrpcProviders
 from parley_chat_service.adapters.store.chats import PostgresChatStore
+from parley_chat_service.adapters.store.replies import PostgresReplyStore
 from parley_chat_service.adapters.store.turns import PostgresTurnStore
+from parley_chat_service.adapters.store.usages import PostgresUsageStore
 from parley_chat_service.adapters.store.workers import PostgresWorkerStore
+from parley_chat_service.adapters.usages import GrpcUsages
 from parley_chat_service.api.servicer import NAME, ChatServicer
 from parley_chat_service.core.chats import Chats
+from parley_chat_service.core.faults import DOMAIN
+from parley_chat_service.core.following import Following
+from parley_chat_service.core.generation import Generation
 from parley_chat_service.core.journal import Journal
-from parley_chat_service.core.ports import ChatStore, Prompts, Providers, TurnStore, WorkerStore
+from parley_chat_service.core.ports import (
+    ChatStore,
+    Prompts,
+    Providers,
+    ReplyStore,
+    TurnStore,
+    Usages,
+    UsageStore,
+    WorkerStore,
+)
 from parley_chat_service.core.replies import Limits, Replies
+from parley_chat_service.core.settling import Settling
+from parley_chat_service.core.stops import Stops
+from parley_chat_service.core.streams import Streams
 from parley_chat_service.core.worker import END_WITHIN_SECONDS, Worker
 from parley_chat_service.settings import Settings
 
@@ -34,8 +52,11 @@ class Edges:
 
     chats: ChatStore
     turns: TurnStore
+    replies: ReplyStore
     workers: WorkerStore
+    usages: UsageStore
     providers: Providers
+    ledger: Usages
     prompts: Prompts
     probe: Probe = always_ready
 
@@ -44,32 +65,58 @@ class ChatServer(Server):
     """The server, and the worker whose turns it gives time to end when it stops."""
 
     def __init__(self, settings: Settings, edges: Edges) -> None:
-        super().__init__("chat.parley", probe=edges.probe, reflect=settings.grpc_reflection)
-        limits = Limits(settings.max_message_chars, settings.max_turns, settings.turn_seconds)
+        super().__init__(DOMAIN, probe=edges.probe, reflect=settings.grpc_reflection)
         self.worker = Worker(edges.workers)
         self.journal = Journal(edges.turns, self.worker)
         self.chats = Chats(edges.chats, self.worker.interrupt)
+        self.settling = Settling(edges.usages, edges.ledger)
+        unwatched = settings.unwatched_seconds
+        self.following = Following(edges.replies, tells=unwatched > 0)
+        self.streams = Streams(edges.replies, self.worker, self.following)
+        self.stops = Stops(edges.replies, self.worker, self.streams, unwatched)
         self.replies = Replies(
-            edges.turns, edges.providers, edges.prompts, self.worker, self.journal, limits
+            edges.prompts,
+            Generation(
+                edges.turns,
+                edges.providers,
+                self.worker,
+                self.settling.note,
+                settings.patience_seconds,
+            ),
+            self.journal,
+            self.streams,
+            limits_of(settings),
         )
-        servicer = ChatServicer(self.chats, self.replies)
+        servicer = ChatServicer(self.chats, self.replies, self.streams, self.stops)
         add_ChatServiceServicer_to_server(servicer, self.grpc)
 
     @override
     async def stop(self, grace: float) -> None:
         """Refuse new turns, let running ones end within `grace`, and tell who listens."""
+        self.following.stop()
         listening = super().stop(grace + END_WITHIN_SECONDS)
         await asyncio.gather(listening, self.worker.drain(grace))
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """Keep the worker's lease, and write what its turns say."""
+        """Keep the worker's lease, write what its turns say, and look after the rest."""
+        parts = (self.worker, self.journal, self.following, self.stops, self.settling)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(self.worker.run()), tasks.create_task(self.journal.run())]
+            running = [tasks.create_task(part.run()) for part in parts]
             yield
             for task in running:
                 task.cancel()
         await self.worker.release()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return what a turn may be, and how many of them."""
+    return Limits(
+        settings.max_message_chars,
+        settings.max_turns,
+        settings.max_replies_per_provider,
+        settings.turn_seconds,
+    )
 
 
 @contextlib.asynccontextmanager
@@ -83,8 +130,11 @@ async def connected(settings: Settings) -> AsyncIterator[Edges]:
         yield Edges(
             chats=PostgresChatStore(database),
             turns=PostgresTurnStore(database),
+            replies=PostgresReplyStore(database),
             workers=PostgresWorkerStore(database),
+            usages=PostgresUsageStore(database),
             providers=GrpcProviders(providers),
+            ledger=GrpcUsages(providers),
             prompts=GrpcPrompts(prompts),
             probe=database.answers,
         )

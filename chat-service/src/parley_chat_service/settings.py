@@ -36,10 +36,16 @@ class Settings(BaseSettings):
 
     # The longest message, in characters.
     max_message_chars: int = Field(default=200_000, ge=1)
-    # Turns that one process runs at once; more wait up to a second.
+    # Turns that one process runs at once; more wait up to a second, where that is likely to help.
     max_turns: int = Field(default=256, ge=1)
+    # Of these, with one provider.
+    max_replies_per_provider: int = Field(default=128, ge=1)
     # The longest that a turn may take, in seconds.
     turn_seconds: float = Field(default=600.0, gt=0)
+    # How long a turn that has begun waits for a provider service that is away, in seconds.
+    patience_seconds: float = Field(default=30.0, ge=0)
+    # A reply that nobody has read for so many seconds is stopped; 0 lets it go on.
+    unwatched_seconds: float = Field(default=0.0, ge=0)
     # What running turns are given to end when the service stops, in seconds.
     grace_seconds: float = Field(default=8.0, ge=0)
     # How much is logged: DEBUG, INFO, WARNING or ERROR.

@@ -25,6 +25,7 @@ from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.server import build_server
 from parley_gateway.core.keys import Keyring
 from parley_gateway.core.limits import Limiter
+from parley_gateway.core.load import Load
 from parley_gateway.core.users import Accounts
 from parley_gateway.settings import Settings
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:  # only the stubs' types know these
     from parley.provider.v1.provider_pb2_grpc import ProviderServiceAsyncStub
 
 LOOK_AGAIN_SECONDS = 0.2
+# As many turns as a chat service runs may wait for it besides, each for a moment.
+QUEUE = 2
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +71,7 @@ class Parts:
             prompt=self.prompt,
             provider=self.provider,
             database_answers=self.database.answers,
+            load=Load(QUEUE * settings.max_turns),
             turn_seconds=settings.turn_seconds,
             max_message_chars=settings.max_message_chars,
         )

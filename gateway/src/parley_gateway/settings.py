@@ -47,6 +47,8 @@ class Settings(BaseSettings):
 
     # The longest message, in characters.
     max_message_chars: int = Field(default=200_000, alias="MAX_MESSAGE_CHARS", ge=1)
+    # Turns that one chat service runs at once; a gateway lets as many more wait for it.
+    max_turns: int = Field(default=256, alias="MAX_TURNS", ge=1)
     # The longest that a turn may take, in seconds.
     turn_seconds: float = Field(default=600.0, alias="TURN_SECONDS", gt=0)
     # What running requests are given to end when the gateway stops, in seconds.

@@ -18,7 +18,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 SCHEMA = "chat"
 ROLE = "parley_chat"
 # What `serve` needs. Revisions are numbered, so that a newer one is known to be newer.
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 ACQUIRE_WITHIN_SECONDS = 1.5
 # What one waits for a connection when the one before waited in vain.
 HURRIED_SECONDS = 0.1

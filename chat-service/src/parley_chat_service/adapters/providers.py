@@ -8,7 +8,7 @@ from typing import Any
 from cachetools import TTLCache
 from parley_rpc.client import Peer
 
-from parley.provider.v1 import model_pb2, reply_pb2
+from parley.provider.v1 import model_pb2, reply_pb2, usage_pb2
 from parley.provider.v1.provider_pb2_grpc import ProviderServiceStub
 from parley_chat_service.core.model import Caller, Choice, Cost, Usage
 from parley_chat_service.core.outline import Kind
@@ -43,10 +43,11 @@ class GrpcProviders:
 
     async def resolve(self, caller: Caller, choice: Choice, within: float) -> Choice:
         """Fill in the defaults. Failures are not remembered: what was missing may be there now."""
+        # Who is away is told now: later the turn would be acknowledged, and have to wait.
+        await self.peer.connected()
         known = self.known.get(choice)
         if known is not None:
             return known
-        await self.peer.connected()
         request = model_pb2.GetModelRequest(provider=choice.provider, model=choice.model)
         call = self.stub.GetModel(request, timeout=within, metadata=caller.metadata)
         model = (await self.peer.unary(call)).model
@@ -140,16 +141,22 @@ def pieces(past: Past) -> list[dict[str, Any]]:
 
 def finished_of(finished: reply_pb2.Finished) -> Finished:
     """Read the end of a reply."""
-    cost = finished.cost
     return Finished(
         REASONS.get(finished.reason, "other"),
         usage_of(finished.usage) if finished.HasField("usage") else None,
-        Cost(cost.nano_usd, cost.price_version) if finished.HasField("cost") else None,
+        cost_of(finished.cost) if finished.HasField("cost") else None,
         choice_of(finished),
     )
 
 
-def choice_of(message: reply_pb2.ModelChoice | reply_pb2.Finished) -> Choice:
+def cost_of(cost: reply_pb2.Cost) -> Cost:
+    """Read a cost."""
+    return Cost(cost.nano_usd, cost.price_version)
+
+
+def choice_of(
+    message: reply_pb2.ModelChoice | reply_pb2.Finished | usage_pb2.UsageRecord,
+) -> Choice:
     """Read who makes a reply."""
     # PostgreSQL stores no NUL, and plugins may name models as they like.
     return Choice(message.provider.replace("\0", ""), message.model.replace("\0", ""))

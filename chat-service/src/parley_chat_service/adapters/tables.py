@@ -32,6 +32,7 @@ class Table(DeclarativeBase):
         bytes: BYTEA,
         datetime: TIMESTAMP(timezone=True),
         list[Any]: JSONB,
+        dict[str, Any]: JSONB,
     }
 
 
@@ -99,6 +100,12 @@ class Messages(Table):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # Where the pieces of a reply end, and what its vendor wants back with each; mostly nothing.
     provider_metadata: Mapped[bytes | None]
+    # Why it failed, in the words that its listeners were told.
+    error: Mapped[dict[str, Any] | None]
+    # Whether somebody wants a running reply to stop.
+    stop_requested: Mapped[bool] = mapped_column(server_default=text("false"))
+    # When a running reply was last read through another process; kept only where that counts.
+    watched_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint("role in ('user', 'assistant')", name="role"),
@@ -125,6 +132,18 @@ class ReplyEvents(Table):
     text_to: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     reasoning: Mapped[str]
     text: Mapped[str]
+
+
+class Unsettled(Table):
+    """Replies that ended before the ledger could say what they used.
+
+    Behind `expire_time` one that the ledger does not know was never asked for.
+    """
+
+    __tablename__ = "unsettled"
+
+    message_id: Mapped[UUID] = mapped_column(primary_key=True)
+    expire_time: Mapped[datetime]
 
 
 class SendKeys(Table):

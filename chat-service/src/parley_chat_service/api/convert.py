@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
+from typing import TypedDict
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley_rpc.context import ServerContext, caller_of
-from parley_rpc.faults import Unauthenticated
+from parley_rpc.faults import InvalidArgument, Unauthenticated
 
 from parley.chat.v1 import chat_pb2 as pb
 from parley.provider.v1 import reply_pb2
 from parley_chat_service.api.tokens import chat_cursor, message_cursor
 from parley_chat_service.core import model, rules
+from parley_chat_service.core.faults import MessageNotFound
 from parley_chat_service.core.titles import folded
-from parley_chat_service.core.turn import Delta, End, Send, Start, TurnEvent
+from parley_chat_service.core.turn import Delta, End, Seek, Send, Start, TurnEvent
 
 ROLES = {
     model.Role.USER: reply_pb2.ROLE_USER,
@@ -44,6 +47,16 @@ SOURCES = {
     "counted": reply_pb2.USAGE_SOURCE_COUNTED,
     "estimated": reply_pb2.USAGE_SOURCE_ESTIMATED,
 }
+# Digits of numbers that a reply can reach.
+POSITION = re.compile(r"([0-9]{1,12})\.([0-9]{1,12})")
+
+
+class Event(TypedDict, total=False):
+    """One event of a turn, by its field in the messages that carry one."""
+
+    start: pb.TurnStart
+    delta: pb.TurnDelta
+    end: pb.TurnEnd
 
 
 def caller(context: ServerContext) -> model.Caller:
@@ -79,15 +92,40 @@ def attachment(file: pb.Attachment) -> model.Attachment:
     return model.Attachment(info, file.data)
 
 
-def event(told: TurnEvent) -> pb.SendMessageResponse:
-    """Write one event of a turn."""
+def seek(request: pb.StreamMessageRequest) -> Seek:
+    """Read what is asked of a reply."""
+    return Seek(
+        chat_id=request.chat_id,
+        message_id=message_id(request),
+        after=position(request.after or "0.0"),
+        deltas=not request.omit_deltas,
+    )
+
+
+def message_id(request: pb.StreamMessageRequest | pb.StopMessageRequest) -> UUID:
+    """Read which reply is meant; MessageNotFound for what is none of our names."""
+    try:
+        return UUID(request.message_id)
+    except ValueError:
+        raise MessageNotFound(request.message_id[: rules.LONGEST_NAME]) from None
+
+
+def position(text: str) -> model.Position:
+    """Read a place in a reply; InvalidArgument."""
+    found = POSITION.fullmatch(text)
+    if found is None:
+        raise InvalidArgument.of("after", "must be a position such as 0.120")
+    return model.Position(*map(int, found.groups()))
+
+
+def event(told: TurnEvent) -> Event:
+    """Write one event of a turn, for the field of its name."""
     if isinstance(told, Delta):
         position = f"{told.end.reasoning}.{told.end.text}"
-        delta = pb.TurnDelta(text=told.text, reasoning=told.reasoning, position=position)
-        return pb.SendMessageResponse(delta=delta)
+        return {"delta": pb.TurnDelta(text=told.text, reasoning=told.reasoning, position=position)}
     if isinstance(told, Start):
-        return pb.SendMessageResponse(start=start(told))
-    return pb.SendMessageResponse(end=end(told))
+        return {"start": start(told)}
+    return {"end": end(told)}
 
 
 def start(told: Start) -> pb.TurnStart:

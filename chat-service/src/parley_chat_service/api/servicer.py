@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from parley_rpc.context import ServerContext
 from typing_extensions import override
@@ -12,6 +13,8 @@ from parley.chat.v1.chat_pb2_grpc import ChatServiceServicer
 from parley_chat_service.api import convert, tokens
 from parley_chat_service.core.chats import Chats
 from parley_chat_service.core.replies import Replies
+from parley_chat_service.core.stops import Stops
+from parley_chat_service.core.streams import Streams
 
 NAME = "parley.chat.v1.ChatService"
 
@@ -19,17 +22,37 @@ NAME = "parley.chat.v1.ChatService"
 class ChatServicer(ChatServiceServicer):
     """Translates calls, and leaves the rest to the core."""
 
-    def __init__(self, chats: Chats, replies: Replies) -> None:
+    def __init__(self, chats: Chats, replies: Replies, streams: Streams, stops: Stops) -> None:
         self.chats = chats
         self.replies = replies
+        self.streams = streams
+        self.stops = stops
 
     @override
     async def SendMessage(
         self, request: pb.SendMessageRequest, context: ServerContext
     ) -> AsyncIterator[pb.SendMessageResponse]:
         caller = convert.caller(context)
-        async for event in self.replies.send(caller, convert.send(request)):
-            yield convert.event(event)
+        async with aclosing(self.replies.send(caller, convert.send(request))) as events:
+            async for event in events:
+                yield pb.SendMessageResponse(**convert.event(event))
+
+    @override
+    async def StreamMessage(
+        self, request: pb.StreamMessageRequest, context: ServerContext
+    ) -> AsyncIterator[pb.StreamMessageResponse]:
+        caller = convert.caller(context)
+        async with aclosing(self.streams.stream(caller, convert.seek(request))) as events:
+            async for event in events:
+                yield pb.StreamMessageResponse(**convert.event(event))
+
+    @override
+    async def StopMessage(
+        self, request: pb.StopMessageRequest, context: ServerContext
+    ) -> pb.StopMessageResponse:
+        caller, message_id = convert.caller(context), convert.message_id(request)
+        message = await self.stops.stop(caller, request.chat_id, message_id)
+        return pb.StopMessageResponse(message=convert.message(message))
 
     @override
     async def ListChats(

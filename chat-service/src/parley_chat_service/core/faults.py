@@ -1,6 +1,7 @@
 """What can go wrong here and nowhere else.
 
 NotFound          + ChatNotFound          no such chat of the caller's
+                  + MessageNotFound       no such reply in the chat
 Aborted           + ChatBusy              too many turns wait in the chat
 + ChatDeleted           deleted while its reply was made
 InvalidArgument   + IdempotencyKeyReused  the key stands for another body
@@ -11,6 +12,9 @@ from __future__ import annotations
 
 from parley_rpc.faults import Aborted, InvalidArgument, NotFound, Unavailable
 
+# What names this service in its faults.
+DOMAIN = "chat.parley"
+
 
 class ChatNotFound(NotFound):
     """There is no such chat, or it belongs to somebody else."""
@@ -19,6 +23,15 @@ class ChatNotFound(NotFound):
 
     def __init__(self, chat_id: str) -> None:
         super().__init__(f"There is no chat {chat_id}.", chat_id=chat_id)
+
+
+class MessageNotFound(NotFound):
+    """There is no such reply in the chat."""
+
+    reason = "message_not_found"
+
+    def __init__(self, message_id: object) -> None:
+        super().__init__(f"There is no reply {message_id} in the chat.", message_id=message_id)
 
 
 class ChatBusy(Aborted):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from parley_rpc.faults import (
     reason_of,
 )
 
+from parley_chat_service.core.failures import failure_of
 from parley_chat_service.core.faults import ChatDeleted, TurnInterrupted
 from parley_chat_service.core.model import OPEN, Caller, Message, Prompt, Role, Status
 from parley_chat_service.core.outline import Span
@@ -28,6 +29,10 @@ from parley_chat_service.core.turn import Begun, Ending, Finished, NewTurn, Past
 from parley_chat_service.core.worker import Worker
 
 POLL_SECONDS = 0.25
+# So often a provider service is asked that is away.
+ASK_AGAIN_SECONDS = 0.3
+# What it says when it cannot take on a reply now, and has asked nobody.
+AWAY = frozenset({"unavailable", "database_unavailable"})
 # Bytes of vendors' metadata in one call, so that they fit into it with files and text.
 LARGEST_RETURNED = 4 << 20
 
@@ -55,25 +60,41 @@ class Outcome(NamedTuple):
 
 
 class Generation:
-    """Makes replies and stores how they end."""
+    """Makes replies and stores how they end.
 
-    def __init__(self, store: TurnStore, providers: Providers, worker: Worker) -> None:
+    `note_unsettled` is told when one ends of which only the ledger knows, later, what it used. A
+    provider service that is away is waited for `patience` seconds.
+    """
+
+    def __init__(
+        self,
+        store: TurnStore,
+        providers: Providers,
+        worker: Worker,
+        note_unsettled: Callable[[], None],
+        patience: float,
+    ) -> None:
         self.store = store
         self.providers = providers
         self.worker = worker
+        self.note_unsettled = note_unsettled
+        self.patience = patience
 
     async def run(self, job: Job) -> None:
         """Make a reply, store its ending, and only then tell it."""
         outcome = await self._work(job)
         await job.turn.settled()
         job.turn.take()
+        name(outcome.fault, job)
         ending = ending_of(job, outcome)
         lost = await self._store(job, ending)
+        if ending.unsettled:
+            self.note_unsettled()
         fault = lost or outcome.fault
         if fault is None:
             job.turn.finish(message_of(job, ending), stored=True)
         else:
-            fault.metadata |= {"chat_id": job.new.chat_id, "message_id": str(job.new.message_id)}
+            name(fault, job)
             job.turn.finish(fault, stored=lost is None)
 
     async def _work(self, job: Job) -> Outcome:
@@ -84,12 +105,13 @@ class Generation:
         except TimeoutError:
             if job.turn.interrupted:
                 return interrupted(job)
+            if job.turn.stopped:
+                return Outcome(Status.STOPPED)
             fault: Fault = DeadlineExceeded("The reply took too long.")
         except Fault as raised:
-            # The provider service has gone and may have said half a word; a fault that it
-            # reported is its answer instead.
-            gone = isinstance(raised, Unavailable) and not isinstance(raised, RemoteFault)
-            if gone and job.turn.grown:
+            # The provider service has gone and may have said half a word; any other fault that
+            # it reported is its answer instead.
+            if is_away(raised) and job.turn.grown:
                 return interrupted(job)
             fault = raised
         except Exception:  # the turn's task: every turn gets its ending
@@ -117,9 +139,29 @@ class Generation:
             stream=send.watched,
             fallbacks=send.fallbacks,
         )
-        within = job.deadline - asyncio.get_running_loop().time()
-        finished = await self.providers.generate(job.caller, request, job.turn, within)
+        finished = await self._ask(job, request)
         return Outcome(Status.COMPLETE, finished) if finished else interrupted(job)
+
+    async def _ask(self, job: Job, request: ReplyRequest) -> Finished | None:
+        """Ask the provider service, and again when it goes away before it has said anything.
+
+        The turn is acknowledged: a service that is started again must not cost it. A second
+        call has the name of the first, so the ledger counts one.
+        """
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + self.patience
+        while True:
+            again = job.turn.asked
+            try:
+                job.turn.asked = True
+                within = job.deadline - loop.time()
+                return await self.providers.generate(job.caller, request, job.turn, within)
+            except Fault as fault:
+                if again and reason_of(fault) == "usage_exists":
+                    return None  # the first call went further than it could tell
+                if not is_away(fault) or job.turn.grown or loop.time() > give_up:
+                    raise
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def _path(self, job: Job) -> Sequence[Past]:
         """Return the path to the user's message, once all replies on it have ended."""
@@ -192,6 +234,19 @@ def newest_files(path: Sequence[Past], size: int) -> list[str]:
     return names
 
 
+def is_away(fault: Fault) -> bool:
+    """Say whether the provider service is gone, going, or without its database."""
+    if isinstance(fault, RemoteFault):
+        return reason_of(fault) in AWAY
+    return isinstance(fault, Unavailable)
+
+
+def name(fault: Fault | None, job: Job) -> None:
+    """Say in a fault which turn it was."""
+    if fault is not None:
+        fault.metadata |= {"chat_id": job.new.chat_id, "message_id": str(job.new.message_id)}
+
+
 def interrupted(job: Job) -> Outcome:
     """Return the outcome of a reply that nobody could bring to its end."""
     return Outcome(Status.INTERRUPTED, fault=TurnInterrupted(job.new.message_id))
@@ -209,10 +264,12 @@ def ending_of(job: Job, outcome: Outcome) -> Ending:
         reasoning="".join(piece.reasoning for piece in turn.pieces),
         finish_reason=finished.reason if finished else "",
         error_reason=reason_of(outcome.fault) if outcome.fault else "",
-        usage=(finished and finished.usage) or turn.usage,
+        usage=finished and finished.usage,
         cost=finished and finished.cost,
         choice=told if told.provider else turn.answerer or job.new.choice,
         spans=spans_of(job) if outcome.status is Status.COMPLETE else (),
+        failure=failure_of(outcome.fault) if outcome.fault else None,
+        unsettled=finished is None and turn.asked,
     )
 
 

@@ -17,7 +17,7 @@ from parley_chat_service.core.worker import Worker
 SHORTEST_SECONDS = 0.02
 LONGEST_SECONDS = 0.1
 # Nobody waits for what is not watched, and its ending may save it this way altogether.
-UNWATCHED_SECONDS = 0.5
+UNHURRIED_SECONDS = 0.5
 # The writer rests so many times as long as it wrote.
 RESTS = 3
 
@@ -47,7 +47,7 @@ class Journal:
         if turn.watched and not turn.pieces:
             self._urgent = True
         if not self._writing:
-            self._arm(0.0 if turn.watched else UNWATCHED_SECONDS)
+            self._arm(0.0 if turn.watched else UNHURRIED_SECONDS)
 
     async def run(self) -> None:
         """Write for ever."""

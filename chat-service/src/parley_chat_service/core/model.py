@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -77,6 +77,17 @@ class Cost(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a reply failed: a fault without its moment, for when to come back is not kept."""
+
+    kind: str
+    reason: str
+    domain: str
+    sentence: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class AttachmentInfo:
     """A file without its bytes, which their SHA-256 in hexadecimal names."""
 
@@ -128,6 +139,7 @@ class Message:
     error_reason: str = ""
     usage: Usage | None = None
     cost: Cost | None = None
+    failure: Failure | None = None
 
 
 class ChatCursor(NamedTuple):

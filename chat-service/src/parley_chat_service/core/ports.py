@@ -16,6 +16,7 @@ from parley_chat_service.core.model import (
     Message,
     MessagePage,
     MessageQuery,
+    Position,
     Prompt,
     Usage,
 )
@@ -25,11 +26,13 @@ from parley_chat_service.core.turn import (
     Ending,
     Fate,
     Finished,
+    Growth,
     NewTurn,
     Past,
     PastSend,
     Piece,
     ReplyRequest,
+    Settled,
 )
 
 
@@ -83,14 +86,52 @@ class TurnStore(Protocol):
     async def fate(self, message_id: UUID) -> Fate | None:
         """Return how a reply stands."""
 
-    async def find_reply(self, owner_id: UUID, message_id: UUID) -> Message | None:
-        """Return a reply with its text so far; None when its chat is deleted."""
-
     async def save_files(self, owner_id: UUID, files: Sequence[Attachment]) -> None:
         """Keep the bytes of files."""
 
     async def load_files(self, owner_id: UUID, names: Sequence[str]) -> Mapping[str, bytes]:
         """Return the bytes that some SHA-256 (hexadecimal) name."""
+
+
+class ReplyStore(Protocol):
+    """Keeps what those need who read replies, or stop them, wherever they are made."""
+
+    async def has_chat(self, owner_id: UUID, chat_id: str) -> bool:
+        """Say whether there is such a chat."""
+
+    async def find_reply(self, owner_id: UUID, chat_id: str, message_id: UUID) -> Message | None:
+        """Return a reply with its text so far; None when its chat is deleted or has none such."""
+
+    async def growth(self, known: Mapping[UUID, Position]) -> Mapping[UUID, Growth]:
+        """Return what is stored of replies behind the positions that are known of them."""
+
+    async def watch(self, message_ids: Sequence[UUID]) -> None:
+        """Note that somebody reads running replies, whoever works on them."""
+
+    async def ask_to_stop(self, owner_id: UUID, chat_id: str, message_id: UUID) -> None:
+        """Note that a reply is to stop, if it is running."""
+
+    async def wishes(
+        self, worker_id: UUID, running: Sequence[UUID], unwatched: Sequence[UUID], seconds: float
+    ) -> Sequence[UUID]:
+        """Return those running replies of a worker that are to stop.
+
+        Those that somebody asked to stop, and of the `unwatched` ones those that nobody has read
+        elsewhere for so many seconds either.
+        """
+
+
+class UsageStore(Protocol):
+    """Keeps the names of replies that ended before the ledger could say what they used."""
+
+    async def unsettled(self, after: UUID, most: int) -> Sequence[UUID]:
+        """Return some of them, in order, from behind an id on."""
+
+    async def settle(self, settled: Mapping[UUID, Settled]) -> None:
+        """Write what they used, and forget their names."""
+
+    async def give_up(self, message_ids: Sequence[UUID]) -> None:
+        """Forget those of them whose time has long passed: nothing was asked for them."""
 
 
 class WorkerStore(Protocol):
@@ -145,6 +186,13 @@ class Providers(Protocol):
         self, caller: Caller, request: ReplyRequest, reply: Reply, within: float
     ) -> Finished | None:
         """Make a reply; None when it was cut off. Fails with the provider service's faults."""
+
+
+class Usages(Protocol):
+    """Knows what replies used."""
+
+    async def settled(self, usage_ids: Sequence[UUID]) -> tuple[Mapping[UUID, Settled], set[UUID]]:
+        """Return what the ledger has settled, and which of the others it knows at all."""
 
 
 class Prompts(Protocol):

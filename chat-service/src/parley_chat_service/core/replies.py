@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -22,28 +23,19 @@ from parley_chat_service.core.faults import (
     IdempotencyKeyReused,
     TurnInterrupted,
 )
-from parley_chat_service.core.generation import POLL_SECONDS, Generation, Job
+from parley_chat_service.core.generation import Generation, Job
 from parley_chat_service.core.journal import Journal
-from parley_chat_service.core.model import Caller, Choice, Position, Prompt, Status
-from parley_chat_service.core.ports import Prompts, Providers, TurnStore
+from parley_chat_service.core.model import Caller, Choice, Prompt
+from parley_chat_service.core.places import Places
+from parley_chat_service.core.ports import Prompts
 from parley_chat_service.core.rules import body_hash, check_send
 from parley_chat_service.core.running import RunningTurn
+from parley_chat_service.core.streams import Streams, start_of
 from parley_chat_service.core.titles import title_of
-from parley_chat_service.core.turn import (
-    Begun,
-    Delta,
-    End,
-    NewTurn,
-    PastSend,
-    Send,
-    Start,
-    TurnEvent,
-)
-from parley_chat_service.core.worker import Worker
+from parley_chat_service.core.turn import Begun, NewTurn, PastSend, Send, Start, TurnEvent
 
 MOST_WAITING = 4
 MOST_RUNNING = MOST_WAITING + 1
-SLOT_WITHIN_SECONDS = 1.0
 LOOK_UP_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
@@ -58,6 +50,8 @@ class Limits:
 
     message_chars: int = 200_000
     turns: int = 256
+    # Of these, with one provider.
+    turns_per_provider: int = 128
     turn_seconds: float = 600.0
 
 
@@ -66,21 +60,24 @@ class Replies:
 
     def __init__(
         self,
-        store: TurnStore,
-        providers: Providers,
         prompts: Prompts,
-        worker: Worker,
+        generation: Generation,
         journal: Journal,
+        streams: Streams,
         limits: Limits,
     ) -> None:
-        self.store = store
-        self.providers = providers
+        self.store = generation.store
+        self.providers = generation.providers
+        self.worker = generation.worker
         self.prompts = prompts
-        self.worker = worker
+        self.generation = generation
         self.journal = journal
+        self.streams = streams
         self.limits = limits
-        self.generation = Generation(store, providers, worker)
-        self.slots = asyncio.Semaphore(limits.turns)
+        self.places = Places(limits.turns)
+        self.places_by_provider = defaultdict[str, Places](
+            lambda: Places(limits.turns_per_provider)
+        )
         # Turns of this process by owner and chat.
         self.at_once: Counter[tuple[UUID, str]] = Counter()
 
@@ -98,20 +95,23 @@ class Replies:
         else:
             start, turn = opening
             yield start
-            async for event in turn.listen(deltas=send.watched):
-                yield event
+            events = turn.listen(deltas=send.watched)
+            async with aclosing(events):
+                async for event in events:
+                    yield event
 
     async def _run(self, caller: Caller, send: Send, opened: asyncio.Future[Opening]) -> None:
         """Run a turn to its end, whoever listens; `opened` tells how it began."""
         try:
-            async with self._slot():
+            async with place_in(self.places):
                 choice, prompt = await asyncio.gather(
                     self._choose(caller, send), self._prompt(caller, send)
                 )
-                # Who left before anything was stored wants nothing of it.
-                if not opened.cancelled():
-                    new = self._new(caller, send, choice, prompt)
-                    await self._turn(caller, new, prompt, opened)
+                async with self._place_with(choice.provider, send):
+                    # Who left before anything was stored wants nothing of it.
+                    if not opened.cancelled():
+                        new = self._new(caller, send, choice, prompt)
+                        await self._turn(caller, new, prompt, opened)
         except Fault as fault:
             if not opened.done():
                 opened.set_exception(fault)
@@ -156,31 +156,12 @@ class Replies:
             raise IdempotencyKeyReused
         if past.deleted:
             raise ChatDeleted(past.chat_id)
-        message = past.message
-        choice = Choice(message.provider, message.model)
-        yield Start(past.chat_id, message.parent_id, message.message_id, choice)
-        turn = self.worker.turns.get(message.message_id)
-        events = turn.listen(deltas=send.watched) if turn else self._follow(caller, send, past)
-        async for event in events:
-            yield event
-
-    async def _follow(
-        self, caller: Caller, send: Send, past: PastSend
-    ) -> AsyncIterator[Delta | End]:
-        """Yield a reply that another process works on, or that has ended, as it is stored."""
-        told = Position()
-        while True:
-            message = await self.store.find_reply(caller.owner_id, past.message.message_id)
-            if message is None:
-                raise ChatDeleted(past.chat_id)
-            end = Position(len(message.reasoning), len(message.content))
-            if send.watched and end != told:
-                yield Delta(message.reasoning[told.reasoning :], message.content[told.text :], end)
-                told = end
-            if message.status != Status.RUNNING:
-                yield End(message, whole=not send.watched)
-                return
-            await asyncio.sleep(POLL_SECONDS)
+        yield start_of(past.chat_id, past.message)
+        with self.streams.showing(caller, past.chat_id, past.message) as showing:
+            events = showing.listen(deltas=send.watched)
+            async with aclosing(events):
+                async for event in events:
+                    yield event
 
     async def _choose(self, caller: Caller, send: Send) -> Choice:
         """Find who is asked: as wished, or else the chat's last ones, or else the defaults."""
@@ -213,18 +194,13 @@ class Replies:
         )
 
     @contextlib.asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        """Hold one of the places for turns."""
-        try:
-            async with asyncio.timeout(SLOT_WITHIN_SECONDS):
-                await self.slots.acquire()
-        except TimeoutError:
-            most = self.limits.turns
-            raise TooBusy(f"{most} turns run already.", retry_after=1.0, limit=most) from None
-        try:
+    async def _place_with(self, provider: str, send: Send) -> AsyncIterator[None]:
+        """Hold one of a provider's places, unless others may answer in its stead."""
+        if send.fallbacks:
             yield
-        finally:
-            self.slots.release()
+            return
+        async with place_in(self.places_by_provider[provider], provider=provider):
+            yield
 
     @contextlib.contextmanager
     def _registered(self, new: NewTurn) -> Iterator[RunningTurn]:
@@ -242,6 +218,23 @@ class Replies:
                 del self.at_once[chat]
             if turn.ending is None:
                 turn.finish(TurnInterrupted(new.message_id), stored=False)
+
+
+@contextlib.asynccontextmanager
+async def place_in(places: Places, provider: str = "") -> AsyncIterator[None]:
+    """Hold a place; TooBusy, at once when it would not help to wait."""
+    if not await places.enter():
+        whose = f" with the provider '{provider}'" if provider else ""
+        fault = TooBusy(
+            f"{places.most} turns run{whose} already.", retry_after=1.0, limit=places.most
+        )
+        if provider:
+            fault.metadata["provider"] = provider
+        raise fault
+    try:
+        yield
+    finally:
+        places.leave()
 
 
 def started(new: NewTurn) -> Start:

@@ -4,49 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from uuid import UUID
 
-from parley_rpc.faults import Fault
-
-from parley_chat_service.core.model import Choice, Message, Position, Usage
+from parley_chat_service.core.model import Choice, Position, Usage
 from parley_chat_service.core.outline import Kind, Outline, Span
-from parley_chat_service.core.turn import Delta, End, Piece
+from parley_chat_service.core.showing import Showing
+from parley_chat_service.core.turn import Piece
 
 # Asked for with every delta, and slow to find in their class.
 TEXT, REASONING = Kind.TEXT, Kind.REASONING
 
 
-class RunningTurn:
+class RunningTurn(Showing):
     """Takes a reply in, hands it out in pieces to be stored, and shows what is stored.
 
-    Listeners hold nothing but their place in the text, which is kept for the ending anyway: a
-    slow one costs no memory, and catches up in one step. `watched` says that the first piece is
-    urgent; `grew` is told when something has come after the last piece was taken.
+    `watched` says that the first piece is urgent; `grew` is told when something has come after
+    the last piece was taken.
     """
 
     def __init__(
         self, message_id: UUID, grew: Callable[[RunningTurn], None], *, watched: bool
     ) -> None:
+        super().__init__()
         self.message_id = message_id
         self.grew = grew
         self.watched = watched
         self.begun = False
+        # Whether the provider service was asked for the reply.
+        self.asked = False
         self.usage: Usage | None = None
         # Who makes the reply, when it is not who was asked.
         self.answerer: Choice | None = None
         self.outline = Outline()
-        self.ending: Message | Fault | None = None
+        # Whether its work was ended from outside: by somebody's wish, or by force.
+        self.stopped = False
         self.interrupted = False
-        self.pieces: list[Piece] = []
-        self._shown = 0
         self._texts: list[str] = []
         self._reasonings: list[str] = []
         self._untaken = False
         self._untold: Choice | None = None
         self._position = Position()
         self._storing: asyncio.Future[None] | None = None
-        self._waiters: list[asyncio.Future[None]] = []
         self._scope: asyncio.Timeout | None = None
 
     def text(self, text: str, /) -> None:
@@ -125,8 +124,7 @@ class RunningTurn:
             self._storing.set_result(None)
             self._storing = None
         if ours:
-            self._shown = len(self.pieces)
-            self._wake()
+            self.show()
         else:
             self.interrupt()
 
@@ -139,46 +137,26 @@ class RunningTurn:
     def working(self, scope: asyncio.Timeout) -> Iterator[None]:
         """Let `interrupt` end what is done inside, by running `scope` out of time."""
         self._scope = scope
-        if self.interrupted:
+        if self.interrupted or self.stopped:
             scope.reschedule(0)
         try:
             yield
         finally:
             self._scope = None
 
+    def stop(self) -> None:
+        """End the work on the reply because somebody wishes it; what came so far stays."""
+        self.stopped = True
+        self._cut()
+
     def interrupt(self) -> None:
-        """End the work on the reply; what came so far stays."""
+        """End the work on the reply because it cannot go on; what came so far stays."""
         self.interrupted = True
+        self._cut()
+
+    def _cut(self) -> None:
         if self._scope is not None and not self._scope.expired():
             self._scope.reschedule(0)
-
-    def finish(self, ending: Message | Fault, *, stored: bool) -> None:
-        """Show how it ended, after the rest of the text when that is stored."""
-        self.ending = ending
-        if stored:
-            self._shown = len(self.pieces)
-        self._wake()
-
-    async def finished(self) -> None:
-        """Return when the turn has ended."""
-        while self.ending is None:
-            await self._change()
-
-    async def listen(self, *, deltas: bool) -> AsyncIterator[Delta | End]:
-        """Yield the reply from its beginning, as it is stored; raise the fault it ends with."""
-        at = 0
-        while True:
-            if deltas and at < self._shown:
-                fresh = self.pieces[at : self._shown]
-                at = self._shown
-                yield joined(fresh)
-            elif self.ending is None:
-                await self._change()
-            else:
-                break
-        if isinstance(self.ending, Fault):
-            raise self.ending
-        yield End(self.ending, whole=not deltas)
 
     def _grow(self) -> None:
         self._untaken = True
@@ -192,26 +170,7 @@ class RunningTurn:
             taken.text + sum(map(storable, self._texts)),
         )
 
-    async def _change(self) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        await waiter
-
-    def _wake(self) -> None:
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiters.clear()
-
 
 def storable(text: str) -> int:
     """Count the code points of a text that are stored."""
     return len(text) - text.count("\0")
-
-
-def joined(pieces: Sequence[Piece]) -> Delta:
-    """Make one delta of pieces that follow each other."""
-    if len(pieces) == 1:
-        return Delta(pieces[0].reasoning, pieces[0].text, pieces[0].end)
-    reasoning = "".join(piece.reasoning for piece in pieces)
-    return Delta(reasoning, "".join(piece.text for piece in pieces), pieces[-1].end)

@@ -14,12 +14,15 @@ from parley_chat_service.core.model import (
     AttachmentInfo,
     Choice,
     Cost,
+    Failure,
     Message,
     Position,
     Status,
     Usage,
 )
 from parley_chat_service.core.outline import Span
+
+BEGINNING = Position()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,16 @@ class Send:
     idempotency_key: str = ""
     watched: bool = True
     fallbacks: Sequence[Choice] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """What a caller asks of a reply: what lies behind a position; without `deltas` its end only."""
+
+    chat_id: str
+    message_id: UUID
+    after: Position = BEGINNING
+    deltas: bool = True
 
 
 class Past(NamedTuple):
@@ -121,7 +134,10 @@ class Begun(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What is written when a turn ends; `choice` is who really answered."""
+    """What is written when a turn ends; `choice` is who really answered.
+
+    `unsettled` says that only the ledger knows what it used, and later: it is asked for that.
+    """
 
     message_id: UUID
     worker_id: UUID
@@ -134,6 +150,23 @@ class Ending:
     cost: Cost | None
     choice: Choice
     spans: Sequence[Span] = ()
+    failure: Failure | None = None
+    unsettled: bool = False
+
+
+class Growth(NamedTuple):
+    """What the store holds of a running reply behind a position; `running` is False at its end."""
+
+    running: bool
+    pieces: Sequence[Piece]
+
+
+class Settled(NamedTuple):
+    """What the ledger says of a reply; `choice` is who was asked last."""
+
+    usage: Usage | None
+    cost: Cost | None
+    choice: Choice = OPEN
 
 
 class Fate(NamedTuple):

@@ -21,6 +21,7 @@ from parley_gateway.api import (
     problems,
     prompts,
     providers,
+    replies,
     usage,
 )
 from parley_gateway.api.dependencies import Gateway
@@ -34,7 +35,7 @@ from parley_gateway.core.faults import (
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 # The hot route first: routes are tried in order.
-ROUTERS = (chats, prompts, providers, configuration, usage, accounts, health, about)
+ROUTERS = (chats, replies, prompts, providers, configuration, usage, accounts, health, about)
 
 
 def build_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:

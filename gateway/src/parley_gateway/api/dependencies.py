@@ -20,6 +20,7 @@ from parley_gateway.api.middleware import Headers, exchange_of
 from parley_gateway.core import limits
 from parley_gateway.core.keys import Keyring
 from parley_gateway.core.limits import Limiter
+from parley_gateway.core.load import Load
 from parley_gateway.core.model import HOUR_SECONDS, Identity, Standing
 from parley_gateway.core.users import Accounts, require_admin
 
@@ -82,6 +83,7 @@ class Gateway:
     prompt: Service[PromptServiceAsyncStub]
     provider: Service[ProviderServiceAsyncStub]
     database_answers: Callable[[], Awaitable[bool]]
+    load: Load
     turn_seconds: float = 600.0
     max_message_chars: int = 200_000
 

@@ -36,6 +36,7 @@ PROBLEMS: dict[str, Row] = {
     "unimplemented": Row(501, "Not served"),
     "internal": Row(500, "A fault of Parley's own"),
     "chat_not_found": Row(404, "No such chat"),
+    "message_not_found": Row(404, "No such reply"),
     "chat_busy": Row(409, "Too many turns wait in this chat", retryable=True),
     "idempotency_key_reused": Row(422, "The idempotency key was used with another body"),
     "turn_interrupted": Row(503, "The reply was interrupted", retryable=True),

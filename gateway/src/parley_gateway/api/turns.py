@@ -5,36 +5,29 @@ Written against ASGI itself, for it is on the path of every message.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated
 
 import msgspec
 import orjson
 from msgspec import DecodeError, Meta, Struct
 from msgspec.json import Decoder
-from parley_rpc.faults import Fault, Internal, InvalidArgument
+from parley_rpc.faults import InvalidArgument
 from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from parley.chat.v1.chat_pb2 import (
-    Attachment,
-    SendMessageRequest,
-    SendMessageResponse,
-    TurnDelta,
-    TurnStart,
-)
-from parley_gateway.api import convert, problems, sse
+from parley.chat.v1.chat_pb2 import Attachment, SendMessageRequest
+from parley_gateway.api import convert, sse
 from parley_gateway.api.bodies import parse
-from parley_gateway.api.dependencies import BODY, CALLER, SPARE_SECONDS, gateway_of
+from parley_gateway.api.dependencies import BODY, CALLER, SPARE_SECONDS, Gateway, gateway_of
 from parley_gateway.api.middleware import exchange_of, header
 from parley_gateway.api.schemas import chats
 from parley_gateway.api.schemas.chats import MOST_TOKENS
 from parley_gateway.api.schemas.fields import LONGEST_CHOICE, MOST_CHOICES
+from parley_gateway.api.turn import Turn
 from parley_gateway.api.validation import invalid
 
 LONGEST_IDEMPOTENCY_KEY = 255
-NOT_ENDED = "The chat service did not end the turn."
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
 Choice = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*(/[^\0]+)?\Z", max_length=LONGEST_CHOICE)]
 
@@ -87,6 +80,12 @@ DECODER = Decoder(FastBody)
 async def post_chat(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request of somebody who was admitted."""
     gateway = gateway_of(scope)
+    with gateway.load.one_more():
+        await answer(gateway, scope, receive, send)
+
+
+async def answer(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a message and tell what comes back."""
     body = decode(scope[BODY])
     if len(body.message) > gateway.max_message_chars:
         limit = f"It must have at most {gateway.max_message_chars} characters."
@@ -107,8 +106,8 @@ async def post_chat(scope: Scope, receive: Receive, send: Send) -> None:
             await Response(answer, media_type="application/json")(scope, receive, send)
             return
         # Until it has begun a failure still has a status line.
-        start = await turn.begin()
-    await sse.stream(turn.frames(start), receive, send, problem=turn.problem)
+        await turn.begin()
+    await sse.stream(turn.frames(), receive, send, problem=turn.problem)
 
 
 def decode(body: bytes) -> FastBody:
@@ -158,81 +157,3 @@ def request_of(body: FastBody, key: str) -> SendMessageRequest:
         )
     request.fallbacks.extend(map(convert.model_choice, body.fallbacks or ()))
     return request
-
-
-class Turn:
-    """One turn as its events come in."""
-
-    def __init__(self, events: AsyncIterator[SendMessageResponse], request_id: str) -> None:
-        self.events = events
-        self.request_id = request_id
-        self.start = TurnStart()
-
-    async def begin(self) -> TurnStart:
-        """Return the start of the turn; the fault that keeps it from starting."""
-        async for event in self.events:
-            self.start = event.start
-            return event.start
-        raise Internal("The chat service ended a turn without beginning it.")
-
-    async def whole(self) -> dict[str, object]:
-        """Return the turn when it has ended, as `ChatAnswer` has it."""
-        answer: dict[str, object] | None = None
-        try:
-            await self.begin()
-            async for event in self.events:
-                if event.HasField("end"):
-                    answer = convert.chat_answer(self.start, event.end.message)
-        except Fault as fault:
-            raise self.located(fault) from None
-        if answer is None:
-            raise self.located(Internal(NOT_ENDED))
-        return answer
-
-    async def frames(self, start: TurnStart) -> AsyncGenerator[bytes, None]:
-        """Yield the turn as server-sent events, to `end` or `problem`."""
-        yield sse.event(b"start", start_data(start), "0.0")
-        last: bytes | None = None
-        try:
-            async for event in self.events:
-                if event.HasField("delta"):
-                    yield delta_frame(event.delta)
-                elif event.HasField("end"):
-                    last = sse.event(b"end", convert.ended(event.end.message))
-        except Fault as fault:
-            last = self.problem(fault)
-        yield last or self.problem(Internal(NOT_ENDED))
-
-    def problem(self, fault: Fault) -> bytes:
-        """Write a failure as the last event."""
-        return sse.event(b"problem", problems.document(self.located(fault), self.request_id))
-
-    def located(self, fault: Fault) -> Fault:
-        """Say in a failure after the start which turn it was."""
-        if self.start.message_id:
-            fault.metadata |= {
-                "chat_id": self.start.chat_id,
-                "message_id": self.start.message_id,
-            }
-        return fault
-
-
-def start_data(start: TurnStart) -> dict[str, str]:
-    """Return the data of the event `start`."""
-    return {
-        "chat_id": start.chat_id,
-        "user_message_id": start.user_message_id,
-        "message_id": start.message_id,
-        "provider": start.provider,
-        "model": start.model,
-    }
-
-
-def delta_frame(delta: TurnDelta) -> bytes:
-    """Write a piece of a reply; the position stands behind the last event of a piece."""
-    if not delta.reasoning:
-        return sse.event(b"delta", {"text": delta.text}, delta.position)
-    if not delta.text:
-        return sse.event(b"reasoning", {"text": delta.reasoning}, delta.position)
-    reasoning = sse.event(b"reasoning", {"text": delta.reasoning})
-    return reasoning + sse.event(b"delta", {"text": delta.text}, delta.position)

@@ -18,6 +18,8 @@ from parley_provider_service.core.model import (
     UsageSum,
 )
 
+# Rows that one answer may hold.
+MOST_RECORDS = 500
 GROUPS = {
     usage_pb2.USAGE_GROUP_DAY: UsageGroup.DAY,
     usage_pb2.USAGE_GROUP_PROVIDER: UsageGroup.PROVIDER,
@@ -25,6 +27,15 @@ GROUPS = {
     usage_pb2.USAGE_GROUP_USER: UsageGroup.USER,
     usage_pb2.USAGE_GROUP_KEY: UsageGroup.KEY,
 }
+
+
+def from_usage_ids(
+    request: usage_pb2.ListUsageRequest | usage_pb2.GetUsageRequest,
+) -> list[UUID]:
+    """Read which rows are named; InvalidArgument."""
+    if len(request.usage_ids) > MOST_RECORDS:
+        raise InvalidArgument.of("usage_ids", f"must be at most {MOST_RECORDS}")
+    return [from_uuid("usage_ids", text) for text in request.usage_ids]
 
 
 def to_record(record: UsageRecord) -> usage_pb2.UsageRecord:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from parley_rpc.context import ServerContext, caller_of
-from parley_rpc.faults import InvalidArgument
 from typing_extensions import override
 
 from parley.provider.v1 import model_pb2, provider_pb2, reply_pb2, usage_pb2
@@ -15,8 +14,10 @@ from parley_provider_service.api.configurations import to_checkup, to_model, to_
 from parley_provider_service.api.convert import SOURCES, from_ask, from_request, to_event
 from parley_provider_service.api.fields import cut, from_token, from_uuid, owner_of, page_size
 from parley_provider_service.api.records import (
+    MOST_RECORDS,
     from_filter,
     from_groups,
+    from_usage_ids,
     to_record,
     to_sum,
 )
@@ -28,7 +29,6 @@ from parley_provider_service.core.ports import Ledger
 
 MOST_PROVIDERS = 100
 MOST_MODELS = 1_000
-MOST_RECORDS = 500
 USUAL_RECORDS = 100
 
 
@@ -116,15 +116,20 @@ class ProviderServicer(AdministrationCalls):
         self, request: usage_pb2.ListUsageRequest, context: ServerContext
     ) -> usage_pb2.ListUsageResponse:
         owner = owner_of(caller_of(context))
-        if len(request.usage_ids) > MOST_RECORDS:
-            raise InvalidArgument.of("usage_ids", f"must be at most {MOST_RECORDS}")
+        ids = from_usage_ids(request)
         size, after = page_size(request.page_size, MOST_RECORDS), from_token(request.page_token)
-        ids = [from_uuid("usage_ids", text) for text in request.usage_ids]
         records = await self.ledger.find(owner, [one for one in ids if str(one) > after])
         page, token = cut(records, size, lambda record: str(record.usage_id))
         return usage_pb2.ListUsageResponse(
             records=[to_record(record) for record in page], next_page_token=token
         )
+
+    @override
+    async def GetUsage(
+        self, request: usage_pb2.GetUsageRequest, context: ServerContext
+    ) -> usage_pb2.GetUsageResponse:
+        records = await self.ledger.find(None, from_usage_ids(request))
+        return usage_pb2.GetUsageResponse(records=[to_record(record) for record in records])
 
     @override
     async def ListUsageRecords(

@@ -119,8 +119,8 @@ class Ledger(Protocol):
     async def release(self) -> None:
         """Say that this process ends."""
 
-    async def find(self, owner_id: UUID, usage_ids: Sequence[UUID]) -> Sequence[UsageRecord]:
-        """Return an owner's rows by id; those that do not exist are left out."""
+    async def find(self, owner_id: UUID | None, usage_ids: Sequence[UUID]) -> Sequence[UsageRecord]:
+        """Return an owner's rows by id, anybody's for None; what does not exist is left out."""
 
     async def page(
         self, which: UsageFilter, before: UUID | None, size: int

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from parley_chat_service.core.model import (
     AttachmentInfo,
     Chat,
     Cost,
+    Failure,
     Message,
     Role,
     Status,
@@ -39,7 +42,7 @@ MESSAGE = """m.message_id, m.parent_id,
         from reply_events e where e.message_id = m.message_id), '') else m.reasoning end,
     m.attachments, m.provider, m.model, m.prompt_version, m.finish_reason, m.error_reason,
     m.input_tokens, m.output_tokens, m.cached_input_tokens, m.reasoning_tokens, m.usage_source,
-    m.cost_nano_usd, m.price_version"""
+    m.cost_nano_usd, m.price_version, m.error"""
 
 
 # A message `h` of a path. Only a reply whose vendor wants something back brings more than text.
@@ -73,6 +76,7 @@ def message_of(row: Row) -> Message:
         error_reason=row[14],
         usage=None if row[15] is None else Usage(*row[15:20]),
         cost=None if row[20] is None else Cost(row[20], row[21]),
+        failure=None if row[22] is None else Failure(**row[22]),
     )
 
 
@@ -126,14 +130,35 @@ def attachments_column(infos: Sequence[AttachmentInfo]) -> list[dict[str, Any]]:
     ]
 
 
-# How a reply becomes what is left of it when its worker cannot end it. The rows are locked
-# by an earlier statement, so that this one sees every piece that was stored.
+def failure_column(failure: Failure | None) -> Jsonb | None:
+    """Write the column `error`."""
+    if failure is None:
+        return None
+    return Jsonb(
+        {
+            "kind": failure.kind,
+            "reason": failure.reason,
+            "domain": failure.domain,
+            "sentence": failure.sentence.replace("\0", ""),
+            "metadata": {key: value.replace("\0", "") for key, value in failure.metadata.items()},
+        }
+    )
+
+
+# How a reply becomes what is left of it when its worker cannot end it; what it used is asked for
+# later. The rows are locked by an earlier statement, so that this one sees every piece that was
+# stored.
 FOLD = """
     with told as (
         select message_id, string_agg(reasoning, '' order by reasoning_to, text_to) as reasoning,
             string_agg(text, '' order by reasoning_to, text_to) as text
         from reply_events where message_id = any(%(ids)s) group by message_id),
-    dropped as (delete from reply_events where message_id = any(%(ids)s))
+    dropped as (delete from reply_events where message_id = any(%(ids)s)),
+    noted as (
+        insert into unsettled (message_id, expire_time)
+        select message_id, deadline + interval '15 seconds' from messages
+        where message_id = any(%(ids)s) and deadline is not null
+        on conflict do nothing)
     update messages m set status = %(status)s, error_reason = %(reason)s,
         content = coalesce(t.text, ''), reasoning = coalesce(t.reasoning, '')
     from unnest(%(ids)s) i (message_id) left join told t using (message_id)

@@ -13,13 +13,22 @@ from parley_chat_service.adapters.store.rows import (
     MESSAGE,
     PAST,
     attachments_column,
+    failure_column,
     message_of,
     past_of,
     spans_column,
 )
-from parley_chat_service.core.model import Attachment, Choice, Message
+from parley_chat_service.core.model import Attachment, Choice
 from parley_chat_service.core.titles import folded
-from parley_chat_service.core.turn import Begun, Ending, Fate, NewTurn, Past, PastSend, Piece
+from parley_chat_service.core.turn import (
+    Begun,
+    Ending,
+    Fate,
+    NewTurn,
+    Past,
+    PastSend,
+    Piece,
+)
 
 LAST_CHOICE = """
     select provider, model from chats
@@ -72,10 +81,6 @@ FIND_SEND = f"""
         join chats c on c.chat_uid = m.chat_uid
     where k.owner_id = %s and k.key = %s and k.expire_time >= now()
 """  # noqa: S608  (parts are constants)
-FIND_REPLY = f"""
-    select {MESSAGE} from messages m join chats c on c.chat_uid = m.chat_uid
-    where m.message_id = %s and m.owner_id = %s and c.delete_time is null
-"""  # noqa: S608  (parts are constants)
 PATH = f"""
     select {PAST}
     from messages h where h.chat_uid = %s and h.on_path and h.seq < %s::bigint order by h.seq
@@ -109,9 +114,13 @@ END = """
             reasoning_tokens = %(reasoning_tokens)s, usage_source = %(usage_source)s,
             cost_nano_usd = %(nano_usd)s, price_version = %(price_version)s,
             provider = %(provider)s, model = %(model)s,
-            provider_metadata = nullif(%(provider_metadata)s::bytea, '')
+            provider_metadata = nullif(%(provider_metadata)s::bytea, ''), error = %(error)s
         where message_id = %(message_id)s and status = 'running' and worker_id = %(worker_id)s
-        returning message_id),
+        returning message_id, deadline),
+    noted as (
+        insert into unsettled (message_id, expire_time)
+        select message_id, deadline + interval '15 seconds' from ended where %(unsettled)s
+        on conflict do nothing),
     dropped as (
         delete from reply_events e using ended where e.message_id = ended.message_id)
     select 1 from ended
@@ -161,13 +170,6 @@ class PostgresTurnStore:
             cursor = await connection.execute(FIND_SEND, [owner_id, key], binary=True)
             row = await cursor.fetchone()
         return PastSend(row[0], row[1], row[2], message_of(row[3:])) if row else None
-
-    async def find_reply(self, owner_id: UUID, message_id: UUID) -> Message | None:
-        """Return a reply with its text so far; None when its chat is deleted."""
-        async with self.database.connection() as connection:
-            cursor = await connection.execute(FIND_REPLY, [message_id, owner_id], binary=True)
-            row = await cursor.fetchone()
-        return message_of(row) if row else None
 
     async def path(self, chat_uid: UUID, before: int) -> Sequence[Past]:
         """Return the messages on the active path with a `seq` below `before`, oldest first."""
@@ -278,4 +280,6 @@ def end_parameters(ending: Ending) -> dict[str, object]:
         "provider": ending.choice.provider,
         "model": ending.choice.model,
         "provider_metadata": spans_column(ending.spans),
+        "error": failure_column(ending.failure),
+        "unsettled": ending.unsettled,
     }

@@ -125,6 +125,8 @@ class ChatPage(Page):
 class Message(BaseModel):
     """One message of a chat."""
 
+    model_config = example(examples.MESSAGE)
+
     message_id: str
     parent_id: str | None
     sibling_ids: list[str]

@@ -26,7 +26,8 @@ outcome, started_at, settled_at, attempts"""
 
 FIND = f"""
 select {ROW} from provider_usage
- where usage_id = any(%(usage_ids)s) and owner_id = %(owner)s order by usage_id"""  # noqa: S608  (our own names)
+ where usage_id = any(%(usage_ids)s) and (%(owner)s::uuid is null or owner_id = %(owner)s)
+ order by usage_id"""  # noqa: S608  (our own names)
 
 # An id carries the time at which somebody made it, by a clock of its own: a day of grace lets
 # months be left out, and the time at which the call began decides.
@@ -72,8 +73,8 @@ class LedgerReader:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def find(self, owner_id: UUID, usage_ids: Sequence[UUID]) -> Sequence[UsageRecord]:
-        """Return an owner's rows by id."""
+    async def find(self, owner_id: UUID | None, usage_ids: Sequence[UUID]) -> Sequence[UsageRecord]:
+        """Return an owner's rows by id; anybody's for None."""
         values = {"owner": owner_id, "usage_ids": list(usage_ids)}
         return [record(row) for row in await self.database.fetch(FIND, values)]
 

@@ -97,7 +97,7 @@ class PostgresLedger(Ledger):
         await self.database.fetch(RELEASE, {"worker": self.worker_id})
 
     @override
-    async def find(self, owner_id: UUID, usage_ids: Sequence[UUID]) -> Sequence[UsageRecord]:
+    async def find(self, owner_id: UUID | None, usage_ids: Sequence[UUID]) -> Sequence[UsageRecord]:
         return await self.reader.find(owner_id, usage_ids)
 
     @override
