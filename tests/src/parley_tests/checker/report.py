@@ -6,9 +6,12 @@ import dataclasses
 import json
 import shutil
 from collections import Counter
+from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 from parley_tests.checker.history import ChatLog
+from parley_tests.checker.nemesis import KILLS, Blow
 from parley_tests.checker.rules.world import World
 from parley_tests.checker.run import Outcome
 
@@ -28,6 +31,7 @@ def summary(outcome: Outcome) -> str:
         f"{outcome.seconds:.0f} s",
         f"sends {dict(outcomes)}; replies {dict(statuses)}; views {dict(views)}",
         f"blows {dict(outcome.counts)}",
+        f"back after (median, longest) {_recoveries(outcome.blows)}",
         f"quiet {dataclasses.asdict(found.quiet)}",
         f"resident MB {dict(found.resident_mb)}",
     ]
@@ -43,6 +47,15 @@ def summary(outcome: Outcome) -> str:
     else:
         lines.append("all rules hold")
     return "\n".join(lines)
+
+
+def _recoveries(blows: Sequence[Blow]) -> dict[str, str]:
+    """Say for those who end how long it took until they answered again."""
+    times: dict[str, list[float]] = {}
+    for blow in blows:
+        if blow.fault.kind in {*KILLS, "restart"}:
+            times.setdefault(blow.fault.kind, []).append(blow.healed - blow.at)
+    return {kind: f"{median(took):.1f} s, {max(took):.1f} s" for kind, took in times.items()}
 
 
 def write(outcome: Outcome, *, keep: bool = False) -> None:
