@@ -9,7 +9,7 @@ from parley_tests.checker.run import Order, execute
 pytestmark = pytest.mark.integration
 
 # The plan is the same in every run. Its timing is not, nor is what comes of it.
-ORDER = Order(seed=20, seconds=25, pace=0.5)
+ORDER = Order(seed=20, seconds=25, pace=0.3)
 
 
 @pytest.mark.timeout(180)

@@ -96,6 +96,8 @@ class Nemesis:
             case "kill" | "kill-database":
                 return await self._end(fault.target, signal.SIGKILL)
             case "restart":
+                # One that is only just starting has nobody yet to hear the signal.
+                await self._recovered(fault.target)
                 return await self._end(fault.target, signal.SIGTERM)
             case "kill-backend":
                 done = self.cluster.kill_backend((fault.amount % 97) / 97)
