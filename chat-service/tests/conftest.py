@@ -77,7 +77,7 @@ def memory_edges(store: MemoryStore) -> Edges:
 def postgres_edges(database: Database) -> Edges:
     return Edges(
         PostgresChatStore(database),
-        PostgresTurnStore(database),
+        PostgresTurnStore(database, database),
         PostgresReplyStore(database),
         PostgresWorkerStore(database),
         PostgresUsageStore(database),

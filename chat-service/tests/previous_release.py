@@ -35,11 +35,15 @@ BEGIN = """
             '', '[]', %(provider)s::text, %(model)s::text, %(prompt_version)s::int,
             %(worker)s, now() + %(seconds)s::float8 * interval '1 second' from c)
     select c.chat_uid, c.last_seq, c.prev_leaf_id, c.updated_at,
-        h.message_id, h.role, h.status, h.content, nullif(h.attachments, '[]')
+        h.message_id, h.role, h.status, h.content, nullif(h.attachments, '[]'),
+    h.provider_metadata, case when h.provider_metadata is not null then h.provider end,
+    case when h.provider_metadata is not null then h.reasoning end
     from c left join messages h on h.chat_uid = c.chat_uid and h.on_path order by h.seq
 """
 PATH = """
-    select h.message_id, h.role, h.status, h.content, nullif(h.attachments, '[]')
+    select h.message_id, h.role, h.status, h.content, nullif(h.attachments, '[]'),
+    h.provider_metadata, case when h.provider_metadata is not null then h.provider end,
+    case when h.provider_metadata is not null then h.reasoning end
     from messages h where h.chat_uid = %s and h.on_path and h.seq < %s::bigint order by h.seq
 """
 END = """
@@ -49,7 +53,9 @@ END = """
             input_tokens = %(input_tokens)s, output_tokens = %(output_tokens)s,
             cached_input_tokens = %(cached_input_tokens)s,
             reasoning_tokens = %(reasoning_tokens)s, usage_source = %(usage_source)s,
-            cost_nano_usd = %(nano_usd)s, price_version = %(price_version)s
+            cost_nano_usd = %(nano_usd)s, price_version = %(price_version)s,
+            provider = %(provider)s, model = %(model)s,
+            provider_metadata = nullif(%(provider_metadata)s::bytea, '')
         where message_id = %(message_id)s and status = 'running' and worker_id = %(worker_id)s
         returning message_id),
     dropped as (

@@ -154,3 +154,18 @@ async def test_a_turn_that_is_not_ours_any_more_ends(
     with pytest.raises(TurnInterrupted):
         await anext(events)
     assert small_world.providers.cancelled.is_set()
+
+
+async def test_an_ending_waits_for_all_that_is_on_its_way() -> None:
+    turn = RunningTurn(uuid7(), lambda _: None, watched=True)
+    turn.storing()
+    settled = asyncio.create_task(turn.settled())
+    await asyncio.sleep(0)
+
+    turn.stored(ours=True)
+    turn.storing()  # before anybody is told of the first
+    await asyncio.sleep(0.01)
+
+    assert not settled.done()
+    turn.stored(ours=True)
+    await settled

@@ -46,7 +46,7 @@ async def status(world: World, caller: Caller) -> Status:
     return page.messages[-1].status
 
 
-@pytest.mark.parametrize("reason", ["", "unavailable", "database_unavailable"])
+@pytest.mark.parametrize("reason", ["", "unavailable", "database_unavailable", "too_busy"])
 async def test_it_is_asked_again_under_the_same_name(
     world: World, ada: Caller, reason: str
 ) -> None:
@@ -99,7 +99,7 @@ async def test_a_first_call_that_went_on_after_all_is_not_made_twice(
     assert Status.INTERRUPTED == await status(world, ada)
 
 
-@pytest.mark.parametrize("reason", ["too_busy", "circuit_open", "overloaded"])
+@pytest.mark.parametrize("reason", ["circuit_open", "overloaded"])
 async def test_what_is_there_and_refuses_is_not_asked_again(
     world: World, ada: Caller, reason: str
 ) -> None:

@@ -106,8 +106,10 @@ def test_who_may_not_is_given_the_sql(
 def migrated_back(settings: Settings) -> None:
     """Make the schema that of the release before."""
     with psycopg.connect(settings.conninfo, options=f"-c search_path={SCHEMA}") as owner:
-        owner.execute("alter table messages drop column provider_metadata")
-        owner.execute("update alembic_version set version_num = '0001'")
+        for column in ("error", "stop_requested", "watched_at"):
+            owner.execute(sql.SQL("alter table messages drop {}").format(sql.Identifier(column)))
+        owner.execute("drop table unsettled")
+        owner.execute("update alembic_version set version_num = '0002'")
 
 
 async def test_the_release_before_works_while_the_schema_changes(
@@ -133,7 +135,7 @@ async def test_the_release_before_works_while_the_schema_changes(
         page = await postgres_edges(database).chats.list_messages(
             ada.owner_id, MessageQuery("c", 9)
         )
-        again = await PostgresTurnStore(database).path(rows[0][0], 7)
+        again = await PostgresTurnStore(database, database).path(rows[0][0], 7)
 
     assert page is not None
     assert ["acme", "acme", "acme"] == [m.provider for m in page.messages if m.provider]
@@ -147,15 +149,15 @@ async def test_a_schema_of_the_release_before_is_not_enough(
     async with opened(settings) as database:
         assert not await database.answers()
         with pytest.raises(DatabaseUnavailable):
-            await PostgresTurnStore(database).begin(
-                new_turn(ada.owner_id, uuid7(), Send("Hi", "c")), 5
+            await PostgresTurnStore(database, database).end(
+                ending(new_turn(ada.owner_id, uuid7(), Send("Hi", "c")))
             )
 
 
 async def test_no_metadata_is_null(settings: Settings, ada: Caller) -> None:
     turn = new_turn(ada.owner_id, uuid7(), Send("Hi", "c"))
     async with opened(settings) as database:
-        store = PostgresTurnStore(database)
+        store = PostgresTurnStore(database, database)
         await store.begin(turn, 5)
         assert await store.end(ending(turn))
     with psycopg.connect(settings.conninfo) as owner:
@@ -191,7 +193,7 @@ async def test_many_at_once_keep_one_order(settings: Settings, ada: Caller) -> N
     """120 begins on two pools: no gap, no fork, each key one turn."""
     keys = ["", *(f"k{n}" for n in range(40))]
     async with opened(settings) as one, opened(settings) as two:
-        stores = [PostgresTurnStore(one), PostgresTurnStore(two)]
+        stores = [PostgresTurnStore(one, one), PostgresTurnStore(two, two)]
         sends = [Send("Hi", "c", idempotency_key=keys[n % 41]) for n in range(120)]
         turns = [new_turn(ada.owner_id, uuid7(), send) for send in sends]
         begun = await asyncio.gather(
@@ -211,7 +213,7 @@ async def test_many_at_once_keep_one_order(settings: Settings, ada: Caller) -> N
 async def test_a_key_is_free_after_a_day(settings: Settings, ada: Caller) -> None:
     send = Send("Hi", "c", idempotency_key="k")
     async with opened(settings) as database:
-        store = PostgresTurnStore(database)
+        store = PostgresTurnStore(database, database)
         assert await store.begin(new_turn(ada.owner_id, uuid7(), send), 5)
         with psycopg.connect(settings.conninfo) as owner:
             owner.execute("update chat.send_keys set expire_time = now()")
@@ -225,7 +227,7 @@ async def test_the_requests_after_a_restart_of_the_database_succeed(
     settings: Settings, ada: Caller
 ) -> None:
     async with opened(settings) as database:
-        store = PostgresTurnStore(database)
+        store = PostgresTurnStore(database, database)
         for _ in range(3):
             await asyncio.gather(*(store.last_choice(ada.owner_id, "c") for _ in range(8)))
             with psycopg.connect(settings.conninfo, autocommit=True) as owner:
@@ -268,7 +270,7 @@ async def test_a_database_that_is_away_is_told_quickly(ada: Caller) -> None:
     try:
         async with asyncio.timeout(2):
             with pytest.raises(DatabaseUnavailable):
-                await PostgresTurnStore(database).last_choice(ada.owner_id, "c")
+                await PostgresTurnStore(database, database).last_choice(ada.owner_id, "c")
         async with asyncio.timeout(0.5):
             assert not await database.answers()
     finally:
@@ -277,7 +279,7 @@ async def test_a_database_that_is_away_is_told_quickly(ada: Caller) -> None:
 
 async def test_a_locked_row_is_told_in_time(settings: Settings, ada: Caller) -> None:
     async with opened(settings) as database:
-        store = PostgresTurnStore(database)
+        store = PostgresTurnStore(database, database)
         await store.begin(new_turn(ada.owner_id, uuid7(), Send("Hi", "c")), 5)
         with psycopg.connect(settings.conninfo) as other:
             other.execute("select from chat.chats for update")

@@ -9,9 +9,10 @@ from uuid import uuid4
 
 import pytest
 from parley_chat_service.api.servicer import NAME
-from parley_rpc.client import Peer
+from parley_rpc.client import ACCEPTING, Peer
 from parley_rpc.context import Caller, new_caller
 from parley_rpc.faults import RemoteFault, Unauthenticated, kind_of, reason_of
+from parley_rpc.server import SERVING
 
 from parley.chat.v1 import chat_pb2 as pb
 from parley.chat.v1.chat_pb2_grpc import ChatServiceStub
@@ -30,6 +31,7 @@ WITHIN = 5.0
 @pytest.fixture
 async def peer(small_world: World) -> AsyncIterator[Peer]:
     await small_world.server.start("127.0.0.1:0", [NAME])
+    await small_world.server.health.set(ACCEPTING, SERVING)
     peer = Peer("chat", f"127.0.0.1:{small_world.server.port}")
     yield peer
     await peer.aclose()
@@ -90,7 +92,7 @@ async def test_stream_message_goes_on_behind_a_position(peer: Peer, me: Caller) 
     ("message_id", "after", "reason"),
     [
         ("no name of ours", "", "message_not_found"),
-        (str(uuid4()), "", "message_not_found"),
+        ("00000000-0000-7000-8000-000000000000", "", "message_not_found"),
         (None, "somewhere", "invalid_argument"),
         (None, "0.999", "invalid_argument"),
     ],

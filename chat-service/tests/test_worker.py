@@ -8,7 +8,7 @@ import pytest
 from parley_chat_service.core import replies
 from parley_chat_service.core import worker as limits
 from parley_chat_service.core.faults import ChatDeleted, TurnInterrupted
-from parley_chat_service.core.model import Caller
+from parley_chat_service.core.model import Caller, Choice
 from parley_chat_service.core.running import RunningTurn
 from parley_chat_service.core.turn import Begun, End, Ending, NewTurn, Send
 from parley_chat_service.core.worker import Worker
@@ -139,16 +139,35 @@ async def test_more_turns_than_places_are_refused(memory: MemoryStore, ada: Call
     async with running(memory_edges(memory), settings) as world:
         gate = asyncio.Event()
         world.providers.script = [gate]
-        await anext(world.server.replies.send(ada, Send("Hi")))
+        first = world.server.replies.send(ada, Send("One"))
+        await anext(first)
 
+        waiting = asyncio.ensure_future(anext(world.server.replies.send(ada, Send("Two"))))
+        await asyncio.sleep(0.05)
         with pytest.raises(TooBusy) as raised:
-            await anext(world.server.replies.send(ada, Send("Hi")))
+            await anext(world.server.replies.send(ada, Send("Three")))
 
         assert ({"limit": "1"}, 1.0) == (raised.value.metadata, raised.value.retry_after)
-        waiting = asyncio.ensure_future(anext(world.server.replies.send(ada, Send("Hi"))))
-        await asyncio.sleep(0.05)
         gate.set()
-        await waiting
+        assert [event async for event in first]
+        assert await waiting
+
+
+async def test_one_provider_does_not_take_the_places_of_all(
+    memory: MemoryStore, ada: Caller
+) -> None:
+    settings = Settings(max_turns=3, max_replies_per_provider=1)
+    async with running(memory_edges(memory), settings) as world:
+        world.providers.script = [asyncio.Event()]
+        await anext(world.server.replies.send(ada, Send("One", choice=Choice("acme"))))
+
+        with pytest.raises(TooBusy) as raised:
+            await anext(world.server.replies.send(ada, Send("Two", choice=Choice("acme"))))
+
+        assert {"limit": "1", "provider": "acme"} == raised.value.metadata
+        assert await anext(world.server.replies.send(ada, Send("Three", choice=Choice("other"))))
+        instead = Send("Four", choice=Choice("acme"), fallbacks=[Choice("other")])
+        assert await anext(world.server.replies.send(ada, instead))
 
 
 @pytest.mark.parametrize("missing", [None, TooBusy("Later."), ZeroDivisionError()])

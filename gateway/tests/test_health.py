@@ -6,6 +6,7 @@ import time
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from parley_gateway.api.dependencies import Gateway
 from parley_rpc.server import NOT_SERVING
 
@@ -114,3 +115,13 @@ async def test_a_call_to_a_service_that_is_away_is_503_within_two_seconds(
         answer.json()["metadata"],
     )
     assert answer.headers["retry-after"]
+
+
+async def test_a_gateway_that_stops_says_so_before_its_port_closes(
+    app: FastAPI, stranger: httpx.AsyncClient
+) -> None:
+    app.state.monitor.stopping = True
+
+    answers = [await stranger.get(path) for path in ("/readyz", "/health", "/livez")]
+
+    assert [503, 503, 200] == [answer.status_code for answer in answers]

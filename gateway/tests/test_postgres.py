@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from parley_gateway import migrations
-from parley_gateway.adapters.database import AWAY_FOR_SECONDS, SCHEMA, SCHEMA_REVISION, Database
+from parley_gateway.adapters.database import SCHEMA, SCHEMA_REVISION, Database
 from parley_gateway.adapters.tables import metadata
 from parley_gateway.core.limits import Limiter
 from parley_gateway.core.model import NewKey, Role
@@ -87,7 +87,6 @@ async def test_a_database_answers_when_it_is_migrated(database_url: str) -> None
     try:
         before = await database.answers()
         await migrated(database_url)
-        await asyncio.sleep(AWAY_FOR_SECONDS)
         assert (False, True) == (before, await database.answers())
     finally:
         await database.aclose()
@@ -191,6 +190,6 @@ async def test_a_database_that_is_away_is_told_quickly() -> None:
         assert time.monotonic() - began < 2.0
         began = time.monotonic()
         assert not await database.answers()
-        assert time.monotonic() - began < 0.1
+        assert time.monotonic() - began < 0.5
     finally:
         await database.aclose()

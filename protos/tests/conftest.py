@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2
 from parley_rpc.client import Peer
 from parley_rpc.context import ServerContext
 from parley_rpc.server import Server
@@ -45,6 +48,36 @@ async def serve() -> AsyncIterator[Serve]:
         peer = Peer("prompt", f"127.0.0.1:{server.port}")
         running.append((server, peer))
         return peer
+
+    yield start
+    for server, peer in running:
+        await peer.aclose()
+        await server.stop(grace=0)
+
+
+@pytest.fixture
+async def serve_stream() -> AsyncIterator[Callable[[Any], Awaitable[tuple[Peer, Any]]]]:
+    """Start a server whose one method is a stream, and return a peer and the method."""
+    running: list[tuple[Server, Peer]] = []
+
+    async def start(behaviour: Callable[[ServerContext], Any]) -> tuple[Peer, Any]:
+        server = Server("stream.parley")
+        told = grpc.unary_stream_rpc_method_handler(
+            lambda _, context: behaviour(context),
+            health_pb2.HealthCheckRequest.FromString,
+            health_pb2.HealthCheckResponse.SerializeToString,
+        )
+        server.grpc.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler("stream.parley", {"Tell": told})]
+        )
+        await server.start("127.0.0.1:0", [])
+        peer = Peer("stream", f"127.0.0.1:{server.port}")
+        running.append((server, peer))
+        return peer, peer.channel.unary_stream(
+            "/stream.parley/Tell",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
 
     yield start
     for server, peer in running:

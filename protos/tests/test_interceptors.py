@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
 
 import pytest
 from grpc_health.v1 import health_pb2
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.unit
 
 Behaviour = Callable[[ServerContext], Awaitable[prompt_pb2.Prompt]]
 Serve = Callable[[Behaviour], Awaitable[Peer]]
+ServeStream = Callable[[Any], Awaitable[tuple[Peer, Any]]]
 CALLER = new_caller("0198c0de-0000-7000-8000-000000000001", "key", "req-1", valid_for=3600)
 REQUEST = prompt_pb2.GetActivePromptRequest()
 
@@ -137,6 +139,57 @@ async def test_one_json_line_is_logged_for_each_call(
         written["service"],
     ) == ("req-1", "ok", "prompt")
     assert "do not log me" not in json.dumps(written)
+
+
+@pytest.mark.parametrize(("within", "reason"), [(60.0, "cancelled"), (0.3, "deadline_exceeded")])
+async def test_a_call_that_its_caller_gives_up_is_logged_as_such(
+    serve: Serve, caplog: pytest.LogCaptureFixture, within: float, reason: str
+) -> None:
+    called, left = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: ServerContext) -> prompt_pb2.Prompt:
+        called.set()
+        try:
+            return await asyncio.Event().wait()  # type: ignore[return-value]  # it never does
+        finally:
+            left.set()
+
+    with caplog.at_level(logging.INFO):
+        asking = asyncio.create_task(ask(await serve(hang), within=within))
+        await asyncio.wait_for(called.wait(), 5)
+        if reason == "cancelled":
+            asking.cancel()
+        await asyncio.wait_for(left.wait(), 5)
+        await asyncio.gather(asking, return_exceptions=True)
+
+    lines = [vars(r)["fields"] for r in caplog.records if r.name == "parley.access"]
+    assert [("req-1", reason)] == [(line["request_id"], line["reason"]) for line in lines]
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_stream_whose_reader_has_gone_is_logged_as_such(
+    serve_stream: ServeStream, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also when it ends at a `yield`, long after gRPC has forgotten the call."""
+    left = asyncio.Event()
+
+    async def tell(_: ServerContext) -> AsyncGenerator[health_pb2.HealthCheckResponse, None]:
+        try:
+            while True:
+                yield health_pb2.HealthCheckResponse(status=1)
+        finally:
+            left.set()
+
+    peer, method = await serve_stream(tell)
+    with caplog.at_level(logging.INFO):
+        stream = peer.follow(method, health_pb2.HealthCheckRequest(), CALLER, 60.0)
+        await anext(stream)
+        await stream.aclose()
+        await asyncio.wait_for(left.wait(), 5)
+
+    [line] = [vars(r)["fields"] for r in caplog.records if r.name == "parley.access"]
+    assert ("req-1", "cancelled") == (line["request_id"], line["reason"])
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize(

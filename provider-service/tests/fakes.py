@@ -290,7 +290,8 @@ class MemoryLedger(Ledger):
     @override
     async def hold(self, hold: Hold) -> bool:
         self._reach()
-        if hold.usage_id in self.books.rows:
+        before = self.books.rows.get(hold.usage_id)
+        if before is not None and not self._may_take_over(before, hold):
             return False
         progress = Progress(0, hold.provider, hold.model, hold.price)
         self.books.rows[hold.usage_id] = Row(hold, self.worker_id, time.monotonic(), progress)
@@ -300,7 +301,7 @@ class MemoryLedger(Ledger):
     async def settle(self, settlement: Settlement) -> bool:
         await self.reachable.wait()
         row = self.books.rows.get(settlement.usage_id)
-        if row is None or row.settlement is not None:
+        if row is None or row.settlement is not None or row.worker_id != self.worker_id:
             return False
         row.settlement, row.settled_at = settlement, datetime.now(UTC)
         return True
@@ -372,6 +373,13 @@ class MemoryLedger(Ledger):
         if not group_by and not sums:
             return [UsageSum()]
         return [sums[key] for key in sorted(sums)]
+
+    def _may_take_over(self, row: Row, hold: Hold) -> bool:
+        idle = row.settlement is None and not row.progress.output_chars
+        return idle and (row.hold.owner_id, True) == (
+            hold.owner_id,
+            row.worker_id != self.worker_id,
+        )
 
     def _reach(self) -> None:
         if not self.reachable.is_set():

@@ -376,6 +376,7 @@ async def test_what_is_said_of_a_model_stands_over_the_vendors_list_everywhere(
 
 
 async def test_a_model_that_no_vendor_lists_can_be_added_and_stays(office: Office) -> None:
+    await office.catalog.models("acme")  # so that the next question is not one with the first
     added = await office.administration.change_model("acme", "mine", ModelChange(price=PRICE))
     office.acme.made[0].listed = [sdk.ModelInfo("small")]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 from parley_provider_service.adapters.batches import Batches
+from parley_rpc.faults import DatabaseUnavailable
 
 pytestmark = pytest.mark.unit
 
@@ -57,6 +58,22 @@ async def test_a_failure_is_told_to_all_in_the_batch_and_to_no_other() -> None:
     doubling.failure = None
 
     assert ["gone", "gone"] == [str(answer) for answer in answers]
+    assert 6 == await batches.ask(3)
+
+
+async def test_who_has_waited_does_not_wait_for_a_database_that_is_away_again() -> None:
+    doubling = Doubling()
+    batches = Batches(doubling.run)
+    doubling.failure = DatabaseUnavailable()
+    asking = [asyncio.create_task(batches.ask(0))]
+    await asyncio.sleep(0.005)
+    asking += [asyncio.create_task(batches.ask(number)) for number in (1, 2)]
+
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+
+    assert [DatabaseUnavailable] * 3 == [type(answer) for answer in answers]
+    assert [[0]] == doubling.batches
+    doubling.failure = None
     assert 6 == await batches.ask(3)
 
 

@@ -19,7 +19,15 @@ from parley_provider_service.core.faults import (
 from parley_provider_service.core.roster import Roster
 from parley_rpc.faults import InvalidArgument
 
-from .fakes import KnownPrices, MemoryCatalogStore, PlainVault, ScriptedProvider, installed, said
+from .fakes import (
+    KnownPrices,
+    MemoryCatalogStore,
+    PlainVault,
+    ScriptedProvider,
+    installed,
+    said,
+    wait,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -111,3 +119,12 @@ async def test_no_messages_have_no_tokens() -> None:
 async def test_nobody_counts_for_a_provider_that_is_not_there() -> None:
     with pytest.raises(ProviderNotFound):
         await counting(CountingProvider()).count("acne", request())
+
+
+async def test_a_vendor_counts_no_longer_than_the_caller_waits() -> None:
+    provider = CountingProvider()
+    provider.count = wait(30)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(ProviderTimeout):
+            await counting(provider).count("acme", request(), within=0.1)

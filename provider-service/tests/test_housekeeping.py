@@ -8,7 +8,7 @@ import parley_provider_sdk as sdk
 import pytest
 from parley_provider_service.core.housekeeping import Housekeeping
 from parley_provider_service.core.model import Settlement
-from parley_rpc.faults import DatabaseUnavailable, Internal
+from parley_rpc.faults import DatabaseUnavailable, Unavailable
 
 from .conftest import NewAsk
 from .fakes import DONE, MemoryLedger, wait
@@ -64,9 +64,25 @@ async def test_a_call_that_another_process_settled_is_ended(new_ask: NewAsk) -> 
 
     async with asyncio.timeout(5):
         _, fault = await hearing
-    assert isinstance(fault, Internal)
+    assert isinstance(fault, Unavailable)
     assert 1 == scene.provider.closed_streams
     assert ("interrupted", None, None) == scene.settled(ask)
+
+
+async def test_a_call_that_another_process_took_over_ends_without_figures(new_ask: NewAsk) -> None:
+    """They would be those of a charge that nobody makes."""
+    taken: list[bool] = []
+
+    async def take_over() -> None:
+        books = scene.ledger.books
+        taken.append(await MemoryLedger(books).hold(books.rows[ask.usage_id].hold))
+
+    scene, ask = Scene(take_over, HI, DONE), new_ask()
+
+    events, fault = await scene.hear(ask)
+
+    assert isinstance(fault, Unavailable)
+    assert ([True], [HI], None) == (taken, list(events), scene.settled(ask))
 
 
 async def test_a_database_that_is_away_is_waited_for() -> None:

@@ -10,11 +10,12 @@ import parley_provider_sdk as sdk
 import pytest
 from parley_provider_service.core.faults import ProviderTimeout
 from parley_provider_service.core.generation import Limits
-from parley_provider_service.core.model import Cost, Ended
-from parley_rpc.faults import TooBusy, Unavailable
+from parley_provider_service.core.model import Cost, Ended, Hold
+from parley_rpc.faults import DeadlineExceeded, TooBusy, Unavailable
+from typing_extensions import override
 
 from .conftest import NewAsk
-from .fakes import DONE, USAGE, wait
+from .fakes import DONE, USAGE, MemoryLedger, wait
 from .scene import Scene, text_of
 
 pytestmark = pytest.mark.unit
@@ -72,6 +73,23 @@ async def test_no_reply_takes_longer_than_the_service_allows(new_ask: NewAsk) ->
     _, fault = await scene.hear(new_ask(seconds=3600))
 
     assert isinstance(fault, ProviderTimeout)
+
+
+async def test_a_vendor_is_not_asked_when_nothing_is_left_of_the_time(new_ask: NewAsk) -> None:
+    class SlowLedger(MemoryLedger):
+        @override
+        async def hold(self, hold: Hold) -> bool:
+            await asyncio.sleep(0.1)
+            return await super().hold(hold)
+
+    scene, ask = Scene(HI, DONE), new_ask(seconds=0.3)
+    scene.ledger = scene.generation.ledger = SlowLedger()
+
+    _, fault = await scene.hear(ask)
+
+    assert isinstance(fault, DeadlineExceeded)
+    assert [] == scene.provider.asked
+    assert ("deadline_exceeded", None, None) == scene.settled(ask)
 
 
 async def test_a_plugin_that_lingers_after_its_end_is_not_waited_for(new_ask: NewAsk) -> None:
@@ -148,7 +166,36 @@ async def test_a_service_that_ends_settles_what_it_made(new_ask: NewAsk) -> None
     events, fault = await hearing
     assert isinstance(fault, Unavailable)
     assert [HI, sdk.UsageUpdate(HI_USAGE)] == list(events)
-    assert ("unavailable", HI_USAGE, HI_COST) == scene.settled(ask)
+    assert ("stopped", HI_USAGE, HI_COST) == scene.settled(ask)
+
+
+async def test_a_service_that_ends_stops_what_is_not_even_held_yet(new_ask: NewAsk) -> None:
+    scene, ask = Scene(HI, DONE), new_ask()
+    hearing = asyncio.create_task(scene.hear(ask))
+    while not scene.entry.bulkhead.running:  # noqa: ASYNC110  (a fact, not an event)
+        await asyncio.sleep(0)
+
+    await scene.generation.aclose(1)
+
+    assert isinstance((await hearing)[1], Unavailable)
+    assert ("stopped", None, None) == scene.settled(ask)
+    assert [] == scene.provider.asked
+
+
+async def test_a_service_that_ends_takes_nothing_on(new_ask: NewAsk) -> None:
+    scene, ask, waiting = Scene(HI, wait(30), DONE), new_ask(), new_ask()
+    scene.entry.bulkhead.resize(1)
+    hearing = [asyncio.create_task(scene.hear(one)) for one in (ask, waiting)]
+    await asyncio.sleep(0.05)
+
+    await scene.generation.aclose(1)
+    late = await scene.hear(new_ask())
+
+    faults = [fault for _, fault in [*await asyncio.gather(*hearing), late]]
+    assert [Unavailable] * 3 == [type(fault) for fault in faults]
+    assert [1.0] * 3 == [fault.retry_after for fault in faults if fault]
+    assert [ask.usage_id] == list(scene.ledger.books.rows)
+    assert 0 == scene.entry.bulkhead.running
 
 
 async def test_one_more_than_a_provider_may_make_is_refused_after_a_moment(

@@ -20,7 +20,7 @@ from parley_provider_service.core.faults import (
     RequestRefused,
 )
 from parley_provider_service.core.generation import Limits
-from parley_provider_service.core.model import Answerer, Cost, Ended, Model, ModelChoice
+from parley_provider_service.core.model import Answerer, Cost, Ended, Model, ModelChoice, Settlement
 from parley_provider_service.core.roster import Entry
 from parley_provider_service.core.routing import Admission
 from parley_rpc.faults import InvalidArgument, TooBusy
@@ -340,7 +340,7 @@ async def test_every_place_is_given_back_however_it_ends(new_ask: NewAsk) -> Non
         town.entry("beta").breaker.succeed()
     stopped = await town.generation.begin(new_ask())
     stopped.stop()
-    await town.generation.aclose(1)
+    assert [] == [event async for event in town.generation.events(stopped)]
 
     assert (0, 0) == (town.entry("acme").bulkhead.running, town.entry("beta").bulkhead.running)
     refused = await town.hear(new_ask())
@@ -358,7 +358,27 @@ async def test_a_stop_ends_the_wait_before_another_try(new_ask: NewAsk) -> None:
         await town.generation.aclose(2)
 
     assert {"acme": 1} == town.calls()
-    assert "rate_limited" == town.settlement(ask).outcome
+    assert ("stopped", ("rate_limited",)) == outcomes(town.settlement(ask))
+
+
+async def test_a_stop_reaches_the_one_who_was_asked_instead(new_ask: NewAsk) -> None:
+    refusal = (sdk.AuthenticationFailed("No."),)
+    town, ask = Town(acme=[refusal], beta=[(HI, wait(30), DONE)]), asking(new_ask, BETA)
+    reply = await town.generation.begin(ask)
+    while not reply.attempt.has_spoken:  # noqa: ASYNC110  (a fact, not an event)
+        await asyncio.sleep(0.01)
+
+    reply.stop()
+    async with asyncio.timeout(2):
+        await town.generation.aclose(2)
+
+    assert ("stopped", ("provider_auth", "stopped")) == outcomes(town.settlement(ask))
+    assert sdk.Usage(2, 2, source=sdk.UsageSource.ESTIMATED) == town.settlement(ask).usage
+    assert 1 == town.providers["beta"].closed_streams
+
+
+def outcomes(settlement: Settlement) -> tuple[str, tuple[str, ...]]:
+    return settlement.outcome, tuple(one.outcome for one in settlement.attempts)
 
 
 async def test_a_parameter_that_a_model_turns_out_not_to_take_is_left_out(new_ask: NewAsk) -> None:

@@ -277,6 +277,30 @@ async def test_a_reply_that_cannot_be_begun_has_a_reason(
     assert reason == reason_of(caught.value)
 
 
+@pytest.mark.parametrize(("method", "role"), [("ListModels", USER), ("RefreshModels", ADMIN)])
+async def test_a_vendor_is_waited_for_as_long_as_the_caller_waits(
+    peer: Peer, stub: Any, scene: Scene, ada: UUID, method: str, role: str
+) -> None:
+    scene.provider.listed = wait(30)
+    request, shown = request_class(method)(provider="acme"), metadata(ada, role)
+
+    with pytest.raises(RemoteFault) as caught:
+        await peer.unary(getattr(stub, method)(request, timeout=0.6, metadata=shown))
+
+    assert "timeout" == reason_of(caught.value)
+
+
+async def test_a_provider_is_found_silent_before_the_caller_goes(
+    peer: Peer, stub: Any, scene: Scene, ada: UUID
+) -> None:
+    scene.provider.health = wait(30)
+    request = provider_pb2.CheckProviderRequest(provider="acme")
+
+    asked = stub.CheckProvider(request, timeout=0.6, metadata=metadata(ada))
+
+    assert provider_pb2.PROVIDER_STATUS_UNHEALTHY == (await peer.unary(asked)).status
+
+
 async def test_a_reply_for_nobody_is_refused(peer: Peer, stub: Any) -> None:
     request = reply_pb2.GenerateReplyRequest(usage_id=str(uuid7()), provider="acme", model="small")
 

@@ -5,91 +5,16 @@ hostile. Override it to drive the same page against a real platform.
 """
 
 import re
-import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from parley_tests.fake_gateway import FakeGateway, fake_gateway
-from parley_tests.platform import free_port
-from parley_tests.settings import inherited_environment
-from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
+from parley_tests.page import PHONE, Tab, Target
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.e2e
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-PATIENCE = 20_000  # milliseconds; the first run of a page imports a lot
-PHONE = {"width": 390, "height": 844}
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    url: str
-    key: str
-
-
-@dataclass
-class Tab:
-    """A browser's tab, and what it asked of hosts that are not ours."""
-
-    page: Page
-    home: str
-    foreign: list[str] = field(default_factory=list)
-
-    def note(self, request: Request) -> None:
-        address = urlsplit(request.url)
-        if address.scheme in ("http", "https", "ws", "wss") and address.netloc != self.home:
-            self.foreign.append(request.url)
-
-    def forgive(self, request: Request) -> None:
-        """Forgets a request that the page's content policy kept from leaving the browser."""
-        if request.failure == "csp":
-            self.foreign.remove(request.url)
-
-    def open(self, path: str = "/") -> None:
-        self.page.goto(f"http://{self.home}{path}")
-        expect(self.page.get_by_test_id("stSidebar")).to_be_attached()
-
-    def rest(self) -> None:
-        """Waits until nothing runs any more."""
-        idle = self.page.locator("[data-test-script-state=notRunning]")
-        expect(idle).to_be_attached()
-
-    @property
-    def input(self) -> Locator:
-        return self.page.get_by_role("textbox", name="Your message")
-
-    def say(self, text: str) -> None:
-        self.input.fill(text, timeout=PATIENCE)
-        self.input.press("Enter")
-
-    @property
-    def last(self) -> Locator:
-        return self.page.get_by_test_id("stChatMessage").last
-
-    def sideways(self) -> int:
-        return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
-
-    def background(self) -> str:
-        script = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
-        return str(self.page.evaluate(script))
 
 
 @pytest.fixture(scope="module")
@@ -101,74 +26,6 @@ def gateway() -> Iterator[FakeGateway]:
 @pytest.fixture(scope="module")
 def target(gateway: FakeGateway) -> Target:
     return Target(gateway.url, gateway.key)
-
-
-@pytest.fixture(scope="module")
-def home(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Host and port of a page of our own, which must end well when it is told to stop."""
-    port, folder = free_port(), tmp_path_factory.mktemp("ui")
-    settings = {"API_URL": target.url, "API_KEY": target.key, "UI_PORT": str(port)}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "parley_ui", "serve"],
-            env=inherited_environment() | settings,
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            wait_for_health(port, folder / "log")
-            yield f"127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            code = process.wait(15)
-    assert (code, "Traceback" in (folder / "log").read_text()) == (0, False)
-
-
-def wait_for_health(port: int, log: Path) -> None:
-    give_up = time.monotonic() + PATIENCE / 1000
-    while time.monotonic() < give_up:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/_stcore/health").text == "ok":
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    pytest.fail(f"the page did not start: {log.read_text()}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium: apt-get install chromium fonts-dejavu-core")
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser: Browser, home: str) -> Iterator[Callable[..., Tab]]:
-    """Returns what opens a tab; no tab may have asked anything of a foreign host."""
-    tabs = []
-
-    def open_tab(**options: Any) -> Tab:
-        tab = Tab(browser.new_context(**options).new_page(), home)
-        tab.page.set_default_timeout(PATIENCE)
-        tab.page.on("request", tab.note)
-        tab.page.on("requestfailed", tab.forgive)
-        tabs.append(tab)
-        return tab
-
-    yield open_tab
-    for tab in tabs:
-        tab.page.context.close()
-    assert [url for tab in tabs for url in tab.foreign] == []
-
-
-@pytest.fixture
-def tab(visit: Callable[..., Tab]) -> Tab:
-    return visit(viewport={"width": 1280, "height": 860})
 
 
 @pytest.fixture
@@ -224,6 +81,98 @@ def test_a_reload_in_the_middle_of_a_reply_goes_on(tab: Tab, slow: FakeGateway) 
     tab.page.reload()
     expect(tab.last).to_contain_text("Still writing")
     expect(tab.last).to_contain_text("40 out")
+
+
+def test_a_reload_shows_the_text_so_far_and_goes_on_live(tab: Tab, slow: FakeGateway) -> None:
+    slow.pace = 0.1
+    tab.open()
+    tab.say("I will reload twice.")
+    for word in ("word5", "word15"):
+        expect(tab.last).to_contain_text(word)
+        tab.page.reload()
+        expect(tab.last).to_contain_text(f"word0 word1 word2 word3 word4 {word[:4]}5")
+        assert "word39" not in tab.last.inner_text()
+    expect(tab.last).to_contain_text("40 out")
+    assert " ".join(f"word{number}" for number in range(40)) in tab.last.inner_text()
+
+
+def test_a_reply_is_stopped_and_stays_so(tab: Tab, slow: FakeGateway) -> None:
+    slow.pace = 0.2
+    tab.open()
+    expect(tab.stop).to_be_disabled()
+    tab.say("Stop soon.")
+    expect(tab.last).to_contain_text("word3")
+    tab.stop.click()
+    expect(tab.last).to_contain_text("Stopped before its end")
+    (stored,) = [said[1] for said in slow.messages.values() if said[0]["content"] == "Stop soon."]
+    assert stored["status"] == "stopped"
+    assert stored["content"] in tab.last.inner_text()
+    expect(tab.stop).to_be_disabled()
+    stored["usage"] = {"input_tokens": 7, "output_tokens": 4321, "source": "reported"}
+    expect(tab.last).to_contain_text("4,321 out")
+    tab.page.reload()
+    expect(tab.last).to_contain_text("Stopped before its end")
+    assert stored["content"] in tab.last.inner_text()
+    slow.pace = 0
+    tab.say("Go on.")
+    expect(tab.last).to_contain_text("40 out")
+
+
+def test_escape_stops_a_reply(tab: Tab, slow: FakeGateway) -> None:
+    slow.pace = 0.2
+    tab.open()
+    tab.say("Keys only.")
+    expect(tab.last).to_contain_text("word3")
+    tab.page.keyboard.press("Escape")
+    expect(tab.last).to_contain_text("Stopped before its end")
+    expect(tab.input).to_be_enabled()
+
+
+def test_a_second_tab_shows_the_same_reply_live_and_stops_it_for_both(
+    tab: Tab, visit: Callable[..., Tab], slow: FakeGateway
+) -> None:
+    slow.pace = 0.2
+    tab.open()
+    tab.say("For two.")
+    expect(tab.last).to_contain_text("word3")
+    second = visit(viewport=PHONE, has_touch=True)
+    second.open(f"/?{urlsplit(tab.page.url).query}")
+    expect(second.last).to_contain_text("word0")
+    seen = second.last.inner_text().count("word")
+    expect(second.last).to_contain_text(f"word{seen + 1}")
+    second.stop.click()
+    for one in (tab, second):
+        expect(one.last).to_contain_text("Stopped before its end")
+    assert tab.last.get_by_role("paragraph").first.inner_text() == (
+        second.last.get_by_role("paragraph").first.inner_text()
+    )
+
+
+def test_the_button_of_streamlit_ends_a_run_and_not_the_reply(tab: Tab, slow: FakeGateway) -> None:
+    slow.pace = 0.15
+    tab.open()
+    tab.say("Do not mind.")
+    expect(tab.last).to_contain_text("word3")
+    tab.page.get_by_test_id("stStatusWidget").get_by_role("button", name="Stop").click()
+    expect(tab.last).to_contain_text("40 out")
+
+
+@pytest.mark.parametrize("size", [{"width": 1280, "height": 860}, PHONE])
+def test_nothing_moves_when_a_reply_begins_or_ends(
+    visit: Callable[..., Tab], slow: FakeGateway, size: dict[str, int]
+) -> None:
+    slow.add_chat("still", "Hello", "Hi")
+    tab = visit(viewport=size)
+    tab.open("/?chat=still")
+    expect(tab.last).to_contain_text("Hi")
+    expect(tab.page.get_by_test_id("stSkeleton")).to_have_count(0)  # Streamlit's, in other sizes
+    tab.rest()
+    places = tab.places()
+    tab.say("Stay.")
+    expect(tab.last).to_contain_text("word3")
+    assert tab.places() == places
+    expect(tab.last).to_contain_text("40 out")
+    assert tab.places() == places
 
 
 def test_the_end_of_a_long_chat_is_in_sight(tab: Tab, gateway: FakeGateway) -> None:

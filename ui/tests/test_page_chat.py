@@ -158,20 +158,9 @@ def test_a_reply_that_did_not_end_well_says_so(
 ) -> None:
     gateway.add_chat("odd", "Hello")
     gateway.add_message("odd", "assistant", "Hm", status=status, cost=None)
-    assert words in captions(visit(chat="odd").run())
-
-
-def test_a_reply_that_is_being_written_elsewhere_is_followed(
-    visit: Visit, gateway: FakeGateway
-) -> None:
-    gateway.add_chat("busy", "Hello")
-    reply = gateway.add_message("busy", "assistant", "Once", status="running")
-    page = visit(chat="busy").run()
-    assert said(page) == ["Hello", "Once"]
-    assert "Still writing" in captions(page)
-    reply |= {"content": "Once upon a time", "status": "complete"}
-    assert said(page.run()) == ["Hello", "Once upon a time"]
-    assert gateway.calls("POST", "/chat") == []
+    page = visit(chat="odd").run()
+    assert words in captions(page)
+    assert said(page) == ["Hello", "Hm"]
 
 
 def test_thoughts_are_kept_apart(page: AppTest, gateway: FakeGateway) -> None:

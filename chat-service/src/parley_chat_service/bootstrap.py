@@ -45,6 +45,9 @@ from parley_chat_service.core.streams import Streams
 from parley_chat_service.core.worker import END_WITHIN_SECONDS, Worker
 from parley_chat_service.settings import Settings
 
+# For leases and for the text and the endings of running turns: short statements, few at a time.
+RUNNING_CONNECTIONS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Edges:
@@ -65,8 +68,9 @@ class ChatServer(Server):
     """The server, and the worker whose turns it gives time to end when it stops."""
 
     def __init__(self, settings: Settings, edges: Edges) -> None:
-        super().__init__(DOMAIN, probe=edges.probe, reflect=settings.grpc_reflection)
         self.worker = Worker(edges.workers)
+        self.database_answers = edges.probe
+        super().__init__(DOMAIN, probe=self.is_well, reflect=settings.grpc_reflection)
         self.journal = Journal(edges.turns, self.worker)
         self.chats = Chats(edges.chats, self.worker.interrupt)
         self.settling = Settling(edges.usages, edges.ledger)
@@ -89,6 +93,10 @@ class ChatServer(Server):
         )
         servicer = ChatServicer(self.chats, self.replies, self.streams, self.stops)
         add_ChatServiceServicer_to_server(servicer, self.grpc)
+
+    async def is_well(self) -> bool:
+        """Say whether turns can be begun: the database is there, and our lease holds."""
+        return await self.database_answers() and self.worker.held
 
     @override
     async def stop(self, grace: float) -> None:
@@ -123,15 +131,17 @@ def limits_of(settings: Settings) -> Limits:
 async def connected(settings: Settings) -> AsyncIterator[Edges]:
     """Connect to the database and to the other services."""
     database = Database(settings.conninfo, connections=settings.db_connections)
+    running = Database(settings.conninfo, connections=RUNNING_CONNECTIONS)
     providers = Peer("provider", settings.provider_address)
     prompts = Peer("prompt", settings.prompt_address)
     await database.open()
+    await running.open()
     try:
         yield Edges(
             chats=PostgresChatStore(database),
-            turns=PostgresTurnStore(database),
+            turns=PostgresTurnStore(database, running),
             replies=PostgresReplyStore(database),
-            workers=PostgresWorkerStore(database),
+            workers=PostgresWorkerStore(running),
             usages=PostgresUsageStore(database),
             providers=GrpcProviders(providers),
             ledger=GrpcUsages(providers),
@@ -141,6 +151,7 @@ async def connected(settings: Settings) -> AsyncIterator[Edges]:
     finally:
         await providers.aclose()
         await prompts.aclose()
+        await running.aclose()
         await database.aclose()
 
 

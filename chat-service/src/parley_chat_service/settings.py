@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     db_name: str = "parley"
     db_user: str = "parley"
     db_password: SecretStr = SecretStr("")
-    # Connections that one process may hold.
+    # Connections that one process may hold, besides two for running turns.
     db_connections: int = Field(default=8, ge=1)
 
     # Where to listen.
@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     # A reply that nobody has read for so many seconds is stopped; 0 lets it go on.
     unwatched_seconds: float = Field(default=0.0, ge=0)
     # What running turns are given to end when the service stops, in seconds.
-    grace_seconds: float = Field(default=8.0, ge=0)
+    grace_seconds: float = Field(default=7.0, ge=0)
     # How much is logged: DEBUG, INFO, WARNING or ERROR.
     log_level: str = "INFO"
 

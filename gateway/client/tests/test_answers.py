@@ -1,13 +1,11 @@
-"""Answers that are refusals, streams, or nonsense."""
+"""Answers that are refusals, or nonsense."""
 
 import json
-from decimal import Decimal
 
 import pytest
-from parley_client import FieldError, GatewayUnreachable, ProblemError, UnexpectedAnswer
-from parley_client.answers import Answer, TurnReader, problem
+from parley_client import FieldError, ProblemError, UnexpectedAnswer
+from parley_client.answers import Answer, problem
 from parley_client.calls import about, get_chat, health, list_prompts
-from parley_client.types import Cost, TextDelta, TurnEnd, TurnStart, Usage
 
 pytestmark = pytest.mark.unit
 
@@ -25,10 +23,6 @@ PROBLEM = {
 
 def answer(status: int, body: object, kind: str = "application/json", **headers: str) -> Answer:
     return Answer(status, {"content-type": kind, **headers}, json.dumps(body).encode())
-
-
-def event(name: str, **data: object) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
 
 
 def test_a_problem_document_becomes_an_error_with_all_it_says() -> None:
@@ -82,39 +76,3 @@ def test_a_timestamp_keeps_its_zone_and_unknown_fields_are_ignored() -> None:
     history = get_chat("a").answered(answer(200, body))
     assert history.chat.created_at.isoformat() == "2026-11-23T10:00:00+00:00"
     assert history.messages.next_page_token is None
-
-
-def test_a_turn_is_read_event_by_event() -> None:
-    reader = TurnReader()
-    usage = {"input_tokens": 1, "output_tokens": 2}
-    cost = {"amount": "0.000000001", "currency": "USD", "price_version": "1"}
-    stream = (
-        event("start", chat_id="c", message_id="m", provider="p", model="x", user_message_id="u")
-        + event("delta", text="Hi")
-        + event("of the future", anything=True)
-        + event("end", message_id="m", status="complete", usage=usage, cost=cost)
-    )
-    assert list(reader.feed(stream)) == [
-        TurnStart("c", "m", "p", "x", "u"),
-        TextDelta("Hi"),
-        TurnEnd("m", "complete", None, Usage(1, 2), Cost(Decimal("1E-9"), "USD", "1")),
-    ]
-    reader.finish()
-
-
-def test_a_turn_that_fails_after_its_start_raises_the_problem() -> None:
-    reader = TurnReader()
-    with pytest.raises(ProblemError, match="limit_exceeded"):
-        list(reader.feed(event("problem", **PROBLEM)))
-
-
-def test_a_turn_that_breaks_off_is_said_to_have() -> None:
-    reader = TurnReader()
-    list(reader.feed(event("delta", text="Hi")))
-    with pytest.raises(GatewayUnreachable, match="broke off"):
-        reader.finish()
-
-
-def test_an_event_that_is_no_json_is_said_to_be_none() -> None:
-    with pytest.raises(UnexpectedAnswer, match="'delta' carries no JSON"):
-        list(TurnReader().feed(b"event: delta\ndata: {\n\n"))

@@ -50,11 +50,12 @@ def test_a_reply_streams(client: Client, gateway: FakeGateway) -> None:
     gateway.reasoning = "Hm."
     start, thought, *deltas, end = client.stream_chat("Hello", chat_id="first")
     assert isinstance(start, TurnStart)
-    assert thought == ReasoningDelta("Hm.")
+    assert thought == ReasoningDelta("Hm.", "3.0")
     texts = [delta.text for delta in deltas if isinstance(delta, TextDelta)]
     assert "".join(texts) == "You said: Hello"
     assert isinstance(end, TurnEnd)
     assert (end.message_id, end.status) == (start.message_id, "complete")
+    assert (start.position, end.position) == ("0.0", "3.15")
 
 
 def test_the_same_send_again_finds_the_same_reply(client: Client, gateway: FakeGateway) -> None:
@@ -173,7 +174,7 @@ def test_a_gateway_that_is_away_is_said_to_be(url: str) -> None:
 
 def test_a_gateway_that_is_too_slow_is_said_to_be(gateway: FakeGateway) -> None:
     gateway.first_after = 5
-    impatient = Timeouts(reply=0.1, silence=0.1)
+    impatient = Timeouts(reply=0.1, silence=0.1, resume=0)
     with Client(gateway.url, gateway.key, timeouts=impatient) as client:
         with pytest.raises(GatewayUnreachable, match="took too long"):
             client.chat("Hello")
@@ -192,7 +193,7 @@ def test_an_answer_that_is_no_stream_is_not_taken_for_one(gateway: FakeGateway) 
 
 async def test_the_async_client_does_the_same(gateway: FakeGateway) -> None:
     gateway.add_chat("long", *(str(number) for number in range(5)))
-    async with AsyncClient(gateway.url, gateway.key) as client:
+    async with AsyncClient(gateway.url, gateway.key, timeouts=Timeouts(repeat=0)) as client:
         texts = [message.content async for message in client.all_messages("long", page_size=2)]
         events = [event async for event in client.stream_chat("Hello", chat_id="first")]
         reply = await client.chat("Hello", chat_id="first")

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     # The longest that a turn may take, in seconds.
     turn_seconds: float = Field(default=600.0, alias="TURN_SECONDS", gt=0)
     # What running requests are given to end when the gateway stops, in seconds.
-    grace_seconds: float = Field(default=8.0, alias="GRACE_SECONDS", ge=0)
+    grace_seconds: float = Field(default=7.0, alias="GRACE_SECONDS", ge=0)
     # How much is logged: DEBUG, INFO, WARNING or ERROR.
     log_level: str = Field(default="INFO", alias="LOG_LEVEL")
 

@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     grpc_reflection: bool = False
 
     # What running calls are given to end when the service stops, in seconds.
-    grace_seconds: float = Field(default=8.0, ge=0)
+    grace_seconds: float = Field(default=7.0, ge=0)
     # How much is logged: DEBUG, INFO, WARNING or ERROR.
     log_level: str = "INFO"
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable
-from typing import Any, TypeVar
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from typing import Any, Protocol, TypeVar
 
 import grpc
 
-from parley_rpc.context import ServerContext
-from parley_rpc.faults import Unavailable
+from parley_rpc.context import Metadata
+from parley_rpc.faults import DeadlineExceeded, Unavailable
 from parley_rpc.status import from_rpc_error
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 CONNECT_WITHIN_SECONDS = 1.5
-HOP_SECONDS = 0.05
+# What health calls the taking of new calls. Its own name, because a replica that is unwell still
+# answers, and says what ails it.
+ACCEPTING = "parley.rpc.Accepting"
 
+Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
 # Reads of our own tables may be repeated by the channel. What makes or changes something never
@@ -25,6 +29,7 @@ READS = {
     "parley.chat.v1.ChatService": ("GetChat", "ListChats", "ListMessages"),
     "parley.prompt.v1.PromptService": ("GetPrompt", "ListPrompts", "GetActivePrompt"),
     "parley.provider.v1.ProviderService": (
+        "GetUsage",
         "ListProviders",
         "ListUsage",
         "ListUsageRecords",
@@ -34,6 +39,8 @@ READS = {
 SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
+        # The channel watches it, and leaves a replica that is about to stop before its port closes.
+        "healthCheckConfig": {"serviceName": ACCEPTING},
         "methodConfig": [
             {
                 "name": [
@@ -70,6 +77,18 @@ OPTIONS = [
 ]
 
 
+class Asker(Protocol):
+    """In whose name a call is made, and until when it must be answered (`Caller`, or a core's)."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the call carries."""
+
+    @property
+    def deadline(self) -> float:
+        """In `time.monotonic()`; infinity says nothing."""
+
+
 class Peer:
     """One other service: its channel, and what its failures mean here.
 
@@ -80,8 +99,35 @@ class Peer:
         self.name = name
         self.channel = grpc.aio.insecure_channel(target, options=OPTIONS)
 
-    async def connected(self) -> None:
-        """Return when the channel is ready; Unavailable when it is not within 1.5 s.
+    async def call(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Answer],
+        request: Request,
+        caller: Asker,
+        seconds: float,
+    ) -> Answer:
+        """Call within `seconds`, or within what the caller has left when that is less.
+
+        The fault that the peer reported; Unavailable, DeadlineExceeded.
+        """
+        left = await self._reached(caller, seconds)
+        return await self.unary(method(request, timeout=left, metadata=caller.metadata))
+
+    async def follow(
+        self,
+        method: grpc.aio.UnaryStreamMultiCallable[Request, Answer],
+        request: Request,
+        caller: Asker,
+        seconds: float,
+    ) -> AsyncGenerator[Answer, None]:
+        """Yield the answers as they come; in all other things like `call`."""
+        left = await self._reached(caller, seconds)
+        call = method(request, timeout=left, metadata=caller.metadata)
+        async for answer in self.stream(call):
+            yield answer
+
+    async def connected(self, within: float = CONNECT_WITHIN_SECONDS) -> None:
+        """Return when the channel is ready; Unavailable when it is not `within` seconds.
 
         A service that has just been started again is found in this time, and one that is
         away is reported in less than two seconds.
@@ -89,7 +135,8 @@ class Peer:
         if self.channel.get_state() is grpc.ChannelConnectivity.READY:
             return
         try:
-            await asyncio.wait_for(self.channel.channel_ready(), CONNECT_WITHIN_SECONDS)
+            async with asyncio.timeout(within):
+                await self.channel.channel_ready()
         except TimeoutError:
             raise Unavailable(
                 f"The {self.name} service cannot be reached.", retry_after=1.0, service=self.name
@@ -116,7 +163,19 @@ class Peer:
         """Close the channel."""
         await self.channel.close()
 
+    async def _reached(self, caller: Asker, seconds: float) -> float:
+        """Return what a call has left once the channel is ready."""
+        until = min(time.monotonic() + seconds, caller.deadline)
+        left = self._left(until)
+        if self.channel.get_state() is grpc.ChannelConnectivity.READY:
+            return left
+        await self.connected(min(left, CONNECT_WITHIN_SECONDS))
+        return self._left(until)
 
-def time_left(context: ServerContext) -> float:
-    """Return the seconds that a call may pass on to the next: what is left, less one hop."""
-    return max(0.0, (context.time_remaining() or 0.0) - HOP_SECONDS)
+    def _left(self, until: float) -> float:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded(
+                f"No time is left to ask the {self.name} service.", service=self.name
+            )
+        return left

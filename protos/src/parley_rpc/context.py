@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,6 +20,8 @@ REQUEST_ID = "x-request-id"
 # Roles of users.
 USER = "user"
 ADMIN = "admin"
+# What an answer takes on its way back: a call that is passed on ends this much earlier.
+HOP_SECONDS = 0.05
 
 if TYPE_CHECKING:  # only the stubs know the type's parameters
     ServerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -29,13 +32,18 @@ Metadata = Sequence[tuple[str, str | bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """In whose name a call is made. `signed` is passed on to other services unchanged."""
+    """In whose name a call is made, and until when what it asks of others must be answered.
+
+    `signed` is passed on to other services unchanged. `deadline` is in `time.monotonic()`; what
+    goes on without its listener takes one of its own (`until`).
+    """
 
     user_id: str
     key_id: str
     signed: bytes
     request_id: str = ""
     role: str = USER
+    deadline: float = field(default=math.inf, compare=False)
 
     @property
     def is_admin(self) -> bool:
@@ -47,6 +55,10 @@ class Caller:
         """What the next call carries."""
         return ((USER_CONTEXT, self.signed), (REQUEST_ID, self.request_id))
 
+    def until(self, deadline: float) -> Caller:
+        """Return the same caller with another deadline."""
+        return replace(self, deadline=deadline)
+
 
 def new_caller(
     user_id: str, key_id: str, request_id: str, *, valid_for: float, role: str = USER
@@ -54,8 +66,9 @@ def new_caller(
     """Vouch for a user for `valid_for` seconds (the gateway does, once per request)."""
     context = UserContext(user_id=user_id, key_id=key_id, role=role)
     context.expires_at.FromDatetime(datetime.fromtimestamp(time.time() + valid_for, UTC))
-    signed = SignedUserContext(user_context=context.SerializeToString())
-    return Caller(user_id, key_id, signed.SerializeToString(), request_id, role)
+    signed = SignedUserContext(user_context=context.SerializeToString()).SerializeToString()
+    deadline = time.monotonic() + valid_for
+    return Caller(user_id, key_id, signed, request_id, role, deadline)
 
 
 def expiry_of(caller: Caller) -> datetime:
@@ -77,7 +90,14 @@ def caller_of(context: ServerContext) -> Caller:
         raise Unauthenticated("The user context names no user.")
     if user.expires_at.seconds <= time.time():
         raise Unauthenticated("The user context has expired.")
-    return Caller(user.user_id, user.key_id, signed, request_id_of(context), user.role or USER)
+    request_id, role = request_id_of(context), user.role or USER
+    return Caller(user.user_id, user.key_id, signed, request_id, role, deadline_of(context))
+
+
+def deadline_of(context: ServerContext) -> float:
+    """Return until when what a call asks of others must be answered, in `time.monotonic()`."""
+    left = context.time_remaining()
+    return math.inf if left is None else time.monotonic() + left - HOP_SECONDS
 
 
 def require_admin(context: ServerContext) -> Caller:

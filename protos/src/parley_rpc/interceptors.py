@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +16,17 @@ from typing_extensions import override
 
 from parley_rpc import log
 from parley_rpc.context import ServerContext, request_id_of
-from parley_rpc.faults import Fault, Internal, InvalidArgument, reason_of
+from parley_rpc.faults import DeadlineExceeded, Fault, Internal, InvalidArgument, reason_of
 from parley_rpc.status import to_status
 
 # A service that answers with a fault has been reached: a channel that would call again, as it
 # may when nobody answers, would only wait for the same fault several times.
 NO_RETRY = ("grpc-retry-pushback-ms", "-1")
+FAILED = "Parley failed; the request id finds the cause in the log."
 OPEN_METHODS = ("/grpc.health.v1.", "/grpc.reflection.")
 
 Unary = Callable[[Any, ServerContext], Awaitable[Any]]
-Stream = Callable[[Any, ServerContext], AsyncIterator[Any]]
+Stream = Callable[[Any, ServerContext], AsyncGenerator[Any, None]]
 
 logger = logging.getLogger(__name__)
 
@@ -77,35 +80,37 @@ class Edge(grpc.aio.ServerInterceptor):
 
     def _unary(self, behaviour: Unary, name: str) -> Unary:
         async def call(request: Any, context: ServerContext) -> Any:
-            began = time.perf_counter()
-            failure: Fault | None = None
+            answering = Answering(name, context)
             try:
-                require_deadline(context)
+                answering.require_time()
                 return await behaviour(request, context)
-            except Fault as fault:
-                failure = fault
+            except asyncio.CancelledError:
+                answering.give_up()
+                raise
             except Exception as error:  # noqa: BLE001  (the last resort of every call)
-                failure = unexpected(error, name, context)
+                failure = answering.fail(error)
             finally:
-                self._log(name, context, began, failure)
+                answering.log()
             return await context.abort_with_status(self._status(failure))
 
         return call
 
     def _stream(self, behaviour: Stream, name: str) -> Stream:
-        async def call(request: Any, context: ServerContext) -> AsyncIterator[Any]:
-            began = time.perf_counter()
+        async def call(request: Any, context: ServerContext) -> AsyncGenerator[Any, None]:
+            answering = Answering(name, context)
             failure: Fault | None = None
             try:
-                require_deadline(context)
-                async for response in behaviour(request, context):
-                    yield response
-            except Fault as fault:
-                failure = fault
+                answering.require_time()
+                async with aclosing(behaviour(request, context)) as responses:
+                    async for response in responses:
+                        yield response
+            except (asyncio.CancelledError, GeneratorExit):
+                answering.give_up()
+                raise
             except Exception as error:  # noqa: BLE001  (the last resort of every call)
-                failure = unexpected(error, name, context)
+                failure = answering.fail(error)
             finally:
-                self._log(name, context, began, failure)
+                answering.log()
             if failure is not None:
                 await context.abort_with_status(self._status(failure))
 
@@ -115,29 +120,52 @@ class Edge(grpc.aio.ServerInterceptor):
         status = rpc_status.to_status(to_status(fault, self.domain))
         return Answered(status.code, status.details, (*status.trailing_metadata, NO_RETRY))
 
-    def _log(self, name: str, context: ServerContext, began: float, fault: Fault | None) -> None:
-        log.access.info(
-            "call",
-            extra={
-                "fields": {
-                    "method": name,
-                    "request_id": request_id_of(context),
-                    "ms": round((time.perf_counter() - began) * 1000, 2),
-                    "reason": reason_of(fault) if fault else "ok",
-                }
-            },
-        )
 
+class Answering:
+    """Knows how a call ends, and logs it once.
 
-def require_deadline(context: ServerContext) -> None:
-    """Refuse a call that would wait for ever."""
-    if context.time_remaining() is None:
-        raise InvalidArgument("The call carries no deadline.")
+    All that is said of the call is read when it begins: when its caller has gone, gRPC may have
+    given the memory of its metadata away.
+    """
 
+    def __init__(self, name: str, context: ServerContext) -> None:
+        self.name = name
+        self.request_id = request_id_of(context)
+        self.seconds = context.time_remaining()
+        self.began = time.perf_counter()
+        self.reason = "ok"
 
-def unexpected(error: Exception, name: str, context: ServerContext) -> Fault:
-    """Log what should not have happened, and return what the caller may know of it."""
-    request_id = request_id_of(context)
-    fields = {"method": name, "request_id": request_id}
-    logger.error("failed", exc_info=error, extra={"fields": fields})
-    return Internal("Parley failed; the request id finds the cause in the log.")
+    def require_time(self) -> None:
+        """Refuse a call that would wait for ever, and one for which it is too late."""
+        if self.seconds is None:
+            raise InvalidArgument("The call carries no deadline.")
+        if self.seconds <= 0:
+            raise DeadlineExceeded("The call came too late to be answered.")
+
+    def give_up(self) -> None:
+        """Note that the caller has gone, or that its deadline has passed."""
+        in_time = self._took < (self.seconds or 0)
+        self.reason = "cancelled" if in_time else DeadlineExceeded.reason
+
+    def fail(self, error: Exception) -> Fault:
+        """Return what the caller may know of a failure; our own mistakes are logged."""
+        fault = error if isinstance(error, Fault) else Internal(FAILED)
+        if fault is not error:
+            fields = {"method": self.name, "request_id": self.request_id}
+            logger.error("failed", exc_info=error, extra={"fields": fields})
+        self.reason = reason_of(fault)
+        return fault
+
+    def log(self) -> None:
+        """Write the line of the call."""
+        fields = {
+            "method": self.name,
+            "request_id": self.request_id,
+            "ms": round(self._took * 1000, 2),
+            "reason": self.reason,
+        }
+        log.access.info("call", extra={"fields": fields})
+
+    @property
+    def _took(self) -> float:
+        return time.perf_counter() - self.began

@@ -1,14 +1,26 @@
-"""One JSON line per record on standard output, and one record per request."""
+"""One JSON line per record on standard output, and one record per request.
+
+Nothing that happens to standard output stops a service: a line that cannot be written is lost, and
+once lines can be written again one of them says how many were.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
+import select
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from typing_extensions import override
+
+# How long a full pipe is waited for before lines are lost; while they are, it is not.
+PATIENCE_SECONDS = 0.05
+# What a pipe that can be written to takes at once: POSIX promises no more.
+PIPE_BYTES = select.PIPE_BUF
 
 access = logging.getLogger("parley.access")
 
@@ -34,8 +46,61 @@ class JSONFormatter(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
+class LineWriter(logging.Handler):
+    """Writes each record as a line to a file descriptor, and never waits for long.
+
+    Without a buffer, so that a crash loses nothing, nor the end of the process what it cannot
+    write. A pipe that nobody reads would block the whole process.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self.descriptor = descriptor
+        self.lost = 0
+        self._writable = select.poll()
+        self._writable.register(descriptor, select.POLLOUT)
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record).encode() + b"\n"
+        except (TypeError, ValueError):
+            self.handleError(record)
+            return
+        if not self._write(line):
+            self.lost += 1
+        elif self.lost:
+            lost, self.lost = self.lost, 0
+            fields = {"lines": lost}
+            lines = logging.getLogger(__name__)
+            lines.warning("lines of the log were lost", extra={"fields": fields})
+
+    def _write(self, line: bytes) -> bool:
+        give_up = time.monotonic() + (0.0 if self.lost else PATIENCE_SECONDS)
+        while line:
+            wait = max(0.0, give_up - time.monotonic())
+            try:
+                if not self._writable.poll(wait * 1000):
+                    return False
+                line = line[os.write(self.descriptor, line[:PIPE_BYTES]) :]
+            except OSError:
+                return False
+        return True
+
+
 def configure(service: str, level: str = "INFO") -> None:
     """Send everything that is logged in this process to standard output."""
-    output = logging.StreamHandler(sys.stdout)
+    output = standard_output()
     output.setFormatter(JSONFormatter(service))
     logging.basicConfig(level=level, handlers=[output], force=True)
+
+
+def standard_output() -> logging.Handler:
+    """Return what writes to standard output, or to nothing when that is closed."""
+    if sys.stdout is None:
+        # Its number may belong to something else by now.
+        return logging.NullHandler()
+    try:
+        return LineWriter(sys.stdout.fileno())
+    except OSError:  # something in memory
+        return logging.StreamHandler(sys.stdout)

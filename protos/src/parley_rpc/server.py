@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from parley_rpc.client import KEEPALIVE, MAX_MESSAGE_BYTES
+from parley_rpc.client import ACCEPTING, KEEPALIVE, MAX_MESSAGE_BYTES
 from parley_rpc.interceptors import Edge
 
 LONGEST_CALL_SECONDS = 600
+# Between the word that no new calls are taken and the closing of the port. Channels that watch
+# have left within 0.05 s; the rest is for a machine that is busy.
+NOTICE_SECONDS = 0.25
+# How long a server that starts keeps callers at other replicas until its probe says yes. Later
+# it takes calls all the same, and says what ails it.
+READY_WITHIN_SECONDS = 3.0
 OPTIONS = [
     *KEEPALIVE,
     ("grpc.so_reuseport", 0),
@@ -42,7 +49,8 @@ class Server:
     """A gRPC server of one or more services, with a health status that follows a probe.
 
     `probe` is asked every second; while it says no, health is NOT_SERVING, and calls are
-    still answered (with the faults that explain why).
+    still answered (with the faults that explain why). Channels send it their calls from the
+    first time that it says yes.
     """
 
     def __init__(self, domain: str, *, probe: Probe = always_ready, reflect: bool = False) -> None:
@@ -52,6 +60,7 @@ class Server:
         self.reflect = reflect
         self.names: list[str] = []
         self.port = 0
+        self.retired = False
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
 
     async def start(self, address: str, services: Sequence[str]) -> None:
@@ -66,9 +75,11 @@ class Server:
             raise OSError(f"cannot listen at {address}") from error
         await self._tell(NOT_SERVING)
         await self.grpc.start()
+        alone = self.probe is always_ready
+        await self.health.set(ACCEPTING, SERVING if alone else NOT_SERVING)
 
     async def run(self, *, grace: float = 10.0) -> None:
-        """Serve until SIGTERM or SIGINT; then refuse new calls and give running ones `grace` s."""
+        """Serve until SIGTERM or SIGINT; then take no new calls and give running ones `grace` s."""
         asked_to_stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -78,16 +89,31 @@ class Server:
         watch.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watch
+        await self.retire(min(NOTICE_SECONDS, grace))
         await self.stop(grace)
 
+    async def retire(self, notice: float) -> None:
+        """Say, once, that no new calls are taken, and give channels `notice` s to hear it.
+
+        What they send until then is still taken, so who waits for the last work begins after.
+        """
+        if not self.retired:
+            self.retired = True
+            await self.health.enter_graceful_shutdown()
+            await asyncio.sleep(notice)
+
     async def stop(self, grace: float) -> None:
-        """Turn health to NOT_SERVING and stop."""
-        await self.health.enter_graceful_shutdown()
+        """Take no new calls, and give running ones `grace` s."""
+        await self.retire(min(NOTICE_SECONDS, grace))
         await self.grpc.stop(grace)
 
     async def _follow_probe(self) -> None:
+        patient_until = time.monotonic() + READY_WITHIN_SECONDS
         while True:
-            await self._tell(SERVING if await self.probe() else NOT_SERVING)
+            well = await self.probe()
+            await self._tell(SERVING if well else NOT_SERVING)
+            if well or time.monotonic() >= patient_until:
+                await self.health.set(ACCEPTING, SERVING)
             await asyncio.sleep(1.0)
 
     async def _tell(self, status: int) -> None:

@@ -24,6 +24,7 @@ from parley_provider_service.adapters.probe import survey
 from parley_provider_service.adapters.secrets import Secrets
 from parley_provider_service.adapters.store import PostgresCatalogStore
 from parley_provider_service.adapters.vault import FernetVault
+from parley_provider_service.api.server import ReplyServer
 from parley_provider_service.api.servicer import ProviderServicer
 from parley_provider_service.core.administration import Administration
 from parley_provider_service.core.catalog import Catalog
@@ -35,8 +36,10 @@ from parley_provider_service.settings import Settings, environment
 
 NAME = provider_pb2.DESCRIPTOR.services_by_name["ProviderService"].full_name
 
-# What running calls are given to be settled after they were ended.
-SETTLE_SECONDS = 3.0
+# What calls that were stopped are given to be settled, and each thing to let go. With the grace
+# before them, the service is gone within ten seconds.
+SETTLE_SECONDS = 0.5
+CLOSE_SECONDS = 0.25
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ def build_server(
     servicer: ProviderServicer, *, probe: Probe = always_ready, reflect: bool = False
 ) -> Server:
     """Put a server together around its core."""
-    server = Server("provider.parley", probe=probe, reflect=reflect)
+    server = ReplyServer(servicer.generation, probe=probe, reflect=reflect)
     add_ProviderServiceServicer_to_server(servicer, server.grpc)
     return server
 
@@ -95,10 +98,10 @@ async def run(settings: Settings) -> None:
             await generation.aclose(SETTLE_SECONDS)
             housekeeping.cancel()
     finally:
-        with contextlib.suppress(DatabaseUnavailable):
-            await ledger.release()
-        await catalog.aclose()
-        await database.aclose()
+        for close in (ledger.release, catalog.aclose, database.aclose):
+            with contextlib.suppress(DatabaseUnavailable, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await close()
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     idle_seconds: float = Field(default=30.0, gt=0)
 
     # What running calls are given to end when the service stops, in seconds.
-    grace_seconds: float = Field(default=8.0, ge=0)
+    grace_seconds: float = Field(default=7.0, ge=0)
     # How much is logged: DEBUG, INFO, WARNING or ERROR.
     log_level: str = "INFO"
 

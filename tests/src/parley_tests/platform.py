@@ -102,6 +102,7 @@ class Platform:
                 process.wait(STOPPED_WITHIN_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
 
     def log(self, name: str) -> str:
         """Return what a service printed so far."""

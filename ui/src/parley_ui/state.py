@@ -80,6 +80,26 @@ def retry() -> None:
     st.session_state.submission = replace(st.session_state.submission, failure=None)
 
 
+def stop(chat_id: str, message_id: str) -> None:
+    """Stops a reply; what keeps it from stopping is told once, by the next drawing of the chat."""
+    try:
+        client().stop_message(chat_id, message_id)
+    except ParleyError as error:
+        st.session_state.not_stopped = error
+
+
+def not_stopped() -> ParleyError | None:
+    """Returns why the last reply could not be stopped, once."""
+    why: ParleyError | None = st.session_state.pop("not_stopped", None)
+    return why
+
+
+def looks() -> dict[str, int]:
+    """Returns how often was looked for what a stopped reply has used, by the message's id."""
+    known: dict[str, int] = st.session_state.setdefault("looks", {})
+    return known
+
+
 def failures() -> dict[str, ParleyError]:
     """Returns why replies failed that began in this visit, by the message's id."""
     known: dict[str, ParleyError] = st.session_state.setdefault("failures", {})

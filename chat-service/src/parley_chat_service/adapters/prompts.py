@@ -18,17 +18,15 @@ class GrpcPrompts:
 
     async def active(self, caller: Caller, within: float) -> Prompt:
         """Return the caller's active prompt."""
-        await self.peer.connected()
         request = pb.GetActivePromptRequest()
-        call = self.stub.GetActivePrompt(request, timeout=within, metadata=caller.metadata)
-        return prompt_of((await self.peer.unary(call)).prompt)
+        answer = await self.peer.call(self.stub.GetActivePrompt, request, caller, within)
+        return prompt_of(answer.prompt)
 
     async def get(self, caller: Caller, prompt_id: str, within: float) -> Prompt:
         """Return one prompt; fails with PROMPT_NOT_FOUND."""
-        await self.peer.connected()
         request = pb.GetPromptRequest(prompt_id=prompt_id)
-        call = self.stub.GetPrompt(request, timeout=within, metadata=caller.metadata)
-        return prompt_of((await self.peer.unary(call)).prompt)
+        answer = await self.peer.call(self.stub.GetPrompt, request, caller, within)
+        return prompt_of(answer.prompt)
 
 
 def prompt_of(prompt: pb.Prompt) -> Prompt:

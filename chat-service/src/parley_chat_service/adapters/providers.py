@@ -49,8 +49,7 @@ class GrpcProviders:
         if known is not None:
             return known
         request = model_pb2.GetModelRequest(provider=choice.provider, model=choice.model)
-        call = self.stub.GetModel(request, timeout=within, metadata=caller.metadata)
-        model = (await self.peer.unary(call)).model
+        model = (await self.peer.call(self.stub.GetModel, request, caller, within)).model
         resolved = Choice(model.provider, model.name)
         self.known[choice] = resolved
         return resolved
@@ -59,12 +58,9 @@ class GrpcProviders:
         self, caller: Caller, request: ReplyRequest, reply: Reply, within: float
     ) -> Finished | None:
         """Make a reply; None when the stream ended before the reply did."""
-        await self.peer.connected()
-        call = self.stub.GenerateReply(
-            request_message(request), timeout=within, metadata=caller.metadata
-        )
+        message = request_message(request)
         finished = None
-        async for event in self.peer.stream(call):
+        async for event in self.peer.follow(self.stub.GenerateReply, message, caller, within):
             kind = event.WhichOneof("event")
             if kind == "text":
                 reply.text(event.text)

@@ -32,7 +32,7 @@ POLL_SECONDS = 0.25
 # So often a provider service is asked that is away.
 ASK_AGAIN_SECONDS = 0.3
 # What it says when it cannot take on a reply now, and has asked nobody.
-AWAY = frozenset({"unavailable", "database_unavailable"})
+AWAY = frozenset({"unavailable", "database_unavailable", "too_busy"})
 # Bytes of vendors' metadata in one call, so that they fit into it with files and text.
 LARGEST_RETURNED = 4 << 20
 
@@ -235,7 +235,7 @@ def newest_files(path: Sequence[Past], size: int) -> list[str]:
 
 
 def is_away(fault: Fault) -> bool:
-    """Say whether the provider service is gone, going, or without its database."""
+    """Say whether the provider service is gone, going, full, or without its database."""
     if isinstance(fault, RemoteFault):
         return reason_of(fault) in AWAY
     return isinstance(fault, Unavailable)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -29,10 +30,15 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """In whose name a call is made; `metadata` goes along to other services unchanged."""
+    """In whose name a call is made; `metadata` goes along to other services unchanged.
+
+    What others are asked before a turn begins must be answered by `deadline`, in
+    `time.monotonic()`; a turn that has begun has one of its own.
+    """
 
     owner_id: UUID
     metadata: Sequence[tuple[str, str | bytes]] = ()
+    deadline: float = field(default=math.inf, compare=False)
 
 
 class Position(NamedTuple):

@@ -3,49 +3,55 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 from collections import deque
 
-# How long one may wait, and over which time the places that became free are counted.
+# How long one may wait, and how many of those who left tell how long one stays.
 WITHIN_SECONDS = 1.0
+REMEMBERED = 16
 
 
 class Places:
     """Places for work that is done at once.
 
-    As many wait as may expect a place within half the time that waiting may take, by how many
-    became free of late; everybody else is refused at once. So overload is told in no time, and a
-    burst of short work is not refused.
+    As many wait as may expect a place within half the time that waiting may take, by how long the
+    last ones stayed; everybody else is refused at once. So overload is told in no time, and a
+    burst of short work is not refused. Before anybody has left, one waits.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.taken = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._freed: deque[float] = deque(maxlen=most)
+        self._stays: deque[float] = deque(maxlen=REMEMBERED)
 
-    async def enter(self) -> bool:
-        """Take a place, which `leave` gives back; False when there is none."""
+    async def enter(self) -> float | None:
+        """Take a place, which `leave` gives back with what this returns; None when there is none."""
+        loop = asyncio.get_running_loop()
         if self.taken < self.most:
             self.taken += 1
-            return True
+            return loop.time()
         if len(self._waiting) >= self._expected():
-            return False
-        waiter = asyncio.get_running_loop().create_future()
+            return None
+        waiter = loop.create_future()
         self._waiting.append(waiter)
         try:
             async with asyncio.timeout(WITHIN_SECONDS):
                 await waiter
         except TimeoutError:
-            return is_given(waiter)
+            return loop.time() if is_given(waiter) else None
         except asyncio.CancelledError:
             if is_given(waiter):
-                self.leave()
+                self._free()
             raise
-        return True
+        return loop.time()
 
-    def leave(self) -> None:
+    def leave(self, entered: float) -> None:
         """Give a place back, to who has waited longest."""
-        self._freed.append(asyncio.get_running_loop().time())
+        self._stays.append(asyncio.get_running_loop().time() - entered)
+        self._free()
+
+    def _free(self) -> None:
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -54,11 +60,11 @@ class Places:
         self.taken -= 1
 
     def _expected(self) -> int:
-        """Return how many places may become free while somebody waits, half of those of late."""
-        since = asyncio.get_running_loop().time() - WITHIN_SECONDS
-        while self._freed and self._freed[0] < since:
-            self._freed.popleft()
-        return (len(self._freed) + 1) // 2
+        """Return how many places become free in half the time that one may wait."""
+        if not self._stays:
+            return 1
+        stay = max(statistics.fmean(self._stays), 0.001)
+        return int(self.most / stay * WITHIN_SECONDS / 2)
 
 
 def is_given(waiter: asyncio.Future[None]) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from parley_rpc.faults import DatabaseUnavailable, Fault, Internal, TooBusy
@@ -136,7 +137,9 @@ class Replies:
             if not opened.done():
                 opened.set_result(opening)
             if isinstance(begun, Begun):
-                await self.generation.run(Job(caller, new, begun, prompt, turn, deadline))
+                # From here on the turn has its own time, and not its listener's.
+                own = replace(caller, deadline=math.inf)
+                await self.generation.run(Job(own, new, begun, prompt, turn, deadline))
 
     async def _begin(self, new: NewTurn) -> Begun | PastSend:
         """Store a new turn, or find the one that its idempotency key stands for."""
@@ -223,7 +226,8 @@ class Replies:
 @contextlib.asynccontextmanager
 async def place_in(places: Places, provider: str = "") -> AsyncIterator[None]:
     """Hold a place; TooBusy, at once when it would not help to wait."""
-    if not await places.enter():
+    entered = await places.enter()
+    if entered is None:
         whose = f" with the provider '{provider}'" if provider else ""
         fault = TooBusy(
             f"{places.most} turns run{whose} already.", retry_after=1.0, limit=places.most
@@ -234,7 +238,7 @@ async def place_in(places: Places, provider: str = "") -> AsyncIterator[None]:
     try:
         yield
     finally:
-        places.leave()
+        places.leave(entered)
 
 
 def started(new: NewTurn) -> Start:

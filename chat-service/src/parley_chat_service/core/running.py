@@ -130,7 +130,8 @@ class RunningTurn(Showing):
 
     async def settled(self) -> None:
         """Return when no piece is on its way into the store."""
-        if self._storing is not None:
+        # One may have begun its way before we are told that the one before has ended its.
+        while self._storing is not None:
             await self._storing
 
     @contextlib.contextmanager

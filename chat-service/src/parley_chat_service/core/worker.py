@@ -22,7 +22,7 @@ HELD_SECONDS = 8.0
 RETRY_EVERY_SECONDS = 0.2
 # Longer than a statement can take: a turn that began while the sweep did is not a stray.
 STRAY_SECONDS = 15.0
-END_WITHIN_SECONDS = 2.0
+END_WITHIN_SECONDS = 1.5
 
 Answer = TypeVar("Answer")
 
@@ -83,11 +83,16 @@ class Worker:
 
     async def drain(self, grace: float) -> None:
         """Give running turns `grace` seconds to end, and interrupt the others."""
-        if self.tasks:
-            await asyncio.wait(self.tasks, timeout=grace)
+        await self._ended(grace)
         self._interrupt_all()
-        if self.tasks:
-            await asyncio.wait(self.tasks, timeout=END_WITHIN_SECONDS)
+        await self._ended(END_WITHIN_SECONDS)
+
+    async def _ended(self, within: float) -> None:
+        """Wait until no turn runs, those included that begin meanwhile."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self.tasks:
+                    await asyncio.wait(self.tasks)
 
     async def release(self) -> None:
         """End the lease, so that whatever was left behind is swept up at once."""

@@ -22,6 +22,8 @@ from parley_local.supervisor import Stop, Supervisor
 DATABASE_SECONDS = 30
 MIGRATION_SECONDS = 300
 HEALTH_SECONDS = 90
+# A service gives what runs 8 s to end, and then itself up to 3 s to write down how it did.
+STOP_SECONDS = 15
 
 
 class System:
@@ -145,7 +147,12 @@ class System:
         start = partial(
             launch, service.command("serve"), log=log, env=service.environment(self._environment)
         )
-        return Child(service.name, log, launch=start, stop=lambda process: end(process, SIGTERM))
+        return Child(
+            service.name,
+            log,
+            launch=start,
+            stop=lambda process: end(process, SIGTERM, grace=STOP_SECONDS),
+        )
 
     def _is_healthy(self) -> bool:
         return all(

@@ -1,25 +1,12 @@
-"""What comes back over the wire, read: a body, a refusal, or a stream of a turn's events."""
+"""What comes back over the wire, read: a body, or a refusal."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from parley_client.decode import decode
-from parley_client.errors import (
-    FieldError,
-    GatewayUnreachable,
-    ParleyError,
-    ProblemError,
-    UnexpectedAnswer,
-)
-from parley_client.sse import EventParser, ServerSentEvent
-from parley_client.types import ReasoningDelta, TextDelta, TurnEnd, TurnEvent, TurnStart
-
-EVENTS: Mapping[str, type[TurnEvent]] = MappingProxyType(
-    {"start": TurnStart, "delta": TextDelta, "reasoning": ReasoningDelta, "end": TurnEnd}
-)
+from parley_client.errors import FieldError, ParleyError, ProblemError, UnexpectedAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +43,8 @@ def refusal(answer: Answer) -> ParleyError:
         return problem(answer.json(), answer.headers)
     return UnexpectedAnswer(
         f"Status {answer.status} ({answer.media_type or 'no content type'}) is no answer of a"
-        " gateway. Is the address right, and is nothing in between?"
+        " gateway. Is the address right, and is nothing in between?",
+        answer.status,
     )
 
 
@@ -87,35 +75,3 @@ def problem(document: Any, headers: Mapping[str, str] | None = None) -> ProblemE
 
 def _seconds(value: str | None) -> float | None:
     return float(value) if value and value.isdecimal() else None
-
-
-class TurnReader:
-    """Reads the stream of one turn."""
-
-    def __init__(self) -> None:
-        self._parser = EventParser()
-        self.ended = False
-
-    def feed(self, chunk: bytes) -> Iterator[TurnEvent]:
-        """Yields the events in `chunk`; raises ProblemError when the turn failed."""
-        for raw in self._parser.feed(chunk):
-            event = self._read(raw)
-            if event is not None:
-                self.ended = isinstance(event, TurnEnd)
-                yield event
-
-    def finish(self) -> None:
-        """Raises GatewayUnreachable when the stream is over and the turn is not."""
-        if not self.ended:
-            raise GatewayUnreachable("The stream broke off before the reply ended.")
-
-    def _read(self, raw: ServerSentEvent) -> TurnEvent | None:
-        if raw.name != "problem" and raw.name not in EVENTS:
-            return None  # a newer gateway's
-        try:
-            data = json.loads(raw.data)
-        except ValueError as error:
-            raise UnexpectedAnswer(f"The event {raw.name!r} carries no JSON.") from error
-        if raw.name == "problem":
-            raise problem(data)
-        return decode(EVENTS[raw.name], data)

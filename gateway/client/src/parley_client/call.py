@@ -26,6 +26,7 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     expected: frozenset[int] = OK
     slow: bool = False  # a model has to think before the answer comes
+    repeatable: bool = False  # sending it twice does no more than sending it once
 
     def answered(self, answer: Answer) -> T:
         """Returns what the answer says, or raises what it refuses with."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypedDict, TypeVar, Unpack
+from uuid import uuid4
 
 from parley_client import types
 from parley_client.answers import Answer
@@ -32,7 +33,7 @@ class ChatOptions(TypedDict, total=False):
     max_tokens: int | None
     fallbacks: Sequence[str] | None  # `provider/model`, asked in turn when the provider fails
     system_prompt_id: str | None
-    idempotency_key: str | None
+    idempotency_key: str | None  # one is made when none is given
 
 
 class PromptChange(TypedDict, total=False):
@@ -81,6 +82,19 @@ def chat(message: str, **options: Unpack[ChatOptions]) -> Call[types.Reply]:
 def stream_chat(message: str, **options: Unpack[ChatOptions]) -> Call[None]:
     """Sends a message; the reply comes as events."""
     return _turn({"message": message, "stream": True}, options, nothing)
+
+
+def stream_message(chat_id: str, message_id: str, after: str | None = None) -> Call[None]:
+    """Asks for a reply as events, from a position on, or from its start."""
+    headers = {} if after is None else {"Last-Event-ID": after}
+    where = path("/chats", chat_id, "messages", message_id, "stream")
+    return Call("GET", where, nothing, headers=headers)
+
+
+def stop_message(chat_id: str, message_id: str) -> Call[types.Message]:
+    """Stops a reply that is being made; one that is over stays as it is."""
+    where = path("/chats", chat_id, "messages", message_id, "stop")
+    return Call("POST", where, into(types.Message), repeatable=True)
 
 
 def list_chats(**query: Unpack[ChatFilter]) -> Call[types.Page[types.Chat]]:
@@ -182,9 +196,8 @@ def delete_key(key_id: str) -> Call[None]:
 
 def _turn(body: dict[str, Any], options: ChatOptions, read: Callable[[Answer], T]) -> Call[T]:
     body |= known(options)
-    key = body.pop("idempotency_key", None)
-    headers = {"Idempotency-Key": key} if key else {}
-    return Call("POST", "/chat", read, body=body, headers=headers, slow=True)
+    headers = {"Idempotency-Key": body.pop("idempotency_key", None) or uuid4().hex}
+    return Call("POST", "/chat", read, body=body, headers=headers, slow=True, repeatable=True)
 
 
 def _history(answer: Answer) -> types.History:

@@ -5,17 +5,23 @@ takes the same arguments, sends the call, and returns what the answer says. The 
 through a list page by page.
 """
 
+import asyncio
 import inspect
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
+from contextlib import aclosing
 from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 import httpx
 
 from parley_client import calls, provider_calls, usage_calls
-from parley_client.answers import TurnReader, refusal
+from parley_client.answers import refusal
 from parley_client.call import Call
 from parley_client.calls import ChatOptions
+from parley_client.errors import ParleyError
+from parley_client.retries import sending
+from parley_client.turns import Turn
 from parley_client.types import Page, TurnEvent
 from parley_client.wire import Timeouts, Wire, answer, is_stream
 
@@ -95,29 +101,57 @@ class Client:
 
     def send(self, call: Call[T]) -> T:
         """Sends any call of `parley_client.calls`; raises a ParleyError when it fails."""
-        with self._wire.reaching():
-            response = self._http.request(**self._wire.request(call))
-        return call.answered(answer(response))
+        retries = sending(call, self._wire.timeouts)
+        while True:
+            try:
+                return self._send_once(call)
+            except ParleyError as error:
+                time.sleep(retries.wait_after(error))
 
     def stream_chat(
         self, message: str, **options: Unpack[ChatOptions]
     ) -> Generator[TurnEvent, None, None]:
         """Sends a message and yields the reply's events. Closing does not stop the turn."""
-        request = self._wire.stream(calls.stream_chat(message, **options))
-        reader = TurnReader()
+        turn = Turn(calls.stream_chat(message, **options), self._wire.timeouts)
+        return self._follow(turn)
+
+    def stream_message(
+        self, chat_id: str, message_id: str, after: str | None = None
+    ) -> Generator[TurnEvent, None, None]:
+        """Yields a reply's events from a position on, to its end. Closing does not stop it."""
+        call = calls.stream_message(chat_id, message_id, after)
+        return self._follow(Turn(call, self._wire.timeouts, (chat_id, message_id)))
+
+    def _send_once(self, call: Call[T]) -> T:
+        with self._wire.reaching():
+            response = self._http.request(**self._wire.request(call))
+        return call.answered(answer(response))
+
+    def _follow(self, turn: Turn) -> Generator[TurnEvent, None, None]:
+        while not turn.over:
+            try:
+                yield from self._stream_once(turn)
+            except ParleyError as error:
+                if not turn.over:
+                    time.sleep(turn.wait_after(error))
+
+    def _stream_once(self, turn: Turn) -> Generator[TurnEvent, None, None]:
+        request = self._wire.stream(turn.call())
         with self._wire.reaching(), self._http.stream(**request) as response:
             if not is_stream(response):
                 response.read()
                 raise refusal(answer(response))
+            turn.opened()
             for chunk in response.iter_bytes():
-                yield from reader.feed(chunk)
-            reader.finish()
+                yield from turn.feed(chunk)
+            turn.finish()
 
     about = _calling(calls.about)
     health = _calling(calls.health)
     is_live = _calling(calls.is_live)
     is_ready = _calling(calls.is_ready)
     chat = _calling(calls.chat)
+    stop_message = _calling(calls.stop_message)
     list_chats = _calling(calls.list_chats)
     all_chats = _walking(calls.list_chats)
     get_chat = _calling(calls.get_chat)
@@ -179,31 +213,61 @@ class AsyncClient:
 
     async def send(self, call: Call[T]) -> T:
         """Sends any call of `parley_client.calls`; raises a ParleyError when it fails."""
+        retries = sending(call, self._wire.timeouts)
+        while True:
+            try:
+                return await self._send_once(call)
+            except ParleyError as error:
+                await asyncio.sleep(retries.wait_after(error))
+
+    def stream_chat(
+        self, message: str, **options: Unpack[ChatOptions]
+    ) -> AsyncGenerator[TurnEvent, None]:
+        """Sends a message and yields the reply's events. Closing does not stop the turn."""
+        turn = Turn(calls.stream_chat(message, **options), self._wire.timeouts)
+        return self._follow(turn)
+
+    def stream_message(
+        self, chat_id: str, message_id: str, after: str | None = None
+    ) -> AsyncGenerator[TurnEvent, None]:
+        """Yields a reply's events from a position on, to its end. Closing does not stop it."""
+        call = calls.stream_message(chat_id, message_id, after)
+        return self._follow(Turn(call, self._wire.timeouts, (chat_id, message_id)))
+
+    async def _send_once(self, call: Call[T]) -> T:
         with self._wire.reaching():
             response = await self._http.request(**self._wire.request(call))
         return call.answered(answer(response))
 
-    async def stream_chat(
-        self, message: str, **options: Unpack[ChatOptions]
-    ) -> AsyncGenerator[TurnEvent, None]:
-        """Sends a message and yields the reply's events. Closing does not stop the turn."""
-        request = self._wire.stream(calls.stream_chat(message, **options))
-        reader = TurnReader()
+    async def _follow(self, turn: Turn) -> AsyncGenerator[TurnEvent, None]:
+        while not turn.over:
+            try:
+                async with aclosing(self._stream_once(turn)) as events:
+                    async for event in events:
+                        yield event
+            except ParleyError as error:
+                if not turn.over:
+                    await asyncio.sleep(turn.wait_after(error))
+
+    async def _stream_once(self, turn: Turn) -> AsyncGenerator[TurnEvent, None]:
+        request = self._wire.stream(turn.call())
         with self._wire.reaching():
             async with self._http.stream(**request) as response:
                 if not is_stream(response):
                     await response.aread()
                     raise refusal(answer(response))
+                turn.opened()
                 async for chunk in response.aiter_bytes():
-                    for event in reader.feed(chunk):
+                    for event in turn.feed(chunk):
                         yield event
-                reader.finish()
+                turn.finish()
 
     about = _async_calling(calls.about)
     health = _async_calling(calls.health)
     is_live = _async_calling(calls.is_live)
     is_ready = _async_calling(calls.is_ready)
     chat = _async_calling(calls.chat)
+    stop_message = _async_calling(calls.stop_message)
     list_chats = _async_calling(calls.list_chats)
     all_chats = _async_walking(calls.list_chats)
     get_chat = _async_calling(calls.get_chat)

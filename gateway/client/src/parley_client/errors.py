@@ -16,11 +16,25 @@ class ParleyError(Exception):
 
 
 class GatewayUnreachable(ParleyError):  # noqa: N818 - says what is the matter, like TimeoutError's kin
-    """Nothing answered: refused, not found, too slow, or broken off in the middle."""
+    """Nothing answered: refused, not found, too slow, or broken off in the middle.
+
+    `waited` says that there was a connection, and no answer in time.
+    """
+
+    def __init__(self, detail: str, *, waited: bool = False) -> None:
+        super().__init__(detail)
+        self.waited = waited
 
 
 class UnexpectedAnswer(ParleyError):  # noqa: N818 - same
-    """What answered is no gateway, or a gateway that broke its contract."""
+    """What answered is no gateway, or a gateway that broke its contract.
+
+    `status` is the answer's when it was that which nobody expected.
+    """
+
+    def __init__(self, detail: str, status: int | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)

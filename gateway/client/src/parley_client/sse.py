@@ -18,15 +18,18 @@ class ServerSentEvent:
 
 
 class EventParser:
-    """Turns chunks of bytes into events. One parser reads one stream."""
+    """Turns chunks of bytes into events. One parser reads one stream.
 
-    def __init__(self) -> None:
+    `last_id` is the id that a stream before this one ended with.
+    """
+
+    def __init__(self, last_id: str = "") -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
         self._line = ""
         self._after_return = False
         self._name = ""
         self._data: list[str] = []
-        self._id = ""
+        self._id = last_id
 
     def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
         """Yields the events that this chunk completes."""

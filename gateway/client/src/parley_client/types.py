@@ -305,13 +305,18 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class TurnStart:
-    """A turn was accepted: from here on it goes on without us."""
+    """A turn was accepted: from here on it goes on without us.
+
+    `position` of this and of the other events is the place in the reply behind the event, to go
+    on from with `stream_message`.
+    """
 
     chat_id: str
     message_id: str
     provider: str
     model: str
     user_message_id: str | None = None
+    position: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +324,7 @@ class TextDelta:
     """Some more of the reply."""
 
     text: str
+    position: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,17 +332,19 @@ class ReasoningDelta:
     """Some more of what the model thinks before it replies."""
 
     text: str
+    position: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
-    """The reply is finished and stored."""
+    """The reply is over and stored; `status` is complete or stopped, say."""
 
     message_id: str
     status: str
     finish_reason: str | None = None
     usage: Usage | None = None
     cost: Cost | None = None
+    position: str = ""
 
 
 TurnEvent = TurnStart | TextDelta | ReasoningDelta | TurnEnd

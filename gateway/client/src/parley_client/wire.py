@@ -21,12 +21,17 @@ class Timeouts:
 
     `connect` is for the connection, `read` for an ordinary answer, `reply` for a whole reply of a
     model, `silence` for the next sign of life in a stream: a gateway gives one every 15 seconds.
+
+    `repeat` is how long a send that was not taken is repeated, `resume` how long a stream that was
+    lost is asked for again, each from its first failure on; 0 does neither.
     """
 
     connect: float = 5.0
     read: float = 30.0
     reply: float = 600.0
     silence: float = 60.0
+    repeat: float = 10.0
+    resume: float = 30.0
 
 
 class Wire:
@@ -35,7 +40,7 @@ class Wire:
     def __init__(self, base_url: str, key: str | None, timeouts: Timeouts | None) -> None:
         self._base_url = base_url
         self._key = key
-        self._timeouts = timeouts or Timeouts()
+        self.timeouts = timeouts or Timeouts()
 
     def client_options(self) -> dict[str, Any]:
         """Returns what an httpx client is made of; proxies in the environment do not count."""
@@ -51,13 +56,13 @@ class Wire:
 
     def request(self, call: Call[Any]) -> dict[str, Any]:
         """Returns a call as the arguments of a request."""
-        wait = self._timeouts.reply if call.slow else self._timeouts.read
+        wait = self.timeouts.reply if call.slow else self.timeouts.read
         return self._arguments(call, wait, dict(call.headers))
 
     def stream(self, call: Call[Any]) -> dict[str, Any]:
         """Returns a call as the arguments of a request whose answer is a stream."""
         headers = {**call.headers, "Accept": "text/event-stream"}
-        return self._arguments(call, self._timeouts.silence, headers)
+        return self._arguments(call, self.timeouts.silence, headers)
 
     def _arguments(self, call: Call[Any], wait: float, headers: dict[str, str]) -> dict[str, Any]:
         content = None
@@ -70,7 +75,7 @@ class Wire:
             "params": dict(call.query),
             "content": content,
             "headers": headers,
-            "timeout": httpx.Timeout(wait, connect=self._timeouts.connect),
+            "timeout": httpx.Timeout(wait, connect=self.timeouts.connect),
         }
 
     @contextmanager
@@ -79,7 +84,9 @@ class Wire:
         try:
             yield
         except httpx.TimeoutException as error:
-            raise GatewayUnreachable(f"{self._base_url} took too long to answer.") from error
+            waited = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
+            words = f"{self._base_url} took too long to answer."
+            raise GatewayUnreachable(words, waited=waited) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise GatewayUnreachable(f"{self._base_url} cannot be reached: {error}") from error
 

@@ -37,10 +37,9 @@ class Client(Generic[Stub]):
         seconds: float,
     ) -> Answer:
         """Call and return the answer; the fault that the service reported."""
-        await self.peer.connected()
-        return await self.peer.unary(method(request, timeout=seconds, metadata=caller.metadata))
+        return await self.peer.call(method, request, caller, seconds)
 
-    async def stream(
+    def stream(
         self,
         method: grpc.aio.UnaryStreamMultiCallable[Request, Answer],
         request: Request,
@@ -48,10 +47,7 @@ class Client(Generic[Stub]):
         seconds: float,
     ) -> AsyncIterator[Answer]:
         """Call and yield the answers as they come; the fault that the service reported."""
-        await self.peer.connected()
-        call = method(request, timeout=seconds, metadata=caller.metadata)
-        async for answer in self.peer.stream(call):
-            yield answer
+        return self.peer.follow(method, request, caller, seconds)
 
     async def is_serving(self) -> bool:
         """Say whether the service is well, within a second."""

@@ -5,64 +5,129 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import select
+import socket
 import time
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, LiteralString
+from typing import Any
 
 from parley_rpc.faults import DatabaseUnavailable
-from psycopg import AsyncConnection, InterfaceError, OperationalError, errors
+from psycopg import AsyncConnection, AsyncCursor, errors
+from psycopg.pq import TransactionStatus
+from psycopg.sql import Composed
 from psycopg_pool import AsyncConnectionPool
+from typing_extensions import override
 
-ROLE = "parley_gateway"
 SCHEMA = "gateway"
+ROLE = "parley_gateway"
 # What `serve` needs. Revisions are numbered, so that a newer one is known to be newer.
 SCHEMA_REVISION = "0001"
 
-ACQUIRE_WITHIN_SECONDS = 1.5
+# What one waits for a connection; and what when the one before waited in vain.
+ACQUIRE_WITHIN_SECONDS = 0.75
+HURRIED_SECONDS = 0.1
+# What one waits for a connection and its answers together. The server's own limits are shorter:
+# one that breaks its word is frozen, or cut off.
+ANSWER_WITHIN_SECONDS = 2.25
+# The same for a question about its health.
+PROBE_WITHIN_SECONDS = 0.8
+# What a server is given to hear that somebody has left; a frozen one hears nothing.
+CANCEL_WITHIN_SECONDS = 0.5
 # Short, because a pool that has given up tries again with the next request, and one that
 # has not waits longer after each failure: this bounds the time to notice a database's return.
 RECONNECT_FOR_SECONDS = 2.0
 MAX_WAITING = 1_000
+# A lock is waited for longer than the second after which PostgreSQL looks for a deadlock.
 OPTIONS = (
-    "-c role={role} -c search_path={schema} -c statement_timeout=5000 -c lock_timeout=2000 "
+    f"-c role={ROLE} -c search_path={SCHEMA} -c statement_timeout=2000 -c lock_timeout=1500 "
     "-c idle_in_transaction_session_timeout=10000 -c jit=off"
 )
-# For what may be lost with the server: the last moments of a count.
-NOT_DURABLE = " -c synchronous_commit=off"
-# Longer than the server's own time limit: a server that breaks its word is frozen.
-FROZEN_AFTER_SECONDS = 6.0
-# So long nobody waits for a database that was away a moment ago.
-AWAY_FOR_SECONDS = 0.5
-# What says that the database is away, full, frozen, or not migrated yet.
+# For what may be lost with the server: the last moments of a count. It has half of the time: who
+# comes while one statement counts waits for that one and the next.
+COUNTING = " -c synchronous_commit=off -c statement_timeout=1000 -c lock_timeout=1000"
+COUNT_WITHIN_SECONDS = 1.25
+# Before a statement is run again that PostgreSQL gave up for the sake of others.
+AGAIN_AFTER_SECONDS = (0.0, 0.02, 0.1)
+# How often the same is said of a database that is away.
+TELL_EVERY_SECONDS = 5.0
+# What says that the database is away, full, frozen, read-only, or not migrated yet.
 AWAY = (
-    OperationalError,
-    InterfaceError,
-    errors.ReadOnlySqlTransaction,
+    errors.OperationalError,
+    errors.InterfaceError,
+    errors.InternalError,
     errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
     errors.InsufficientPrivilege,
 )
 
 logger = logging.getLogger(__name__)
+# Those who speak of connections: we, the pool, and the driver.
+SPEAKERS = (__name__, "psycopg.pool", "psycopg")
+
+
+class Seldom(logging.Filter):
+    """Lets the same be said once in a while, however often it happens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._again_at: dict[tuple[str, str], float] = {}
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        said, now = (str(record.msg), str(getattr(record, "fields", ""))), time.monotonic()
+        if now < self._again_at.get(said, 0.0):
+            return False
+        self._again_at[said] = now + TELL_EVERY_SECONDS
+        return True
+
+
+class Connection(AsyncConnection):
+    """A connection that runs again what PostgreSQL gave up, and is left without much waiting."""
+
+    @override
+    async def execute(
+        self, query: Any, params: Any = None, *, prepare: bool | None = None, binary: bool = False
+    ) -> AsyncCursor:
+        """Run a statement; outside of a transaction again after a deadlock or a lost race.
+
+        There a statement is a transaction itself: one that was given up has done nothing.
+        """
+        for pause in AGAIN_AFTER_SECONDS:
+            try:
+                return await super().execute(query, params, prepare=prepare, binary=binary)
+            except (errors.DeadlockDetected, errors.SerializationFailure):
+                if self.info.transaction_status is not TransactionStatus.IDLE:
+                    raise
+                await asyncio.sleep(pause)
+        return await super().execute(query, params, prepare=prepare, binary=binary)
+
+    @override
+    async def cancel_safe(self, *, timeout: float = CANCEL_WITHIN_SECONDS) -> None:
+        """Ask the server to end what runs, as whoever leaves does; not for long."""
+        await super().cancel_safe(timeout=min(timeout, CANCEL_WITHIN_SECONDS))
 
 
 class Database:
-    """Runs statements as the service's role, in its schema, each a transaction of its own."""
+    """Lends connections that act as the service's role, in its schema, in autocommit."""
 
     def __init__(self, conninfo: str, *, connections: int, durable: bool = True) -> None:
-        options = OPTIONS.format(role=ROLE, schema=SCHEMA) + ("" if durable else NOT_DURABLE)
-        self._running: set[asyncio.Task[list[tuple[Any, ...]]]] = set()
-        self._away_until = 0.0
+        self.answer_within = ANSWER_WITHIN_SECONDS if durable else COUNT_WITHIN_SECONDS
+        self._patience = ACQUIRE_WITHIN_SECONDS
+        self._seldom = Seldom()
         # The pool tells of every connection it lends.
         logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
-        self.pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
+        self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
+            name=ROLE,
+            connection_class=Connection,
             kwargs={
                 "autocommit": True,
                 "prepare_threshold": 0,
                 "connect_timeout": 2,
                 "application_name": ROLE,
-                "options": options,
+                "options": OPTIONS if durable else OPTIONS + COUNTING,
             },
             min_size=1,
             max_size=connections,
@@ -74,76 +139,83 @@ class Database:
 
     async def open(self) -> None:
         """Begin to connect; does not wait for the database."""
+        for speaker in SPEAKERS:
+            logging.getLogger(speaker).addFilter(self._seldom)
         await self.pool.open()
 
     async def aclose(self) -> None:
         """Close all connections."""
         await self.pool.close()
+        for speaker in SPEAKERS:
+            logging.getLogger(speaker).removeFilter(self._seldom)
 
     @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection; whatever says that the database is away is DatabaseUnavailable."""
+    async def connection(self, within: float | None = None) -> AsyncIterator[Connection]:
+        """Lend a connection; whatever says that the database is away is DatabaseUnavailable.
+
+        So is silence: after `within` seconds the connection ends, and with it what it waits for.
+        """
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + (within or self.answer_within)
         try:
-            connection = await self._checkout()
+            connection = await self._checkout(give_up)
+            frozen = loop.call_at(give_up, hang_up, connection)
             try:
                 yield connection
             finally:
+                frozen.cancel()
                 await self.pool.putconn(connection)
         except AWAY as error:
+            if error.sqlstate is None:  # Not the server's word: it could not be asked.
+                self._patience = HURRIED_SECONDS
             fields = {"error": type(error).__name__, "sqlstate": error.sqlstate}
             logger.warning("database unavailable", extra={"fields": fields})
-            self._away_until = time.monotonic() + AWAY_FOR_SECONDS
             raise DatabaseUnavailable from error
 
     async def fetch(
-        self, statement: LiteralString, values: Mapping[str, Any] | None = None
+        self, statement: str | Composed, values: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows; DatabaseUnavailable.
-
-        It runs in a task of its own: a server that is frozen cannot be asked to stop, so
-        nobody waits for it, and a caller who leaves interrupts nothing.
-        """
-        if time.monotonic() < self._away_until:
-            raise DatabaseUnavailable
-        running = asyncio.create_task(self._fetch(statement, values))
-        self._running.add(running)
-        running.add_done_callback(self._forget)
-        await asyncio.wait({running}, timeout=FROZEN_AFTER_SECONDS)
-        if not running.done():
-            raise DatabaseUnavailable
-        return running.result()
-
-    async def answers(self) -> bool:
-        """Say whether the database is there, with the schema that is needed or a newer one."""
-        try:
-            rows = await self.fetch("select max(version_num) from alembic_version")
-        except DatabaseUnavailable:
-            return False
-        return bool(rows[0][0] is not None and rows[0][0] >= SCHEMA_REVISION)
-
-    async def _fetch(
-        self, statement: LiteralString, values: Mapping[str, Any] | None
-    ) -> list[tuple[Any, ...]]:
-        async with self._connection() as connection:
+        """Run one statement and return its rows."""
+        async with self.connection() as connection:
             cursor = await connection.execute(statement, values)
             return await cursor.fetchall()
 
-    def _forget(self, task: asyncio.Task[list[tuple[Any, ...]]]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()
+    async def answers(self) -> bool:
+        """Say whether the database is there, with the schema that we need or a newer one."""
+        try:
+            async with self.connection(PROBE_WITHIN_SECONDS) as connection:
+                cursor = await connection.execute("select max(version_num) from alembic_version")
+                row = await cursor.fetchone()
+        except (DatabaseUnavailable, errors.Error):
+            return False
+        return row is not None and row[0] is not None and bool(row[0] >= SCHEMA_REVISION)
 
-    async def _checkout(self) -> AsyncConnection:
-        give_up = time.monotonic() + ACQUIRE_WITHIN_SECONDS
+    async def _checkout(self, give_up: float) -> Connection:
+        loop = asyncio.get_running_loop()
+        give_up = min(give_up, loop.time() + self._patience)
         while True:
-            connection = await self.pool.getconn(give_up - time.monotonic())
+            try:
+                connection = await self.pool.getconn(give_up - loop.time())
+            finally:
+                self._forget_who_left()
             if not left(connection):
+                self._patience = ACQUIRE_WITHIN_SECONDS
                 return connection
             await connection.close()
             await self.pool.putconn(connection)
 
+    def _forget_who_left(self) -> None:
+        """Take those out of the pool's queue who have waited in vain.
 
-def left(connection: AsyncConnection) -> bool:
+        The pool does so with the next connection only. While there is none it would hold them
+        all, until it took the queue for full and did not even try to connect any more.
+        """
+        queue = self.pool._waiting  # noqa: SLF001  (no other way; a test watches the queue)
+        while queue and queue[0].error:
+            queue.popleft()
+
+
+def left(connection: Connection) -> bool:
     """Say whether the server has left an idle connection.
 
     To an idle connection it has nothing to say but goodbye, so one that can be read is gone:
@@ -154,3 +226,14 @@ def left(connection: AsyncConnection) -> bool:
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)
     return bool(waiting.poll(0))
+
+
+def hang_up(connection: Connection) -> None:
+    """End a connection whose server does not answer: who waits for it is told at once."""
+    if connection.closed:
+        return
+    with (
+        socket.socket(fileno=os.dup(connection.fileno())) as wire,
+        contextlib.suppress(OSError),  # The server has hung up itself.
+    ):
+        wire.shutdown(socket.SHUT_RDWR)

@@ -30,6 +30,8 @@ class Monitor:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
+        # Whether the gateway takes no new requests, because it ends.
+        self.stopping = False
         self._providers: Mapping[str, str] = {}
         self._listed_at = float("-inf")
 
@@ -43,6 +45,11 @@ class Monitor:
             self.database(),
         )
         return dict(zip(names, words, strict=True))
+
+    @property
+    def itself(self) -> Word:
+        """Whether the gateway itself takes requests."""
+        return "unavailable" if self.stopping else "ok"
 
     async def database(self) -> Word:
         """Say whether the database is there and keys can be recognized."""
@@ -98,13 +105,13 @@ def status_of(words: Mapping[str, Word], response: Response) -> Word:
 async def get_health(request: Request, response: Response) -> platform.Health:
     """Say how each service, the database and each provider is.
 
-    503 when a service or the database is away, never for a provider.
+    503 when a service or the database is away or the gateway stops, never for a provider.
     """
     monitor = monitor_of(request)
     services = await monitor.services()
     known = await monitor.providers() if services["provider"] == "ok" else {}
     return platform.Health(
-        status=status_of(services, response),
+        status=status_of({**services, "gateway": monitor.itself}, response),
         version=VERSION,
         services=services,
         providers=dict(known),
@@ -121,9 +128,12 @@ async def get_livez() -> platform.Probe:
     "/readyz",
     summary="Whether requests can be taken",
     operation_id="get_readyz",
-    responses={503: {"model": platform.Probe, "description": "The database is away."}},
+    responses={
+        503: {"model": platform.Probe, "description": "The database is away, or the gateway stops."}
+    },
 )
 async def get_readyz(request: Request, response: Response) -> platform.Probe:
     """Say whether keys can be recognized and requests counted."""
-    database = await monitor_of(request).database()
-    return platform.Probe(status=status_of({"database": database}, response))
+    monitor = monitor_of(request)
+    words = {"database": await monitor.database(), "gateway": monitor.itself}
+    return platform.Probe(status=status_of(words, response))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import Iterator
 
 import orjson
@@ -13,15 +14,42 @@ from typing_extensions import override
 from uuid_utils.compat import uuid7
 from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from parley_gateway.api import problems
+from parley_gateway.api.health import Monitor
 from parley_gateway.core.faults import MalformedBody
 
 KEEP_ALIVE_SECONDS = 75
+# Between the word that the gateway stops and the closing of its port. Who keeps a connection busy
+# meanwhile is told with an answer that it closes, instead of losing a request to it.
+NOTICE_SECONDS = 0.25
+
+
+class Connections(ServerState):
+    """What all connections know in common."""
+
+    stopping = False
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1, whose refusal of what is not HTTP is a problem document too."""
+    """HTTP/1.1, whose refusal of what is not HTTP is a problem document too.
+
+    While the server stops, each answer says that its connection closes.
+    """
+
+    server_state: Connections
+
+    @override
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self.server_state.stopping:
+            self.close_after_answer()
+
+    def close_after_answer(self) -> None:
+        """Close the connection once the request that it carries is answered."""
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
 
     @override
     def send_400_response(self, msg: str) -> None:
@@ -41,6 +69,23 @@ class GracefulServer(Server):
 
     Uvicorn would raise the signal again afterwards, so that the exit code told of it.
     """
+
+    server_state: Connections
+
+    def __init__(self, config: Config, monitor: Monitor) -> None:
+        super().__init__(config)
+        self.server_state = Connections()
+        self.monitor = monitor
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say that the gateway stops, let who is connected hear it, and stop."""
+        self.monitor.stopping = self.server_state.stopping = True
+        for connection in self.server_state.connections:
+            if isinstance(connection, Protocol):
+                connection.close_after_answer()
+        await asyncio.sleep(NOTICE_SECONDS)
+        await super().shutdown(sockets)
 
     @override
     @contextlib.contextmanager
@@ -67,5 +112,6 @@ def build_server(app: FastAPI, host: str, port: int, grace: float) -> GracefulSe
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=max(1, round(grace)),
-        )
+        ),
+        app.state.monitor,
     )

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from parley_rpc.faults import DatabaseUnavailable
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -14,7 +16,8 @@ class Batches(Generic[Item, Answer]):
     """Gathers what is asked while one statement runs, and asks all of it in the next.
 
     Nothing waits when nothing runs. `run` answers a batch item by item; when it fails, everybody
-    in the batch is told.
+    in the batch is told. When the database was waited for in vain, so is everybody who has waited
+    meanwhile, instead of waiting for it once more.
     """
 
     def __init__(
@@ -38,6 +41,8 @@ class Batches(Generic[Item, Answer]):
             batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             run = self._run([item for item, _ in batch])
             [answers] = await asyncio.gather(run, return_exceptions=True)
+            if isinstance(answers, DatabaseUnavailable):
+                batch, self._waiting = [*batch, *self._waiting], []
             for number, (_, future) in enumerate(batch):
                 if future.done():  # whoever asked has gone
                     continue

@@ -16,7 +16,7 @@ from parley_provider_service.api.configurations import (
     to_model,
     to_provider,
 )
-from parley_provider_service.api.fields import owner_of
+from parley_provider_service.api.fields import owner_of, seconds_left
 from parley_provider_service.core.administration import Administration, NewProvider
 
 
@@ -80,7 +80,8 @@ class AdministrationCalls(ProviderServiceServicer, ABC):
         self, request: model_pb2.RefreshModelsRequest, context: ServerContext
     ) -> model_pb2.RefreshModelsResponse:
         require_admin(context)
-        models = await self.administration.refresh_models(request.provider)
+        within = seconds_left(context)
+        models = await self.administration.refresh_models(request.provider, within=within)
         return model_pb2.RefreshModelsResponse(models=[to_model(model) for model in models])
 
     @override

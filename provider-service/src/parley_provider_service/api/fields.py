@@ -9,10 +9,12 @@ from typing import TypeVar
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from parley_rpc.context import Caller
+from parley_rpc.context import Caller, ServerContext
 from parley_rpc.faults import InvalidArgument, Unauthenticated
 
 Item = TypeVar("Item")
+# What an answer is given to be written and sent.
+ANSWER_SECONDS = 0.1
 
 
 def from_uuid(field: str, text: str) -> UUID:
@@ -29,6 +31,11 @@ def owner_of(caller: Caller) -> UUID:
         return UUID(caller.user_id)
     except ValueError:
         raise Unauthenticated("The user context names no user by a UUID.") from None
+
+
+def seconds_left(context: ServerContext) -> float:
+    """Return how long a vendor may be asked, so that the answer still reaches the caller."""
+    return max((context.time_remaining() or 0.0) - ANSWER_SECONDS, 0.0)
 
 
 def page_size(asked: int, most: int) -> int:

@@ -12,7 +12,14 @@ from parley.provider.v1 import model_pb2, provider_pb2, reply_pb2, usage_pb2
 from parley_provider_service.api.administration import AdministrationCalls
 from parley_provider_service.api.configurations import to_checkup, to_model, to_provider
 from parley_provider_service.api.convert import SOURCES, from_ask, from_request, to_event
-from parley_provider_service.api.fields import cut, from_token, from_uuid, owner_of, page_size
+from parley_provider_service.api.fields import (
+    cut,
+    from_token,
+    from_uuid,
+    owner_of,
+    page_size,
+    seconds_left,
+)
 from parley_provider_service.api.records import (
     MOST_RECORDS,
     from_filter,
@@ -67,14 +74,16 @@ class ProviderServicer(AdministrationCalls):
     async def CheckProvider(
         self, request: provider_pb2.CheckProviderRequest, context: ServerContext
     ) -> provider_pb2.CheckProviderResponse:
-        return to_checkup(await self.catalog.check(request.provider))
+        return to_checkup(await self.catalog.check(request.provider, within=seconds_left(context)))
 
     @override
     async def ListModels(
         self, request: model_pb2.ListModelsRequest, context: ServerContext
     ) -> model_pb2.ListModelsResponse:
         size, after = page_size(request.page_size, MOST_MODELS), from_token(request.page_token)
-        known = await self.catalog.models(request.provider, gone=request.include_gone)
+        known = await self.catalog.models(
+            request.provider, gone=request.include_gone, within=seconds_left(context)
+        )
         left = [model for model in known if model.name > after]
         page, token = cut(left, size, lambda model: model.name)
         return model_pb2.ListModelsResponse(
@@ -85,7 +94,9 @@ class ProviderServicer(AdministrationCalls):
     async def GetModel(
         self, request: model_pb2.GetModelRequest, context: ServerContext
     ) -> model_pb2.GetModelResponse:
-        model = await self.catalog.find(request.provider, request.model)
+        model = await self.catalog.find(
+            request.provider, request.model, within=seconds_left(context)
+        )
         return model_pb2.GetModelResponse(model=to_model(model))
 
     @override
@@ -106,7 +117,9 @@ class ProviderServicer(AdministrationCalls):
         self, request: reply_pb2.CountTokensRequest, context: ServerContext
     ) -> reply_pb2.CountTokensResponse:
         asked = from_request(request.request)
-        counted = await self.counting.count(request.request.provider, asked)
+        counted = await self.counting.count(
+            request.request.provider, asked, within=seconds_left(context)
+        )
         return reply_pb2.CountTokensResponse(
             input_tokens=counted.input_tokens, source=SOURCES[counted.source]
         )

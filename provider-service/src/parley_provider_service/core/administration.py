@@ -11,7 +11,7 @@ from uuid import UUID
 from parley_rpc.faults import InvalidArgument
 
 from parley_provider_service.core.addresses import check_address
-from parley_provider_service.core.catalog import Catalog
+from parley_provider_service.core.catalog import ASK_SECONDS, Catalog
 from parley_provider_service.core.faults import (
     MasterKeyMissing,
     ModelNotFound,
@@ -133,9 +133,9 @@ class Administration:
         await self.catalog.refresh()
         return rotated, unreadable
 
-    async def refresh_models(self, name: str) -> Sequence[Model]:
+    async def refresh_models(self, name: str, *, within: float = ASK_SECONDS) -> Sequence[Model]:
         """Ask a vendor for its models now; ProviderNotFound, ProviderNotReady, its faults."""
-        return await self.catalog.models(name)
+        return await self.catalog.models(name, within=within)
 
     async def change_model(self, name: str, model: str, change: ModelChange) -> Model:
         """Lay something over what is known of a model; ProviderNotFound, InvalidArgument."""

@@ -14,6 +14,7 @@ from parley_provider_service.core.faults import (
     BadProviderResponse,
     ModelNotFound,
     ProviderNotReady,
+    ProviderTimeout,
 )
 from parley_provider_service.core.guard import ask
 from parley_provider_service.core.model import (
@@ -76,13 +77,14 @@ class Catalog:
                 self._begin_asking(entry, entry.provider)
         self.loaded = True
 
-    async def check(self, name: str) -> Checkup:
-        """Ask a provider how it is; ProviderNotFound."""
+    async def check(self, name: str, *, within: float = ASK_SECONDS) -> Checkup:
+        """Ask a provider how it is, for `within` seconds at most; ProviderNotFound."""
         entry, now, began = self.roster.get(name), datetime.now(UTC), time.perf_counter()
         if entry.provider is None:
             return Checkup(name, entry.status, 0.0, now, entry.error)
         try:
-            health = await ask(name, entry.provider.health_check, self.ask_seconds)
+            seconds = min(within, self.ask_seconds)
+            health = await ask(name, entry.provider.health_check, seconds)
             if not isinstance(health, sdk.Health):
                 raise nonsense(name)
         except Fault as fault:
@@ -91,14 +93,21 @@ class Catalog:
         took = (time.perf_counter() - began) * 1000
         return Checkup(name, entry.status, took, now, entry.trouble or health.detail)
 
-    async def models(self, name: str, *, gone: bool = False) -> Sequence[Model]:
-        """List a provider's models by name, as its vendor lists them now; its vendor's faults."""
+    async def models(
+        self, name: str, *, gone: bool = False, within: float = ASK_SECONDS
+    ) -> Sequence[Model]:
+        """List a provider's models by name, as its vendor lists them now; its vendor's faults.
+
+        Waits for the vendor `within` seconds at most.
+        """
         entry, provider = self.roster.ready(name)
-        await self._ask(entry, provider)
+        await self._ask(entry, provider, within)
         return listed_now(entry.models.values(), gone=gone)
 
-    async def find(self, provider_name: str, model_name: str) -> Model:
-        """Find the model that is meant; empty names mean the defaults.
+    async def find(
+        self, provider_name: str, model_name: str, *, within: float = ASK_SECONDS
+    ) -> Model:
+        """Find the model that is meant, `within` seconds; empty names mean the defaults.
 
         ProviderNotFound, ProviderNotReady, ModelNotFound. A provider that cannot list its models
         is believed to have each that is named: its vendor will judge.
@@ -109,7 +118,7 @@ class Catalog:
         entry, provider = self.roster.ready(chosen)
         known = entry.models.get(model_name or entry.default_model)
         if known is None or known.gone_at is not None:
-            return await self._find_by_asking(entry, provider, model_name)
+            return await self._find_by_asking(entry, provider, model_name, within)
         if time.monotonic() - entry.asked_at > FRESH_SECONDS:
             self._begin_asking(entry, provider)
         return known
@@ -146,12 +155,14 @@ class Catalog:
             known = by_name(model for model in stored if model.provider == entry.name)
             entry.models = known or entry.models
 
-    async def _find_by_asking(self, entry: Entry, provider: sdk.Provider, name: str) -> Model:
+    async def _find_by_asking(
+        self, entry: Entry, provider: sdk.Provider, name: str, within: float
+    ) -> Model:
         failed = bool(entry.trouble)
         under_way = entry.asking is not None and not entry.asking.done()
         if under_way or time.monotonic() - entry.asked_at > ASK_AGAIN_SECONDS:
             try:
-                await self._ask(entry, provider)
+                await self._ask(entry, provider, within)
                 failed = False
             except Fault:
                 if not (name or entry.default_model):
@@ -177,8 +188,14 @@ class Catalog:
             entry.asking.add_done_callback(lambda task: task.cancelled() or task.exception())
         return entry.asking
 
-    async def _ask(self, entry: Entry, provider: sdk.Provider) -> None:
-        await asyncio.shield(self._begin_asking(entry, provider))
+    async def _ask(self, entry: Entry, provider: sdk.Provider, within: float) -> None:
+        """Wait for the question that all share, which goes on for others when we wait no more."""
+        try:
+            async with asyncio.timeout(within):
+                await asyncio.shield(self._begin_asking(entry, provider))
+        except TimeoutError:
+            sentence = f"The provider '{entry.name}' did not list its models in {within:.3g} s."
+            raise ProviderTimeout(sentence, provider=entry.name) from None
 
     async def _list(self, entry: Entry, provider: sdk.Provider) -> None:
         entry.asked_at = time.monotonic()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import parley_provider_sdk as sdk
 from parley_rpc.faults import InvalidArgument
 
 from parley_provider_service.core.attempt import LARGEST_COUNT
-from parley_provider_service.core.catalog import Catalog, nonsense
+from parley_provider_service.core.catalog import ASK_SECONDS, Catalog, nonsense
 from parley_provider_service.core.guard import ask
 from parley_provider_service.core.pricing import estimate, input_chars
 
@@ -19,17 +20,21 @@ class Counting:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
 
-    async def count(self, provider: str, request: sdk.ReplyRequest) -> sdk.Usage:
-        """Return the input tokens; faults as of `Catalog.find`, and the vendor's."""
+    async def count(
+        self, provider: str, request: sdk.ReplyRequest, *, within: float = ASK_SECONDS
+    ) -> sdk.Usage:
+        """Return the input tokens in `within` s; faults of `Catalog.find`, and the vendor's."""
+        until = asyncio.get_running_loop().time() + within
         if not request.messages:
             raise InvalidArgument.of("request.messages", "must not be empty")
-        model = await self.catalog.find(provider, request.model)
+        model = await self.catalog.find(provider, request.model, within=within)
         entry, _ = self.catalog.roster.ready(model.provider)
         counter: object = entry.installed.provider
         if not isinstance(counter, sdk.TokenCounter):
             return estimate(input_chars(request), 0)
         asked = replace(request, model=model.name)
-        count = await ask(entry.name, lambda: counter.count_tokens(asked), self.catalog.ask_seconds)
+        left = min(until - asyncio.get_running_loop().time(), self.catalog.ask_seconds)
+        count = await ask(entry.name, lambda: counter.count_tokens(asked), left)
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < LARGEST_COUNT:
             raise nonsense(entry.name)
         return sdk.Usage(count, 0, source=sdk.UsageSource.COUNTED)

@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 import parley_provider_sdk as sdk
-from parley_rpc.faults import Fault, Internal, InvalidArgument, Unavailable, reason_of
+from parley_rpc.faults import (
+    DeadlineExceeded,
+    Fault,
+    Internal,
+    InvalidArgument,
+    Unavailable,
+    reason_of,
+)
 
 from parley_provider_service.core.catalog import Catalog
 from parley_provider_service.core.faults import ProviderNotReady, ProviderTimeout, UsageExists
@@ -62,12 +69,15 @@ class Generation:
         self.limits = limits
         # The calls that the ledger holds and that produce.
         self.open: dict[UUID, Reply] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        # All replies that are not settled yet, by the task that makes each.
+        self._making: dict[asyncio.Task[None], Reply] = {}
+        self._stopped = False
 
     async def begin(self, ask: Ask) -> Reply:
         """Begin a reply; its events tell the rest.
 
-        InvalidArgument, ProviderNotFound, ProviderNotReady, CircuitOpen, TooBusy.
+        InvalidArgument, ProviderNotFound, ProviderNotReady, CircuitOpen, TooBusy, and Unavailable
+        when the service stops.
         """
         check(ask)
         first = ModelChoice(ask.provider, ask.request.model)
@@ -81,25 +91,31 @@ class Generation:
         with ExitStack() as unless_begun:
             unless_begun.callback(admission.dismiss)
             fitted(ask.request, admission.entry, admission.model, self.limits.unsupported)
+            if self._stopped:
+                raise stopping()
             unless_begun.pop_all()
         reply = Reply(ask)
         reply.ask_next(admission.entry.name, admission.model)
         task = asyncio.create_task(self._make(reply, route, admission, deadline))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._making[task] = reply
+        task.add_done_callback(self._making.pop)
         return reply
 
     def events(self, reply: Reply) -> AsyncIterator[Event]:
         """Yield a reply's events, together where many replies are made at once."""
         return reply.events(self._pause)
 
+    def stop(self) -> None:
+        """Begin nothing more, and stop what is begun; whoever listens is told why."""
+        self._stopped = True
+        for reply in self._making.values():
+            reply.stop(stopping())
+
     async def aclose(self, seconds: float) -> None:
-        """Stop what is produced and wait until it is settled, at most `seconds`."""
-        stopping = Unavailable("The provider service is stopping.", service="provider")
-        for reply in self.open.values():
-            reply.stop(stopping)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+        """Stop all, and wait until it is settled, at most `seconds`."""
+        self.stop()
+        if self._making:
+            await asyncio.wait(self._making, timeout=seconds)
 
     def _pause(self) -> float:
         crowd = len(self.open) - QUIET_REPLIES
@@ -118,8 +134,10 @@ class Generation:
                 failure = await self._produce(reply, route, admission, deadline)
             finally:
                 del self.open[reply.ask.usage_id]
-            settlement = reply.settlement()
-            await self.ledger.settle(settlement)
+            settled = reply.settlement()
+            if not await self.ledger.settle(settled):
+                raise taken_for_dead()
+            settlement = settled
         except Fault as fault:
             failure = fault
         finally:
@@ -147,15 +165,18 @@ class Generation:
                 held.leave()
             if failure is None or reply.is_over or is_final(failure):
                 return failure
-            held = await self._next(reply, route)
-        return failure
+            held = await self._next(reply, route, deadline)
+        return reply.stopped_by or failure
 
-    async def _next(self, reply: Reply, route: Route) -> Admission | None:
-        """Turn to the next candidate; None when none is left that takes the reply."""
-        while route.has_more:
+    async def _next(self, reply: Reply, route: Route, deadline: float) -> Admission | None:
+        """Turn to the next candidate; None when none is left that takes the reply in time."""
+        clock = asyncio.get_running_loop().time
+        while route.has_more and not reply.stopped and clock() < deadline:
             try:
-                admission = await route.admit(self.limits.patience_seconds)
-            except Fault:
+                # Its model may have to be asked for.
+                with reply.within(Patience(deadline, self.limits.close_seconds)):
+                    admission = await route.admit(self.limits.patience_seconds)
+            except (Fault, TimeoutError):
                 return None
             try:
                 fitted(reply.ask.request, admission.entry, admission.model, self.limits.unsupported)
@@ -210,9 +231,9 @@ class Generation:
         except Fault as fault:
             failure = fault
         has_finished = reply.attempt.finished is not None
+        reply.note(failure)
         if failure is None and not has_finished:
             failure = reply.stopped_by
-        reply.note(failure)
         spoke = reply.attempt.has_spoken or has_finished
         admission.judge(None if reply.stopped else failure, spoke=spoke)
         if failure is not None and reason_of(failure) == "model_not_found":
@@ -235,6 +256,8 @@ class Generation:
         tenure = admission.entry.tenure
         if reply.stopped:
             return
+        if asyncio.get_running_loop().time() >= deadline:
+            raise DeadlineExceeded("Nothing was left of the time of the call.")
         if tenure is None:
             raise ProviderNotReady.of(
                 admission.entry.name, admission.entry.status, admission.entry.error
@@ -243,14 +266,12 @@ class Generation:
             stream = opened(reply, provider, request)
             patience = Patience(self._until(reply, request, deadline), self.limits.close_seconds)
             try:
-                with patience:
-                    reply.patience = patience
+                with reply.within(patience):
                     await self._take_all(reply, stream, request, deadline)
             except TimeoutError:
                 if not patience.expired:
                     raise
             finally:
-                reply.patience = None
                 await close(admission.entry.name, stream, self.limits.close_seconds)
         if reply.attempt.finished is None and not reply.stopped:
             broken = reply.attempt.broken("broke off without an end")
@@ -275,7 +296,7 @@ class Generation:
         """Return when the next event must have come."""
         now = asyncio.get_running_loop().time()
         if reply.attempt.finished is not None:
-            return now + self.limits.end_seconds
+            return min(max(deadline, now), now + self.limits.end_seconds)
         if not request.stream:
             return deadline
         limits = request.limits
@@ -299,6 +320,20 @@ async def close(provider: str, stream: sdk.ReplyStream, seconds: float) -> None:
         return
     with contextlib.suppress(Fault):
         await ask_plugin(provider, stream.aclose, seconds)
+
+
+def stopping() -> Fault:
+    """Return the fault of a reply that another process may make."""
+    sentence = "The provider service is stopping."
+    return Unavailable(sentence, retry_after=1.0, service="provider")
+
+
+def taken_for_dead() -> Fault:
+    """Return the fault of a call that another process settled or took over.
+
+    What it used since is nobody's to pay, and the ledger's figures are not ours to tell.
+    """
+    return Unavailable("The provider service was taken for dead.", service="provider")
 
 
 def too_slow(reply: Reply) -> Fault:

@@ -50,7 +50,7 @@ async def ask(provider: str, question: Callable[[], Awaitable[Answer]], seconds:
         except TimeoutError:
             if not limit.expired():
                 raise
-            sentence = f"The provider '{provider}' did not answer within {seconds:g} s."
+            sentence = f"The provider '{provider}' did not answer within {seconds:.3g} s."
             raise ProviderTimeout(sentence, provider=provider) from None
 
 

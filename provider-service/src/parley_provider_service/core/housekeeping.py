@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import logging
 
-from parley_rpc.faults import DatabaseUnavailable, Internal
+from parley_rpc.faults import DatabaseUnavailable
 
 from parley_provider_service.core.catalog import Catalog
-from parley_provider_service.core.generation import Generation
+from parley_provider_service.core.generation import Generation, taken_for_dead
 from parley_provider_service.core.ports import Ledger
 
 INTERVAL_SECONDS = 2.0
@@ -40,8 +40,8 @@ class Housekeeping:
         for usage_id in produced.keys() - held:
             reply = self.generation.open.get(usage_id)
             if reply is not None:
-                # Another process took us for dead and settled it: the rest would be unpaid for.
-                reply.stop(Internal("The call was taken for dead."))
+                # Another process settled it or took it over: the rest would be unpaid for.
+                reply.stop(taken_for_dead())
         swept = await self.ledger.sweep()
         if swept:
             logger.warning("settled calls of dead processes", extra={"fields": {"calls": swept}})

@@ -102,15 +102,22 @@ class Ledger(Protocol):
     """
 
     async def hold(self, hold: Hold) -> bool:
-        """Write a row for a call of this process; False when its id was used before."""
+        """Write a row for a call of this process; False when its id was used before.
+
+        A held row of the same owner of which another process has recorded no output is taken over:
+        that process is dead, or nobody listens to it. It can neither record nor settle it then.
+        """
 
     async def settle(self, settlement: Settlement) -> bool:
-        """Settle a held call; False when it was settled already. Waits for the database."""
+        """Settle a call that this process holds; False when it does not, or has settled it.
+
+        Waits for the database.
+        """
 
     async def record(self, progress: Mapping[UUID, Progress]) -> frozenset[UUID]:
         """Say that this process lives and what its open calls have produced, and by whom.
 
-        Return those that are still held: another process has settled the others.
+        Return those that it still holds: another process has settled or taken over the others.
         """
 
     async def sweep(self) -> int:

@@ -107,11 +107,14 @@ class Reply:
         self._put(told)
 
     def settlement(self) -> Settlement:
-        """Sum up what all attempts used and cost; the last one says how it ended."""
-        last = self.attempted[-1]
+        """Sum up what all attempts used and cost; the last one says how it ended.
+
+        Unless it was stopped: then another might have followed it.
+        """
+        ended = self.attempt.finished is not None or not self.stopped
         return Settlement(
             self.ask.usage_id,
-            last.outcome,
+            self.attempted[-1].outcome if ended else "stopped",
             total_usage([one.usage for one in self.attempted]),
             total_cost(self.attempted),
             self._output_chars,
@@ -140,6 +143,16 @@ class Reply:
         self._stop.set()
         if self.patience is not None:
             self.patience.end()
+
+    @contextlib.contextmanager
+    def within(self, patience: Patience) -> Iterator[None]:
+        """Let a stop end what this block waits for: TimeoutError, as when it is too late."""
+        with patience:
+            self.patience = patience
+            try:
+                yield
+            finally:
+                self.patience = None
 
     async def stopped_within(self, seconds: float) -> bool:
         """Wait so long, or until it is stopped; say whether it is."""

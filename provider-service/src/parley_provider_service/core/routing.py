@@ -21,6 +21,8 @@ ASKED_AGAIN = frozenset({"unreachable", "rate_limited", "overloaded"})
 ASKED_ONCE_MORE = frozenset({"provider_error", "bad_response"})
 # Say that the vendor is not well; all others are answers, and it is.
 UNWELL = frozenset({"unreachable", "overloaded", "provider_error", "timeout", "bad_response"})
+# Say that the vendor was not even asked.
+NOT_ASKED = frozenset({"invalid_argument", "deadline_exceeded"})
 # What another vendor would answer no better: it is the request that is wrong.
 FINAL = frozenset({"bad_request", "content_filtered", "too_large", "invalid_argument"})
 MOST_TRIES = 3
@@ -76,7 +78,7 @@ class Admission:
             return
         if spoke:
             self.breaker.succeed()
-        elif fault is None or reason_of(fault) == "invalid_argument":
+        elif fault is None or reason_of(fault) in NOT_ASKED:
             self.breaker.abstain()  # it was stopped early, or not asked at all
         elif reason_of(fault) in UNWELL:
             self.breaker.fail()

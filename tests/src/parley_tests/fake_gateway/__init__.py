@@ -1,7 +1,7 @@
 """A gateway in memory on a real socket: the same words on the wire, and nothing behind them.
 
 For the tests of what calls a gateway: the client and the page. It answers as the real one does, and
-can be told to be slow, to refuse, and to fail in the middle of a reply.
+can be told to be slow, to refuse, to fail in the middle of a reply, and to lose its connections.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from aiohttp import web
 from parley_tests.fake_gateway.provider_routes import provider_routes
 from parley_tests.fake_gateway.routes import GATEWAY, front, routes
 from parley_tests.fake_gateway.state import FakeGateway, Received, problem
+from parley_tests.fake_gateway.turn_routes import turn_routes
 from parley_tests.fake_gateway.usage_routes import usage_routes
 
 __all__ = ["FakeGateway", "Received", "fake_gateway", "problem"]
@@ -41,6 +42,7 @@ async def _start(fake: FakeGateway, port: int) -> web.AppRunner:
     app = web.Application(middlewares=[front])
     app[GATEWAY] = fake
     app.add_routes(routes)
+    app.add_routes(turn_routes)
     app.add_routes(provider_routes)
     app.add_routes(usage_routes)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)

@@ -1,6 +1,5 @@
 """What the fake gateway says on the wire."""
 
-import asyncio
 import json
 import uuid
 from collections.abc import Mapping
@@ -17,8 +16,6 @@ from parley_tests.fake_gateway.state import (
     problem,
     refused,
 )
-
-STEP = 0.005  # how often a stream looks whether its reply has grown, in seconds
 
 GATEWAY = web.AppKey("gateway", FakeGateway)
 routes = web.RouteTableDef()
@@ -42,6 +39,8 @@ async def front(request: web.Request, handler: Any) -> web.StreamResponse:
     )
     open_to_all = request.path in ("/", "/health", "/livez", "/readyz")
     try:
+        if fake.passing.get(route):
+            raise refused(fake.passing[route].pop(0))
         if route in fake.refusals:
             raise refused(fake.refusals[route])
         if not open_to_all and request.headers.get("Authorization") != f"Bearer {fake.key}":
@@ -51,6 +50,9 @@ async def front(request: web.Request, handler: Any) -> web.StreamResponse:
         answer = as_response(dict(error.args[0]))
     except web.HTTPNotFound:
         answer = as_response(problem(404, "route_not_found", "There is no such route."))
+    if fake.lost.get(route) and request.transport is not None:
+        fake.lost[route] -= 1
+        request.transport.close()
     return answer
 
 
@@ -89,49 +91,6 @@ async def probe(_: web.Request) -> web.Response:
     return web.json_response({"status": "ok"})
 
 
-@routes.post("/chat")
-async def chat(request: web.Request) -> web.StreamResponse:
-    fake = request.app[GATEWAY]
-    body = await request.json()
-    if not body["message"].strip():
-        errors = [{"pointer": "/message", "detail": "It must not be blank."}]
-        raise refused(problem(422, "invalid_argument", "The message is blank.", errors=errors))
-    reply = fake.begin(body, request.headers.get("Idempotency-Key"))
-    if body.get("stream"):
-        return await stream(request, fake, reply)
-    while reply["status"] == "running":  # noqa: ASYNC110 - a fake may poll
-        await asyncio.sleep(STEP)
-    return web.json_response({**reply, "response": reply["content"]})
-
-
-async def stream(request: web.Request, fake: FakeGateway, reply: JSON) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
-
-    async def send(name: str, data: JSON) -> None:
-        position = f"0.{len(reply['content'])}"
-        event = f"event: {name}\nid: {position}\ndata: {json.dumps(data)}\n\n"
-        await response.write(event.encode())
-
-    where = {name: reply[name] for name in ("chat_id", "message_id", "provider", "model")}
-    await send("start", {**where, "user_message_id": reply["parent_id"]})
-    for name, data in [("reasoning", {"text": fake.reasoning})] if fake.reasoning else []:
-        await send(name, data)
-    shown = ""
-    while reply["status"] == "running" or shown != reply["content"]:
-        if more := reply["content"].removeprefix(shown):
-            shown += more
-            await send("delta", {"text": more})
-        await asyncio.sleep(STEP)
-    if fake.breaks and reply["status"] == "failed":
-        await send("problem", fake.breaks)
-    else:
-        names = ("message_id", "status", "finish_reason", "usage", "cost")
-        await send("end", {name: reply[name] for name in names})
-    await response.write_eof()
-    return response
-
-
 @routes.get("/chat/history")
 async def list_chats(request: web.Request) -> web.Response:
     fake = request.app[GATEWAY]
@@ -150,6 +109,8 @@ async def get_chat(request: web.Request) -> web.Response:
 async def delete_chat(request: web.Request) -> web.Response:
     fake, chat_id = request.app[GATEWAY], request.match_info["chat_id"]
     found(fake.chats, chat_id, "chat_not_found")
+    for message in fake.messages[chat_id]:
+        fake.stop(message, "failed")
     del fake.chats[chat_id], fake.messages[chat_id]
     return web.Response(status=204)
 

@@ -61,7 +61,12 @@ class FakeGateway:
     pace: float = 0.0  # seconds between two words of a reply
     first_after: float = 0.0  # seconds of thinking before the first word
     refusals: dict[str, JSON] = field(default_factory=dict)  # "POST /chat" -> a problem
+    passing: dict[str, list[JSON]] = field(default_factory=dict)  # the same, each only once
+    lost: dict[str, int] = field(default_factory=dict)  # "POST /chat" -> how many answers get lost
     breaks: JSON | None = None  # a problem that ends the next replies in the middle
+    piece: int = 1_000_000  # the most code points in an event of a stream
+    cuts: list[int] = field(default_factory=list)  # after so many bytes the next streams end, by …
+    cut_by: str = "close"  # … close or reset of the connection, end of the answer, or farewell
     received: list[Received] = field(default_factory=list)
     chats: dict[str, JSON] = field(default_factory=dict)
     messages: dict[str, list[JSON]] = field(default_factory=dict)
@@ -82,7 +87,7 @@ class FakeGateway:
         self.add_provider("acme", "Acme", ["acme-large"], status="unhealthy", error="Refused.")
         self.add_provider("bare", "Bare", [], status="unconfigured", error="Set BARE_API_KEY.")
         self._sent: dict[str, tuple[JSON, JSON]] = {}
-        self._turns: set[asyncio.Task[None]] = set()
+        self._turns: dict[str, asyncio.Task[None]] = {}  # by the reply's id
 
     def calls(self, method: str, path: str) -> list[Received]:
         """Returns what was asked of one route, oldest first."""
@@ -196,9 +201,16 @@ class FakeGateway:
         if key:
             self._sent[key] = (body, reply)
         turn = asyncio.create_task(self._write(reply, body["message"]))
-        self._turns.add(turn)
-        turn.add_done_callback(self._turns.discard)
+        self._turns[reply["message_id"]] = turn
+        turn.add_done_callback(lambda _: self._turns.pop(reply["message_id"]))
         return reply
+
+    def stop(self, reply: JSON, status: str = "stopped") -> None:
+        """Ends a reply that is being written; what it used is not known yet."""
+        if reply["status"] == "running":
+            reply |= {"status": status, "finish_reason": status}
+            if turn := self._turns.get(reply["message_id"]):
+                turn.cancel()
 
     async def _write(self, reply: JSON, message: str) -> None:
         await asyncio.sleep(self.first_after)
@@ -216,6 +228,7 @@ class FakeGateway:
 
     async def forget_turns(self) -> None:
         """Ends the replies that are still being written."""
-        for turn in self._turns:
+        turns = list(self._turns.values())
+        for turn in turns:
             turn.cancel()
-        await asyncio.gather(*self._turns, return_exceptions=True)
+        await asyncio.gather(*turns, return_exceptions=True)

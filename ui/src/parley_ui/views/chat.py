@@ -9,7 +9,8 @@ from streamlit.delta_generator import DeltaGenerator
 from parley_ui import state
 from parley_ui.history import Place, Tail, read_tail
 from parley_ui.markdown import plain
-from parley_ui.views import composer, message, reply
+from parley_ui.views import composer, message, reply, trouble
+from parley_ui.views.stopping import StopButton
 
 CHAT_ID = r"[A-Za-z0-9_-]{1,50}"
 SUGGESTIONS = ("What can you do?", "Explain recursion to a child", "Write a haiku about the sea")
@@ -31,9 +32,28 @@ def page() -> None:
     if text := draft.text or suggestion:
         welcome.empty()
         state.submit(text, draft.provider, draft.model)
-    if waiting := state.submission():
-        with log:
-            reply.send(waiting)
+    with log:
+        _go_on(tail, draft.stop)
+
+
+def _go_on(tail: Tail | None, stop: StopButton) -> None:
+    """Sends what waits to be sent, or follows the reply that is being made."""
+    running = tail.running if tail else ()
+    waiting = state.submission()
+    if waiting and not waiting.failure:
+        for one in running:  # a run can watch one reply only
+            message.draw(one)
+        reply.send(waiting, stop)
+    growing = st.container()
+    if waiting and waiting.failure:
+        reply.offer_again(waiting.text, waiting.failure)
+    if tail and running:
+        with growing:
+            reply.follow(tail, stop)
+        return
+    stop.rest()
+    if tail:
+        reply.await_account(tail)
 
 
 def _read() -> Tail | None:
@@ -75,8 +95,8 @@ def _said(tail: Tail) -> None:
         )
     for one in tail.settled:
         message.draw(one)
-    if tail.running:
-        reply.follow(tail.place)
+    if why := state.not_stopped():
+        trouble.card(why)
 
 
 def _welcome(slot: DeltaGenerator) -> str | None:

@@ -6,6 +6,7 @@ import streamlit as st
 from parley_client import Chat, ParleyError, Provider
 
 from parley_ui import state
+from parley_ui.views.stopping import StopButton
 
 MAX_CHARACTERS = 200_000
 SILENT = frozenset({"unconfigured", "disabled", "broken"})  # cannot answer; their page says why
@@ -13,23 +14,25 @@ SILENT = frozenset({"unconfigured", "disabled", "broken"})  # cannot answer; the
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was submitted in this run, if anything, and whom it is for."""
+    """What was submitted in this run, if anything, whom it is for, and what stops the reply."""
 
     text: str | None
     provider: str | None
     model: str | None
+    stop: StopButton
 
 
 def draw(chat: Chat | None) -> Draft:
-    """Draws pickers and input at the bottom of the page."""
-    with st.bottom:
+    """Draws pickers, the button that stops, and the input at the bottom of the page."""
+    with st.bottom, st.container(horizontal=True, gap="xsmall"):
         provider, model = _pick(chat)
+        stop = StopButton()
     # Outside of the block above it goes to the bottom by itself, and only then does the page keep
     # its end in sight while a reply grows.
     text = st.chat_input(
         "Your message", key="message", max_chars=MAX_CHARACTERS, submit_mode="disable"
     )
-    return Draft(text.strip() or None if text else None, provider, model)
+    return Draft(text.strip() or None if text else None, provider, model, stop)
 
 
 def _pick(chat: Chat | None) -> tuple[str | None, str | None]:
@@ -43,19 +46,15 @@ def _pick(chat: Chat | None) -> tuple[str | None, str | None]:
         st.caption(":material/cloud_off: No provider is ready; see the page Providers.")
         return None, None
     by_name = {one.name: one for one in offered}
-    left, right = st.columns(2, gap="small", wrap=False)
-    with left:
-        name = st.selectbox(
-            "Provider",
-            by_name,
-            index=list(by_name).index(_usual(chat, by_name)),
-            format_func=lambda name: _labelled(by_name[name]),
-            key=f"provider_{state.chat_id()}",
-            label_visibility="collapsed",
-        )
-    with right:
-        model = _pick_model(chat, by_name[name])
-    return name, model
+    name = st.selectbox(
+        "Provider",
+        by_name,
+        index=list(by_name).index(_usual(chat, by_name)),
+        format_func=lambda name: _labelled(by_name[name]),
+        key=f"provider_{state.chat_id()}",
+        label_visibility="collapsed",
+    )
+    return name, _pick_model(chat, by_name[name])
 
 
 def _pick_model(chat: Chat | None, provider: Provider) -> str | None:

@@ -45,6 +45,8 @@ def bubble(role: str) -> DeltaGenerator:
 
 def _footer(message: Message) -> None:
     failure = state.failures().get(message.message_id)
+    if message.status in ("complete", "stopped"):
+        failure = None  # we were told otherwise before it was over
     if failure:
         trouble.card(failure)
     ending = "" if failure else ENDINGS.get(message.status, "")

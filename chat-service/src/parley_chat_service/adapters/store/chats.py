@@ -51,7 +51,8 @@ DELETE = """
     where owner_id = %s and chat_id = %s and delete_time is null returning chat_uid
 """
 RUNNING = """
-    select message_id from messages where chat_uid = %s and status = 'running' for update
+    select message_id from messages where chat_uid = %s and status = 'running'
+    order by message_id for update
 """
 
 

@@ -90,7 +90,7 @@ APPEND = """
     with ours as (
         select message_id from messages
         where message_id = any(%(ids)b) and status = 'running' and worker_id = %(worker)s
-        for share),
+        order by message_id for share),
     stored as (
         insert into reply_events (message_id, reasoning_to, text_to, reasoning, text)
         select p.message_id, p.reasoning_to, p.text_to, p.reasoning, p.text
@@ -139,10 +139,15 @@ LOAD_FILES = (
 
 
 class PostgresTurnStore:
-    """Stores turns as they begin, grow and end."""
+    """Stores turns as they begin, grow and end.
 
-    def __init__(self, database: Database) -> None:
+    What keeps begun turns alive goes through connections of its own, `running`: whoever waits for
+    a lock to begin one keeps nobody else from theirs.
+    """
+
+    def __init__(self, database: Database, running: Database) -> None:
         self.database = database
+        self.running = running
 
     async def last_choice(self, owner_id: UUID, chat_id: str) -> Choice | None:
         """Return who was asked last in a chat; None when there is no such chat."""
@@ -187,7 +192,7 @@ class PostgresTurnStore:
             "reasonings": [piece.reasoning for piece in pieces],
             "texts": [piece.text for piece in pieces],
         }
-        async with self.database.connection() as connection:
+        async with self.running.connection() as connection:
             cursor = await connection.execute(APPEND, parameters, binary=True)
             return frozenset(row[0] for row in await cursor.fetchall())
 
@@ -199,18 +204,18 @@ class PostgresTurnStore:
             "providers": [choice.provider for choice in answerers.values()],
             "models": [choice.model for choice in answerers.values()],
         }
-        async with self.database.connection() as connection:
+        async with self.running.connection() as connection:
             await connection.execute(ANSWERED, parameters)
 
     async def end(self, ending: Ending) -> bool:
         """Write how a reply ended; False when it does not belong to the worker any more."""
-        async with self.database.connection() as connection:
+        async with self.running.connection() as connection:
             cursor = await connection.execute(END, end_parameters(ending))
             return cursor.rowcount == 1
 
     async def fate(self, message_id: UUID) -> Fate | None:
         """Return how a reply stands."""
-        async with self.database.connection() as connection:
+        async with self.running.connection() as connection:
             cursor = await connection.execute(FATE, [message_id])
             row = await cursor.fetchone()
         return Fate(*row) if row else None

@@ -33,7 +33,9 @@ LEFT_BEHIND = """
 """
 LOCK_LEFT_BEHIND = f"{LEFT_BEHIND} for update of m skip locked"
 TIDY = """
-    with keys as (delete from send_keys where expire_time < now())
+    with keys as (
+        delete from send_keys where ctid = any(array(
+            select ctid from send_keys where expire_time < now() limit 1000)))
     delete from workers w where w.lease_until < now() - interval '1 minute'
         and not exists (select from messages m
             where m.worker_id = w.worker_id and m.status = 'running')

@@ -12,7 +12,21 @@ select usage_id, owner_id, key_id, provider, model, %(worker)s, input_chars,
               %(cached_input_price)s::bigint[], %(price_version)s::text[])
     as h(usage_id, owner_id, key_id, provider, model, input_chars,
          input_price, output_price, cached_input_price, price_version)
+ order by usage_id
 on conflict do nothing returning usage_id"""
+
+# The row becomes what a new one would be: a sweeper settles it by these figures, and leaves a call
+# alone that has just begun. One row in a statement: what holds no lock while it waits for one is
+# never in a deadlock with those who settle and record many.
+TAKE_OVER = """
+update provider_usage
+   set worker_id = %(worker)s, key_id = %(key_id)s, provider = %(provider)s, model = %(model)s,
+       input_chars = %(input_chars)s, input_price = %(input_price)s,
+       output_price = %(output_price)s, cached_input_price = %(cached_input_price)s,
+       price_version = %(price_version)s, started_at = now()
+ where usage_id = %(usage_id)s and status = 'held' and owner_id = %(owner_id)s
+   and output_chars = 0
+returning usage_id"""
 
 # The sums of a day, a line for each attempt; in one order everywhere, so that no two processes
 # wait for each other's rows.
@@ -35,7 +49,8 @@ rolled as (
            unpriced_requests = d.unpriced_requests + excluded.unpriced_requests)
 select usage_id from done"""
 
-# The status makes it exactly once, whoever else settles.
+# The status makes it exactly once, whoever else settles; the worker leaves a call alone that
+# another process has taken over.
 _SETTLED = """
 with done as (
     update provider_usage u
@@ -52,7 +67,7 @@ with done as (
                   %(cost)s::bigint[], %(price_version)s::text[], %(attempts)s::jsonb[])
         as s(usage_id, outcome, provider, model, output_chars, source, input_tokens,
              output_tokens, cached_input_tokens, reasoning_tokens, cost, price_version, attempts)
-     where u.usage_id = s.usage_id and u.status = 'held'
+     where u.usage_id = s.usage_id and u.status = 'held' and u.worker_id = %(worker)s
     returning u.usage_id, u.owner_id, u.key_id, u.provider, u.model, u.started_at),
 lines as (
     select (done.started_at at time zone 'UTC')::date as day, done.owner_id, done.key_id,
@@ -67,6 +82,11 @@ lines as (
         as l(usage_id, provider, model, requests, input_tokens, output_tokens,
              cached_input_tokens, reasoning_tokens, cost, used) using (usage_id)),"""
 SETTLE = _SETTLED + ROLL_UP
+
+# Whoever settles a row, a sweeper included, leaves its name in it.
+SETTLED_BY = """
+select usage_id from provider_usage
+ where usage_id = any(%(usage_id)s) and status = 'settled' and worker_id = %(worker)s"""
 
 RECORD = """
 with lease as (
@@ -86,17 +106,25 @@ update provider_usage u
 returning u.usage_id"""
 
 # Estimates and rounds as core/pricing.py does. A call younger than a lease is left alone: its
-# process may not have had the time to write one.
+# process may not have had the time to write one. One of our own that we know nothing of was held
+# while the answer was lost. The dead are named first: when a row is locked that somebody has just
+# taken over, its own columns are looked at again (another worker, a new beginning), and no lease.
 _SWEPT = """
-with dead as (
-    select u.usage_id from provider_usage u
+with gone as materialized (
+    select distinct u.worker_id from provider_usage u
      where u.status = 'held' and u.started_at < now() - make_interval(secs => %(lease)s)
        and not exists (select from workers w
-                        where w.worker_id = u.worker_id and w.lease_until > now())
-     order by u.usage_id limit 500 for update skip locked),
+                        where w.worker_id = u.worker_id and w.lease_until > now())),
+dead as (
+    select u.usage_id from provider_usage u
+     where u.status = 'held' and u.started_at < now() - make_interval(secs => %(lease)s)
+       and u.usage_id <> all(%(mine)s::uuid[])
+       and (u.worker_id = %(worker)s or u.worker_id in (select worker_id from gone))
+     order by u.usage_id limit 500 for update of u skip locked),
 done as (
     update provider_usage u
        set status = 'settled', settled_at = now(), outcome = 'interrupted', source = 'estimated',
+           worker_id = %(worker)s,
            input_tokens = t.input, output_tokens = t.output, cached_input_tokens = 0,
            reasoning_tokens = 0,
            cost_nano_usd

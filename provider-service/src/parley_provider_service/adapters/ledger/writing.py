@@ -21,7 +21,9 @@ from parley_provider_service.adapters.ledger.statements import (
     RECORD,
     RELEASE,
     SETTLE,
+    SETTLED_BY,
     SWEEP,
+    TAKE_OVER,
 )
 from parley_provider_service.core.model import (
     Attempted,
@@ -53,16 +55,29 @@ class PostgresLedger(Ledger):
         self.reader = LedgerReader(database)
         self._holds = Batches(self._hold)
         self._settlements = Batches(self._settle)
+        # What this process is to settle, from before it is held.
+        self._mine: set[UUID] = set()
         # Two statements over several rows each must not wait for each other's.
         self._one_at_a_time = asyncio.Lock()
 
     @override
     async def hold(self, hold: Hold) -> bool:
-        return await self._holds.ask(hold)
+        if hold.usage_id in self._mine:
+            return False
+        self._mine.add(hold.usage_id)
+        held = False
+        try:
+            held = await self._holds.ask(hold) or await self._take_over(hold)
+        finally:
+            if not held:
+                self._mine.discard(hold.usage_id)
+        return held
 
     @override
     async def settle(self, settlement: Settlement) -> bool:
-        return await self._settlements.ask(settlement)
+        settled = await self._settlements.ask(settlement)
+        self._mine.discard(settlement.usage_id)
+        return settled
 
     @override
     async def record(self, progress: Mapping[UUID, Progress]) -> frozenset[UUID]:
@@ -86,6 +101,8 @@ class PostgresLedger(Ledger):
             "lease": self.lease_seconds,
             "chars": float(CHARACTERS_PER_TOKEN),
             "million": MILLION,
+            "worker": self.worker_id,
+            "mine": list(self._mine),
         }
         rows = await self.database.fetch(SWEEP, values)
         await self.database.fetch(FORGET, {})
@@ -124,13 +141,33 @@ class PostgresLedger(Ledger):
         rows = await self.database.fetch(HOLD, values)
         return answered([hold.usage_id for hold in holds], rows)
 
+    async def _take_over(self, hold: Hold) -> bool:
+        """Take a call over whose process has made nothing of it, or never knew that it has it."""
+        prices = {name: price for name, [price] in prices_of([hold.price]).items()}
+        values = {
+            "worker": self.worker_id,
+            "usage_id": hold.usage_id,
+            "owner_id": hold.owner_id,
+            "key_id": hold.key_id,
+            "provider": hold.provider,
+            "model": hold.model,
+            "input_chars": hold.input_chars,
+            **prices,
+        }
+        return bool(await self.database.fetch(TAKE_OVER, values))
+
     async def _settle(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
         ids = [settlement.usage_id for settlement in settlements]
-        values = {**columns_of(settlements), **lines_of(settlements)}
+        values = {**columns_of(settlements), **lines_of(settlements), "worker": self.worker_id}
+        tries = 0
         while True:
+            tries += 1
             try:
                 async with self._one_at_a_time:
                     rows = await self.database.fetch(SETTLE, values)
+                if tries > 1:  # an earlier try may have been written while its answer was lost
+                    named = {"usage_id": ids, "worker": self.worker_id}
+                    rows = await self.database.fetch(SETTLED_BY, named)
             except DatabaseUnavailable:
                 # What was used must be written down; nothing is lost by waiting for that.
                 await asyncio.sleep(AGAIN_SECONDS)

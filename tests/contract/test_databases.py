@@ -1,0 +1,265 @@
+"""The four pools of connections behave alike, whatever happens to the database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from parley_rpc.faults import DatabaseUnavailable
+from psycopg import sql
+
+pytestmark = pytest.mark.integration
+
+PACKAGES = [f"parley_{name}" for name in ("gateway", "chat_service", "prompt_service")]
+PACKAGES.append("parley_provider_service")
+# Loses the first races.
+WIN = """
+create function win(after bigint) returns bigint language plpgsql as $$ begin
+    if nextval('tries') <= after then
+        raise exception using errcode = 'serialization_failure';
+    end if;
+    return after;
+end $$"""
+# The promise is three seconds for a whole request.
+TOLD_WITHIN_SECONDS = 3.0
+BACK_WITHIN_SECONDS = 5.0
+STARTED_WITHIN_SECONDS = 30.0
+# PostgreSQL gives up whoever finds a deadlock, which is looked for after a second of waiting.
+FIRST_BY_SECONDS = 0.5
+
+
+def module_of(package: str) -> Any:
+    return importlib.import_module(f"{package}.adapters.database")
+
+
+@asynccontextmanager
+async def opened(package: str, url: str, connections: int = 2) -> AsyncIterator[Any]:
+    """Open a pool of a service, whose role is there and may use its schema."""
+    module = module_of(package)
+    names = {"role": sql.Identifier(module.ROLE), "schema": sql.Identifier(module.SCHEMA)}
+    known = "select 1 from pg_roles where rolname = %s"
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("select pg_advisory_lock(1)")  # Roles are the whole server's.
+        if not owner.execute(known, [module.ROLE]).fetchone():
+            owner.execute(sql.SQL("create role {role}").format(**names))
+            owner.execute(sql.SQL("grant {role} to current_user").format(**names))
+        owner.execute(sql.SQL("create schema {schema}").format(**names))
+        owner.execute(sql.SQL("grant usage on schema {schema} to {role}").format(**names))
+    database = module.Database(url, connections=connections)
+    await database.open()
+    try:
+        await database.pool.wait(STARTED_WITHIN_SECONDS)
+        yield database
+    finally:
+        await database.aclose()
+
+
+async def is_well_again(database: Any) -> bool:
+    """Whether it serves, in the time that is promised after a fault."""
+    give_up = time.monotonic() + BACK_WITHIN_SECONDS
+    while time.monotonic() < give_up:
+        with contextlib.suppress(DatabaseUnavailable):
+            return bool((1,) == await run(database, "select 1"))
+    return False
+
+
+async def run(database: Any, statement: str) -> Any:
+    async with database.connection() as connection:
+        return await (await connection.execute(statement)).fetchone()
+
+
+async def change(database: Any, statement: str) -> None:
+    async with database.connection() as connection:
+        await connection.execute(statement)
+
+
+async def waits_for_a_lock(url: str, role: str) -> None:
+    """Return when a statement of a service waits for a lock."""
+    waiting = (
+        "select from pg_stat_activity where application_name = %s and wait_event_type = 'Lock'"
+        " and datname = current_database()"
+    )
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as owner:
+        for _ in range(250):
+            if (await owner.execute(waiting, [role])).rowcount:
+                return
+            await asyncio.sleep(0.02)
+    raise TimeoutError(f"no statement of {role} waits for a lock")
+
+
+async def told(database: Any, statement: str = "select 1") -> float:
+    """Run what cannot succeed; return the seconds until that is told."""
+    began = time.monotonic()
+    with pytest.raises(DatabaseUnavailable):
+        await run(database, statement)
+    return time.monotonic() - began
+
+
+async def everywhere(check: Callable[[str, str], Awaitable[None]], url: str = "") -> None:
+    """Check all four at once, for most of it is waiting."""
+    async with asyncio.TaskGroup() as tasks:
+        for package in PACKAGES:
+            tasks.create_task(named(check, package, url))
+
+
+async def named(check: Callable[[str, str], Awaitable[None]], package: str, url: str) -> None:
+    try:
+        await check(package, url)
+    except BaseException as error:
+        error.add_note(f"with {package}")
+        raise
+
+
+def owner_of(url: str, package: str) -> psycopg.Connection:
+    """Connect as the owner of everything, in the schema of a service."""
+    return psycopg.connect(url, options=f"-c search_path={module_of(package).SCHEMA}")
+
+
+def add_things(url: str, package: str) -> None:
+    """Make a table of two rows that the service may change."""
+    with owner_of(url, package) as owner:
+        owner.execute("create table things (id int primary key, n int)")
+        owner.execute("insert into things values (1, 0), (2, 0)")
+        grant = sql.SQL("grant all on things to {}")
+        owner.execute(grant.format(sql.Identifier(module_of(package).ROLE)))
+
+
+async def test_a_server_that_breaks_its_word_is_left_in_time(database_url: str) -> None:
+    async def check(package: str, url: str) -> None:
+        async with opened(package, url, connections=1) as database:
+            await change(database, "set statement_timeout = 0")
+
+            assert await told(database, "select pg_sleep(5)") < TOLD_WITHIN_SECONDS
+            assert await is_well_again(database)
+
+    await everywhere(check, database_url)
+
+
+async def test_a_question_about_its_health_is_answered_within_a_second(database_url: str) -> None:
+    async def check(package: str, url: str) -> None:
+        async with opened(package, url, connections=1) as database, database.connection():
+            began = time.monotonic()
+            assert not await database.answers()
+            assert time.monotonic() - began < 1.0
+
+    await everywhere(check, database_url)
+
+
+async def test_a_lock_is_told_in_time_and_spoils_nothing_else(database_url: str) -> None:
+    async def check(package: str, url: str) -> None:
+        async with opened(package, url) as database:
+            add_things(url, package)
+            with owner_of(url, package) as other:
+                other.execute("lock table things in access exclusive mode")
+                waiting = asyncio.create_task(told(database, "update things set n = 1"))
+                await asyncio.sleep(0)
+                assert (1,) == await run(database, "select 1")
+                assert await waiting < TOLD_WITHIN_SECONDS
+            assert (2,) == await run(database, "select count(*) from things")
+
+    await everywhere(check, database_url)
+
+
+async def test_who_waits_for_a_connection_is_told_in_time_and_the_next_at_once(
+    database_url: str,
+) -> None:
+    async def check(package: str, url: str) -> None:
+        async with opened(package, url, connections=1) as database:
+            async with database.connection():
+                assert await told(database) < TOLD_WITHIN_SECONDS
+                assert await told(database) < 0.5
+                assert 0 == database.pool.get_stats()["requests_waiting"]
+            assert await is_well_again(database)
+            async with database.connection():
+                assert await told(database) > 0.5
+
+    await everywhere(check, database_url)
+
+
+async def test_a_database_that_is_read_only_is_away(database_url: str) -> None:
+    async def check(package: str, url: str) -> None:
+        async with opened(package, url, connections=1) as database:
+            add_things(url, package)
+            await change(database, "set default_transaction_read_only = on")
+            await told(database, "update things set n = 1")
+            assert (2,) == await run(database, "select count(*) from things")
+
+    await everywhere(check, database_url)
+
+
+async def test_a_deadlock_is_nobodys_trouble(database_url: str) -> None:
+    """The statement waits first, so PostgreSQL gives it up; it runs again."""
+
+    async def check(package: str, url: str) -> None:
+        async with opened(package, url) as database:
+            add_things(url, package)
+            backwards = (
+                "with t as (select id from things order by id desc for update)"
+                " update things x set n = n + 10 from t where x.id = t.id"
+            )
+            with owner_of(url, package) as other:
+                other.execute("update things set n = 1 where id = 1")
+                running = asyncio.create_task(change(database, backwards))
+                await waits_for_a_lock(url, module_of(package).ROLE)
+                await asyncio.sleep(FIRST_BY_SECONDS)
+                second = "update things set n = 1 where id = 2"
+                await asyncio.to_thread(other.execute, second)
+            await running
+            assert (11, 11) == await run(database, "select min(n), max(n) from things")
+
+    await everywhere(check, database_url)
+
+
+async def test_a_lost_race_is_run_again_but_not_for_ever(database_url: str) -> None:
+    async def check(package: str, url: str) -> None:
+        async with opened(package, url) as database:
+            with owner_of(url, package) as owner:
+                owner.execute("create sequence tries")
+                grant = sql.SQL("grant usage on sequence tries to {}")
+                owner.execute(grant.format(sql.Identifier(module_of(package).ROLE)))
+                owner.execute(WIN)
+
+            assert (3,) == await run(database, "select win(3)")
+            await told(database, "select win(1000)")
+
+    await everywhere(check, database_url)
+
+
+async def test_within_a_transaction_nothing_is_run_again(database_url: str) -> None:
+    async def check(package: str, url: str) -> None:
+        async with opened(package, url, connections=1) as database:
+            lose = "do $$ begin raise exception using errcode = 'serialization_failure'; end $$"
+            with pytest.raises(DatabaseUnavailable):
+                async with database.connection() as connection, connection.transaction():
+                    await connection.execute(lose)
+            assert (1,) == await run(database, "select 1")
+
+    await everywhere(check, database_url)
+
+
+async def test_a_database_that_is_away_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def check(package: str, _: str) -> None:
+        database = module_of(package).Database("host=127.0.0.1 port=1", connections=2)
+        await database.open()
+        try:
+            took = [await told(database) for _ in range(10)]
+            said = [one for one in caplog.records if one.name.startswith(package)]
+        finally:
+            await database.aclose()
+        assert max(took) < TOLD_WITHIN_SECONDS
+        assert 1 <= len(said) < 5
+
+    with caplog.at_level(logging.INFO):
+        await everywhere(check)
+
+    said = [one.getMessage() for one in caplog.records if one.name == "psycopg.pool"]
+    assert len(said) < 10
+    assert any("Connection refused" in message for message in said)
