@@ -236,7 +236,7 @@ class LossyDatabase(Database):
 
     @override
     async def fetch(
-        self, statement: str | Composed, values: Mapping[str, Any]
+        self, statement: str | Composed, values: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
         rows = await super().fetch(statement, values)
         if statement == SETTLE and not self.losses:
