@@ -74,6 +74,8 @@ class MemoryStore:
         # Replies whose usage only the ledger knows.
         self.open: set[UUID] = set()
         self.away = False
+        # How often it was asked who was asked last.
+        self.looked_up = 0
         self.appended: list[list[Piece]] = []
 
     def answer(self) -> datetime:
@@ -143,6 +145,7 @@ class MemoryStore:
         return running
 
     async def last_choice(self, owner_id: UUID, chat_id: str) -> Choice | None:
+        self.looked_up += 1
         stored = self.find(owner_id, chat_id)
         return Choice(stored.chat.provider, stored.chat.model) if stored else None
 
@@ -153,6 +156,10 @@ class MemoryStore:
         running = sum(past.status == Status.RUNNING for past in path)
         key = turn.owner_id, send.idempotency_key
         if running >= most_running or (send.idempotency_key and key in self.keys):
+            return None
+        if turn.assumed and (
+            not stored or turn.assumed != (stored.chat.provider, stored.chat.model)
+        ):
             return None
         if send.idempotency_key:
             self.keys[key] = turn.body_hash, turn.message_id

@@ -61,8 +61,8 @@ class TurnStore(Protocol):
     async def begin(self, turn: NewTurn, most_running: int) -> Begun | None:
         """Store both messages, and the chat when it is new.
 
-        None, and nothing stored, when the idempotency key is in use or the chat has
-        `most_running` running replies already.
+        None, and nothing stored, when the idempotency key is in use, the chat has `most_running`
+        running replies already, or its last choice is not the one that is assumed.
         """
 
     async def find_send(self, owner_id: UUID, key: str) -> PastSend | None:

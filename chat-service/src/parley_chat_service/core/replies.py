@@ -26,6 +26,7 @@ from parley_chat_service.core.faults import (
 )
 from parley_chat_service.core.generation import Generation, Job
 from parley_chat_service.core.journal import Journal
+from parley_chat_service.core.lasts import LastChoices
 from parley_chat_service.core.model import Caller, Choice, Prompt
 from parley_chat_service.core.places import Places
 from parley_chat_service.core.ports import Prompts
@@ -79,6 +80,7 @@ class Replies:
         self.places_by_provider = defaultdict[str, Places](
             lambda: Places(limits.turns_per_provider)
         )
+        self.lasts = LastChoices()
         # Turns of this process by owner and chat.
         self.at_once: Counter[tuple[UUID, str]] = Counter()
 
@@ -105,14 +107,9 @@ class Replies:
         """Run a turn to its end, whoever listens; `opened` tells how it began."""
         try:
             async with place_in(self.places):
-                choice, prompt = await asyncio.gather(
-                    self._choose(caller, send), self._prompt(caller, send)
-                )
-                async with self._place_with(choice.provider, send):
-                    # Who left before anything was stored wants nothing of it.
-                    if not opened.cancelled():
-                        new = self._new(caller, send, choice, prompt)
-                        await self._turn(caller, new, prompt, opened)
+                # Who left before anything was stored wants nothing of it.
+                while not opened.done():
+                    await self._try(caller, send, opened)
         except Fault as fault:
             if not opened.done():
                 opened.set_exception(fault)
@@ -120,6 +117,17 @@ class Replies:
             logger.exception("turn failed")
             if not opened.done():
                 opened.set_exception(Internal("Parley failed to begin the turn."))
+
+    async def _try(self, caller: Caller, send: Send, opened: asyncio.Future[Opening]) -> None:
+        """Look up what a turn needs, and run it; nothing is opened when the look was too old."""
+        chosen, prompt = await asyncio.gather(
+            self._choose(caller, send), self._prompt(caller, send)
+        )
+        choice, assumed = chosen
+        async with self._place_with(choice.provider, send):
+            if not opened.cancelled():
+                new = self._new(caller, send, choice, prompt)
+                await self._turn(caller, replace(new, assumed=assumed), prompt, opened)
 
     async def _turn(
         self, caller: Caller, new: NewTurn, prompt: Prompt, opened: asyncio.Future[Opening]
@@ -129,10 +137,13 @@ class Replies:
         deadline = asyncio.get_running_loop().time() + new.seconds
         with self._registered(new) as turn:
             begun = await self._begin(new)
+            if begun is None:
+                return
             if isinstance(begun, PastSend):
                 opening: Opening = begun
             else:
                 turn.begun = True
+                self.lasts.note(new.owner_id, new.chat_id, new.choice)
                 opening = started(new), turn
             if not opened.done():
                 opened.set_result(opening)
@@ -141,8 +152,11 @@ class Replies:
                 own = replace(caller, deadline=math.inf)
                 await self.generation.run(Job(own, new, begun, prompt, turn, deadline))
 
-    async def _begin(self, new: NewTurn) -> Begun | PastSend:
-        """Store a new turn, or find the one that its idempotency key stands for."""
+    async def _begin(self, new: NewTurn) -> Begun | PastSend | None:
+        """Store a new turn, or find the one that its idempotency key stands for.
+
+        None when its chat has asked somebody else last than was assumed.
+        """
         if self.at_once[new.owner_id, new.chat_id] <= MOST_RUNNING:
             begun = await self.store.begin(new, MOST_RUNNING)
             if begun is not None:
@@ -151,6 +165,10 @@ class Replies:
             past = await self.store.find_send(new.owner_id, new.send.idempotency_key)
             if past is not None:
                 return past
+        if new.assumed is not None:
+            self.lasts.forget(new.owner_id, new.chat_id)
+            if await self.store.last_choice(new.owner_id, new.chat_id) != new.assumed:
+                return None
         raise ChatBusy(new.chat_id, MOST_WAITING)
 
     async def _repeat(self, caller: Caller, send: Send, past: PastSend) -> AsyncIterator[TurnEvent]:
@@ -166,14 +184,19 @@ class Replies:
                 async for event in events:
                     yield event
 
-    async def _choose(self, caller: Caller, send: Send) -> Choice:
-        """Find who is asked: as wished, or else the chat's last ones, or else the defaults."""
-        choice = send.choice
+    async def _choose(self, caller: Caller, send: Send) -> tuple[Choice, Choice | None]:
+        """Find who is asked: as wished, or else the chat's last ones, or else the defaults.
+
+        Returned with who was taken for the chat's last one, when that decided.
+        """
+        choice, last = send.choice, None
         if send.chat_id and not (choice.provider and choice.model):
-            last = await self.store.last_choice(caller.owner_id, send.chat_id)
+            last = self.lasts.guess(caller.owner_id, send.chat_id)
+            if last is None:
+                last = await self.store.last_choice(caller.owner_id, send.chat_id)
             if last is not None:
                 choice = completed(choice, last)
-        return await self.providers.resolve(caller, choice, LOOK_UP_SECONDS)
+        return await self.providers.resolve(caller, choice, LOOK_UP_SECONDS), last
 
     async def _prompt(self, caller: Caller, send: Send) -> Prompt:
         if send.prompt_id:

@@ -106,7 +106,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NewTurn:
-    """What is stored when a turn begins."""
+    """What is stored when a turn begins, if its chat has `assumed` for its last choice."""
 
     owner_id: UUID
     chat_uid: UUID
@@ -120,6 +120,7 @@ class NewTurn:
     choice: Choice
     prompt_version: int
     seconds: float
+    assumed: Choice | None = None
 
 
 class Begun(NamedTuple):

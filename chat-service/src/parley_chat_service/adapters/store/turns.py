@@ -18,7 +18,7 @@ from parley_chat_service.adapters.store.rows import (
     past_of,
     spans_column,
 )
-from parley_chat_service.core.model import Attachment, Choice
+from parley_chat_service.core.model import OPEN, Attachment, Choice
 from parley_chat_service.core.titles import folded
 from parley_chat_service.core.turn import (
     Begun,
@@ -43,16 +43,22 @@ BEGIN = f"""
         select count(*) >= %(most)s::int as yes
         from chats c join messages m on m.chat_uid = c.chat_uid and m.status = 'running'
         where c.owner_id = %(owner)s and c.chat_id = %(chat_id)s and c.delete_time is null),
+    refused as (
+        select busy.yes or (%(assumed)s::boolean and not exists (
+            select from chats c where c.owner_id = %(owner)s and c.chat_id = %(chat_id)s
+                and c.delete_time is null and c.provider = %(assumed_provider)s::text
+                and c.model = %(assumed_model)s::text)) as yes
+        from busy),
     k as (
         insert into send_keys as k (owner_id, key, body_hash, message_id, expire_time)
         select %(owner)s, %(key)s::text, %(hash)s, %(reply)s, now() + interval '24 hours'
-        from busy where %(key)s::text <> '' and not busy.yes
+        from refused where %(key)s::text <> '' and not refused.yes
         on conflict (owner_id, key) do update set body_hash = excluded.body_hash,
             message_id = excluded.message_id, expire_time = excluded.expire_time
         where k.expire_time < now() returning 1),
     go as (
-        select from busy
-        where not busy.yes and (%(key)s::text = '' or exists (select from k))),
+        select from refused
+        where not refused.yes and (%(key)s::text = '' or exists (select from k))),
     c as (
         insert into chats as c (chat_uid, owner_id, chat_id, title, title_folded, provider, model,
             message_count, last_seq, leaf_id)
@@ -243,8 +249,12 @@ class PostgresTurnStore:
 
 def begin_parameters(turn: NewTurn, most_running: int) -> dict[str, object]:
     """Return the parameters of BEGIN."""
+    assumed = turn.assumed or OPEN
     return {
         "most": most_running,
+        "assumed": turn.assumed is not None,
+        "assumed_provider": assumed.provider,
+        "assumed_model": assumed.model,
         "owner": turn.owner_id,
         "key": turn.send.idempotency_key,
         "hash": turn.body_hash,
