@@ -138,6 +138,15 @@ def test_the_conversation_of_the_readme(clone: Clone) -> None:
     assert ["Tell me a fun fact about space", "Tell me more about stars"] == contents[::2]
 
 
+def test_a_reply_is_come_back_to_as_in_the_readme(clone: Clone) -> None:
+    printed = clone.run("export API_KEY=$(cat .parley/admin.key)\n" + bash_block("TURN="))
+
+    stream, _, message = printed.rpartition('{"message_id"')
+    assert "event: start" not in stream
+    assert "event: end" in stream
+    assert "complete" == json.loads('{"message_id"' + message)["status"]
+
+
 def test_a_user_and_a_key_as_in_the_readme(clone: Clone) -> None:
     key = json.loads(clone.run("export API_KEY=$(cat .parley/admin.key)\n" + bash_block("USER_ID")))
 
