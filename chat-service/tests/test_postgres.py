@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -320,3 +321,24 @@ async def test_the_process_serves_and_stops_when_told(settings: Settings) -> Non
     finally:
         child.kill()
         child.wait()
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(600.0, 2), (-30.0, 0)])
+async def test_what_was_never_asked_for_is_forgotten_behind_its_deadline(
+    settings: Settings, ada: Caller, seconds: float, left: int
+) -> None:
+    ended, swept = (
+        new_turn(ada.owner_id, uuid7(), Send("Hi", name), seconds=seconds) for name in "ab"
+    )
+    async with opened(settings) as database:
+        edges = postgres_edges(database)
+        await edges.turns.begin(ended, 5)
+        await edges.turns.begin(swept, 5)
+        assert await edges.turns.end(replace(ending(ended), unsettled=True))
+        assert 1 == await edges.workers.sweep(uuid7(), [], 15)
+        names = await edges.usages.unsettled(UUID(int=0), 10)
+
+        await edges.usages.give_up(names)
+
+        assert {ended.message_id, swept.message_id} == set(names)
+        assert left == len(await edges.usages.unsettled(UUID(int=0), 10))

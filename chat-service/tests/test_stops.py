@@ -128,6 +128,23 @@ async def test_a_reply_goes_on_unread_unless_that_is_forbidden(
 
 
 @pytest.mark.unit
+async def test_a_reply_that_somebody_reads_is_not_unread(memory: MemoryStore, ada: Caller) -> None:
+    settings = Settings(unwatched_seconds=0.2)
+    async with running(memory_edges(memory), settings) as world:
+        world.providers.script = ["Half", asyncio.Event()]
+        events = world.server.replies.send(ada, Send("Hi", "c"))
+        start = await anext(events)
+        assert isinstance(start, Start)
+        await anext(events)
+        waiting = asyncio.ensure_future(anext(events))
+
+        await asyncio.sleep(1.0)
+
+        assert start.message_id in world.server.worker.turns
+        waiting.cancel()
+
+
+@pytest.mark.unit
 async def test_a_reply_that_is_read_elsewhere_is_not_unread(
     memory: MemoryStore, ada: Caller
 ) -> None:

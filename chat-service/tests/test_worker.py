@@ -266,3 +266,26 @@ async def test_stopping_releases_the_lease(memory: MemoryStore) -> None:
         assert [world.server.worker.worker_id] == list(memory.leases)
 
     assert [] == list(memory.leases)
+
+
+async def test_a_drain_waits_for_turns_that_begin_meanwhile(
+    small_world: World, memory: MemoryStore, ada: Caller
+) -> None:
+    first, second = asyncio.Event(), asyncio.Event()
+    small_world.providers.script = [first, "One"]
+    await anext(small_world.server.replies.send(ada, Send("Hi", "a")))
+    await until(lambda: small_world.providers.requests)
+    draining = asyncio.create_task(small_world.server.worker.drain(5))
+    await asyncio.sleep(0)
+    small_world.providers.script = [second, "Two"]
+    await anext(small_world.server.replies.send(ada, Send("Hi", "b")))
+    await until(lambda: len(small_world.providers.requests) == 2)
+
+    first.set()
+    await until(lambda: len(small_world.server.worker.tasks) == 1)
+    assert not draining.done()
+    second.set()
+    await draining
+
+    said = [stored.message.content for stored in memory.messages.values()]
+    assert ["Hi", "One", "Hi", "Two"] == said
