@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     # The longest that a turn may take, in seconds.
     turn_seconds: float = Field(default=600.0, gt=0)
     # How long a turn that has begun waits for a provider service that is away, in seconds.
-    patience_seconds: float = Field(default=30.0, ge=0)
+    patience_seconds: float = Field(default=7.0, ge=0)
     # A reply that nobody has read for so many seconds is stopped; 0 lets it go on.
     unwatched_seconds: float = Field(default=0.0, ge=0)
     # What running turns are given to end when the service stops, in seconds.

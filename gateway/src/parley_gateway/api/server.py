@@ -22,8 +22,11 @@ from parley_gateway.core.faults import MalformedBody
 
 KEEP_ALIVE_SECONDS = 75
 # Between the word that the gateway stops and the closing of its port. Who keeps a connection busy
-# meanwhile is told with an answer that it closes, instead of losing a request to it.
+# meanwhile is told with an answer that it closes, instead of losing a request to it. When all have
+# gone, nothing more is waited for; the silent ones are waited for a little longer.
 NOTICE_SECONDS = 0.25
+LOOK_EVERY_SECONDS = 0.025
+MOST_LOOKS = 30
 
 
 class Connections(ServerState):
@@ -85,6 +88,10 @@ class GracefulServer(Server):
             if isinstance(connection, Protocol):
                 connection.close_after_answer()
         await asyncio.sleep(NOTICE_SECONDS)
+        for _ in range(MOST_LOOKS):
+            if not any(map(is_idle, self.server_state.connections)):
+                break
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
         await super().shutdown(sockets)
 
     @override
@@ -94,6 +101,12 @@ class GracefulServer(Server):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
+
+
+def is_idle(connection: object) -> bool:
+    """Say whether a connection may still bring a request: nobody has told it of the end."""
+    cycle = getattr(connection, "cycle", None)
+    return cycle is None or cycle.response_complete
 
 
 def build_server(app: FastAPI, host: str, port: int, grace: float) -> GracefulServer:
