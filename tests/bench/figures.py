@@ -131,11 +131,13 @@ async def first_token(client: Client, peer: Peer, _: Platform) -> None:
 async def orphans(client: Client, peer: Peer, platform: Platform) -> None:
     """From kill -9 of the chat service to its replies being closed."""
     closed = []
-    for _ in range(ORPHANS):
+    for number in range(ORPHANS):
         peer.script(texts=["word "] * 4000, pace=50)
         async with client.stream("Talk") as events:
             start = await anext(events)
             await anext(events)
+            # Anywhere between two renewals of its lease.
+            await asyncio.sleep(2.0 * number / ORPHANS)
             began = time.perf_counter()
             await asyncio.to_thread(platform.kill, "chat_service")
         platform.start_one("chat_service")

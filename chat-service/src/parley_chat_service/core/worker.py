@@ -16,9 +16,10 @@ from parley_chat_service.core.ports import WorkerStore
 from parley_chat_service.core.running import RunningTurn
 
 RENEW_EVERY_SECONDS = 2.0
-LEASE_SECONDS = 10.0
+SWEEPS = 2
+LEASE_SECONDS = 9.0
 # Less than the lease: who cannot renew is done before others think it dead.
-HELD_SECONDS = 8.0
+HELD_SECONDS = 7.5
 RETRY_EVERY_SECONDS = 0.2
 # Longer than a statement can take: a turn that began while the sweep did is not a stray.
 STRAY_SECONDS = 15.0
@@ -71,15 +72,15 @@ class Worker:
                 await asyncio.sleep(RETRY_EVERY_SECONDS)
 
     async def run(self) -> None:
-        """Renew the lease for ever, and sweep up after dead workers."""
+        """Renew the lease for ever, and sweep up after dead workers, twice as often."""
         while True:
             try:
                 await self._renew()
-                await self.store.sweep(self.worker_id, list(self.turns), STRAY_SECONDS)
+                for _ in range(SWEEPS):
+                    await self.store.sweep(self.worker_id, list(self.turns), STRAY_SECONDS)
+                    await asyncio.sleep(RENEW_EVERY_SECONDS / SWEEPS)
             except DatabaseUnavailable:
                 await asyncio.sleep(RETRY_EVERY_SECONDS)
-            else:
-                await asyncio.sleep(RENEW_EVERY_SECONDS)
 
     async def drain(self, grace: float) -> None:
         """Give running turns `grace` seconds to end, and interrupt the others."""
