@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 SECONDS = 60.0
 
@@ -58,7 +59,9 @@ def version(url: str, schema: str) -> list[str]:
         table = f"{schema}.alembic_version"
         if connection.execute("select to_regclass(%s)", [table]).fetchone() == (None,):
             return []
-        query = f"select version_num from {table}".encode()
+        query = sql.SQL("select version_num from {}").format(
+            sql.Identifier(schema, "alembic_version")
+        )
         return [number for (number,) in connection.execute(query)]
 
 
