@@ -19,8 +19,9 @@ import httpx
 import psycopg
 import pytest
 from parley_tests.database import fresh_database
+from parley_tests.migrating import objects, prepared, schema_of, version
 from parley_tests.peers import KEY, RunningPeer, running_peer
-from parley_tests.platform import Platform, running_platform
+from parley_tests.platform import SERVICES, Platform, running_platform
 from parley_tests.sse import Event, events, send
 from psycopg import sql
 
@@ -342,3 +343,24 @@ async def test_an_old_chat_goes_on(copied: Copy) -> None:
     assert f"Bearer {KEY}" == request["headers"]["authorization"]
     sent = json.dumps(request["body"])
     assert all(json.dumps(text) in sent for text in (WORDS, "Look", "And then?"))
+
+
+def test_a_backup_of_an_older_release_is_brought_up_to_date(
+    database_server: str, tmp_path: Path
+) -> None:
+    schemas = [schema_of(service) for service in SERVICES]
+    with fresh_database(database_server) as old, fresh_database(database_server) as new:
+        environment = Platform(old, tmp_path, {}).environment | {"PARLEY_HOME": str(tmp_path / "h")}
+        for service in SERVICES:
+            prepared(old, service, "0002" if service == "chat_service" else "head")
+        parley(tmp_path, environment, "backup", "a backup")
+        told = parley(tmp_path, environment | {"DATABASE_URL": new}, "restore", "a backup")
+        assert "0002" == told["schemas"]["chat"]
+        prepared(old, "chat_service")
+
+        assert [objects(old, schema) for schema in schemas] == [
+            objects(new, schema) for schema in schemas
+        ]
+        assert [version(old, schema) for schema in schemas] == [
+            version(new, schema) for schema in schemas
+        ]

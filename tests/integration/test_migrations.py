@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
@@ -18,9 +17,11 @@ from parley_tests.database import fresh_database
 from parley_tests.migrating import (
     ended,
     objects,
+    prepared,
     said,
     schema_of,
     start_migrate,
+    upgrade_of,
     version,
     wait_for,
 )
@@ -49,24 +50,11 @@ select pid from pg_stat_activity
  where datname = current_database() and wait_event_type = 'Lock'"""
 
 
-def upgrade_of(service: str) -> Any:
-    return importlib.import_module(f"parley_{service}.migrations.upgrade")
-
-
 def migrated(url: str, service: str) -> None:
     """Run a migration within this process, from its beginning to its end."""
     module = upgrade_of(service)
     admission = {"API_KEY": "k", "KEY_PEPPER": "p" * 32} if service == "gateway" else {}
     assert 0 == module.migrate(module.Settings(DATABASE_URL=SecretStr(url), **admission))
-
-
-def prepared(url: str, service: str, target: str) -> None:
-    """Bring a schema to a revision and do nothing after it."""
-    module = upgrade_of(service)
-    with psycopg.connect(url, autocommit=True) as owner:
-        for statement in module.prerequisites(owner):
-            module.provide(owner, statement)
-        module.upgrade(owner, target)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +81,8 @@ def assert_whole(url: str, schema: str, whole: dict[tuple[str, str], list[str]])
     """It has all of one revision, or nothing but the empty table that will hold its number."""
     found = version(url, schema)
     if found:
-        assert whole[schema, *found] == objects(url, schema)
+        [revision] = found
+        assert whole[schema, revision] == objects(url, schema)
     else:
         kept = [line for line in objects(url, schema) if "alembic_version" not in line]
         assert kept in ([], ["schema "])
@@ -221,6 +210,21 @@ def test_behind_a_long_transaction_it_waits_and_nobody_else_is_refused(
             said(migration)
 
     assert_current(database_url, "chat", whole)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_release_before_leaves_a_newer_schema_as_it_is(database_url: str, service: str) -> None:
+    """Whoever goes back to it migrates first, as always."""
+    schema = schema_of(service)
+    migrated(database_url, service)
+    with psycopg.connect(database_url) as owner:
+        versions, later = (sql.Identifier(schema, name) for name in ("alembic_version", "later"))
+        owner.execute(sql.SQL("update {} set version_num = '9999'").format(versions))
+        owner.execute(sql.SQL("create table {} ()").format(later))
+    before = objects(database_url, schema)
+    migrated(database_url, service)
+
+    assert (["9999"], before) == (version(database_url, schema), objects(database_url, schema))
 
 
 def test_who_serves_waits_for_the_migration(database_url: str, tmp_path: Path) -> None:

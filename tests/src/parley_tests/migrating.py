@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import time
@@ -63,6 +64,20 @@ def version(url: str, schema: str) -> list[str]:
             sql.Identifier(schema, "alembic_version")
         )
         return [number for (number,) in connection.execute(query)]
+
+
+def upgrade_of(service: str) -> Any:
+    """Return the module that migrates a service."""
+    return importlib.import_module(f"parley_{service}.migrations.upgrade")
+
+
+def prepared(url: str, service: str, target: str = "head") -> None:
+    """Bring a schema to a revision and do nothing after it."""
+    module = upgrade_of(service)
+    with psycopg.connect(url, autocommit=True) as owner:
+        for statement in module.prerequisites(owner):
+            module.provide(owner, statement)
+        module.upgrade(owner, target)
 
 
 def start_migrate(service: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

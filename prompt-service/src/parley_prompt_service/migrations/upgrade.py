@@ -17,7 +17,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-from parley_prompt_service.adapters.database import ROLE, SCHEMA
+from parley_prompt_service.adapters.database import ROLE, SCHEMA, SCHEMA_REVISION
 from parley_prompt_service.settings import Settings
 
 LOCK_WITHIN_SECONDS = 300.0
@@ -38,8 +38,9 @@ def migrate(settings: Settings) -> int:
         except errors.InsufficientPrivilege:
             tell_the_administrator(owner, missing)
             return 1
-        upgrade(owner)
-        grant(owner)
+        if not is_ahead(owner):
+            upgrade(owner)
+            grant(owner)
     return 0
 
 
@@ -91,6 +92,15 @@ def provide(owner: psycopg.Connection, statement: sql.Composed) -> None:
     """
     with contextlib.suppress(errors.DuplicateObject, errors.UniqueViolation):
         owner.execute(statement)
+
+
+def is_ahead(owner: psycopg.Connection) -> bool:
+    """Say whether a newer release has migrated: its schema serves us, its rights are its own."""
+    table = sql.Identifier(SCHEMA, "alembic_version")
+    if not found(owner, "select where to_regclass(%s) is not null", [table.as_string(owner)]):
+        return False
+    query = sql.SQL("select from {} where version_num > %s").format(table)
+    return owner.execute(query, [SCHEMA_REVISION]).fetchone() is not None
 
 
 def tell_the_administrator(owner: psycopg.Connection, statements: list[sql.Composed]) -> None:
