@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from parley_rpc.log import JSONFormatter, LineWriter
+from parley_rpc.log import JSONFormatter, LineWriter, is_told
 
 pytestmark = pytest.mark.unit
 
@@ -94,3 +95,20 @@ def test_a_process_ends_well_whatever_became_of_its_output(redirect: str) -> Non
     command = ["/bin/sh", "-c", shell, sys.executable, LOGS_A_LINE]
 
     assert 0 == subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "told"),
+    [
+        ("grpc._cython.cygrpc", asyncio.CancelledError(), False),
+        ("grpc._cython.cygrpc", ZeroDivisionError(), True),
+        ("parley_chat_service", asyncio.CancelledError(), True),
+    ],
+)
+def test_a_call_that_ends_with_its_server_is_no_failure(
+    name: str, error: BaseException, told: bool
+) -> None:
+    info = (type(error), error, None)
+    record = logging.LogRecord(name, logging.ERROR, "", 0, "not handled", None, info)
+
+    assert told == is_told(record)

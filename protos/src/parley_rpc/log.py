@@ -6,6 +6,7 @@ once lines can be written again one of them says how many were.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import select
@@ -88,10 +89,21 @@ class LineWriter(logging.Handler):
         return True
 
 
+def is_told(record: logging.LogRecord) -> bool:
+    """Say whether a record is worth a line.
+
+    gRPC takes a call that ends with its server, such as a watch of health, for a failure.
+    """
+    error = record.exc_info[0] if record.exc_info else None
+    cancelled = error is not None and issubclass(error, asyncio.CancelledError)
+    return not (cancelled and record.name.startswith("grpc"))
+
+
 def configure(service: str, level: str = "INFO") -> None:
     """Send everything that is logged in this process to standard output."""
     output = standard_output()
     output.setFormatter(JSONFormatter(service))
+    output.addFilter(is_told)
     logging.basicConfig(level=level, handlers=[output], force=True)
 
 
