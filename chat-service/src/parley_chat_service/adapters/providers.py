@@ -43,10 +43,10 @@ class GrpcProviders:
 
     async def resolve(self, caller: Caller, choice: Choice, within: float) -> Choice:
         """Fill in the defaults. Failures are not remembered: what was missing may be there now."""
-        # Who is away is told now: later the turn would be acknowledged, and have to wait.
-        await self.peer.connected()
         known = self.known.get(choice)
         if known is not None:
+            # Who is away is told now: later the turn would be acknowledged, and have to wait.
+            await self.peer.connected()
             return known
         request = model_pb2.GetModelRequest(provider=choice.provider, model=choice.model)
         model = (await self.peer.call(self.stub.GetModel, request, caller, within)).model

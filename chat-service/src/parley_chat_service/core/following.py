@@ -105,15 +105,13 @@ class Following:
             self._told_at = now
 
     async def _end(self, place: Place, showing: Showing) -> None:
-        """Show the rest of a reply that has ended, and how it did."""
+        """Show how a reply ended that is not running any more."""
         message = await self.store.find_reply(*place)
         self._forget(place, showing)
         if message is None:
             showing.finish(ChatDeleted(place.chat_id), stored=False)
             return
-        piece = rest_of(message, showing.position)
-        showing.show([piece] if piece else [])
-        showing.finish(ending_of(message), stored=True)
+        conclude(showing, message)
 
     def _endure(self, fault: Fault) -> None:
         """Wait for the database, but not for long."""
@@ -132,6 +130,13 @@ class Following:
         """Let the next reader begin anew."""
         if self.followed.get(place) is showing:
             del self.followed[place]
+
+
+def conclude(showing: Showing, message: Message) -> None:
+    """Show the rest of a reply that has ended, and how it did."""
+    piece = rest_of(message, showing.position)
+    showing.show([piece] if piece else [])
+    showing.finish(ending_of(message), stored=True)
 
 
 def rest_of(message: Message, known: Position) -> Piece | None:

@@ -32,9 +32,9 @@ from parley_chat_service.core.places import Places
 from parley_chat_service.core.ports import Prompts
 from parley_chat_service.core.rules import body_hash, check_send
 from parley_chat_service.core.running import RunningTurn
-from parley_chat_service.core.streams import Streams, start_of
+from parley_chat_service.core.streams import Streams
 from parley_chat_service.core.titles import title_of
-from parley_chat_service.core.turn import Begun, NewTurn, PastSend, Send, Start, TurnEvent
+from parley_chat_service.core.turn import Begun, NewTurn, PastSend, Seek, Send, Start, TurnEvent
 
 MOST_WAITING = 4
 MOST_RUNNING = MOST_WAITING + 1
@@ -93,15 +93,14 @@ class Replies:
         self.worker.spawn(self._run(caller, send, opened))
         opening = await opened
         if isinstance(opening, PastSend):
-            async for event in self._repeat(caller, send, opening):
-                yield event
+            told: AsyncGenerator[TurnEvent, None] = self._repeat(caller, send, opening)
         else:
             start, turn = opening
             yield start
-            events = turn.listen(deltas=send.watched)
-            async with aclosing(events):
-                async for event in events:
-                    yield event
+            told = turn.listen(deltas=send.watched)
+        async with aclosing(told) as events:
+            async for event in events:
+                yield event
 
     async def _run(self, caller: Caller, send: Send, opened: asyncio.Future[Opening]) -> None:
         """Run a turn to its end, whoever listens; `opened` tells how it began."""
@@ -171,18 +170,16 @@ class Replies:
                 return None
         raise ChatBusy(new.chat_id, MOST_WAITING)
 
-    async def _repeat(self, caller: Caller, send: Send, past: PastSend) -> AsyncIterator[TurnEvent]:
-        """Yield the turn that an idempotency key stands for, from its beginning."""
+    def _repeat(
+        self, caller: Caller, send: Send, past: PastSend
+    ) -> AsyncGenerator[TurnEvent, None]:
+        """Tell the turn that an idempotency key stands for, from its beginning."""
         if past.body_hash != body_hash(send):
             raise IdempotencyKeyReused
         if past.deleted:
             raise ChatDeleted(past.chat_id)
-        yield start_of(past.chat_id, past.message)
-        with self.streams.showing(caller, past.chat_id, past.message) as showing:
-            events = showing.listen(deltas=send.watched)
-            async with aclosing(events):
-                async for event in events:
-                    yield event
+        seek = Seek(past.chat_id, past.message.message_id, deltas=send.watched)
+        return self.streams.tell(caller, seek, past.message)
 
     async def _choose(self, caller: Caller, send: Send) -> tuple[Choice, Choice | None]:
         """Find who is asked: as wished, or else the chat's last ones, or else the defaults.

@@ -44,9 +44,7 @@ class Stops:
         if message.status is not Status.RUNNING:
             return message
         await self.store.ask_to_stop(caller.owner_id, chat_id, message_id)
-        turn = self.worker.turns.get(message_id)
-        if turn is not None:
-            turn.stop()
+        self.worker.stop(message_id)
         with (
             self.streams.showing(caller, chat_id, message) as showing,
             contextlib.suppress(TimeoutError),
@@ -73,9 +71,7 @@ class Stops:
             self.unwatched_seconds,
         )
         for message_id in unwanted:
-            turn = self.worker.turns.get(message_id)
-            if turn is not None:
-                turn.stop()
+            self.worker.stop(message_id)
 
     def _is_unwatched(self, turn: RunningTurn) -> bool:
         if not self.unwatched_seconds or turn.readers:

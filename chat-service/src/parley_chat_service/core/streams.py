@@ -9,14 +9,13 @@ from uuid import UUID
 
 from parley_rpc.faults import InvalidArgument
 
-from parley_chat_service.core.failures import ending_of
 from parley_chat_service.core.faults import ChatNotFound, MessageNotFound
-from parley_chat_service.core.following import Following, Place, rest_of
+from parley_chat_service.core.following import Following, Place, conclude
 from parley_chat_service.core.model import Caller, Choice, Message, Position, Status
 from parley_chat_service.core.ports import ReplyStore
 from parley_chat_service.core.rules import check_chat_id
 from parley_chat_service.core.showing import Showing
-from parley_chat_service.core.turn import BEGINNING, Seek, Start, TurnEvent
+from parley_chat_service.core.turn import Seek, Start, TurnEvent
 from parley_chat_service.core.worker import Worker
 
 
@@ -35,10 +34,17 @@ class Streams:
         """
         message = await self.find(caller, seek.chat_id, seek.message_id)
         check_reached(seek.after, message)
+        async with aclosing(self.tell(caller, seek, message)) as events:
+            async for event in events:
+                yield event
+
+    async def tell(
+        self, caller: Caller, seek: Seek, message: Message
+    ) -> AsyncGenerator[TurnEvent, None]:
+        """Yield the turn of a reply that was just found, from a position that it reaches."""
         yield start_of(seek.chat_id, message)
         with self.showing(caller, seek.chat_id, message) as showing:
-            events = showing.listen(seek.after, deltas=seek.deltas)
-            async with aclosing(events):
+            async with aclosing(showing.listen(seek.after, deltas=seek.deltas)) as events:
                 async for event in events:
                     yield event
 
@@ -63,16 +69,9 @@ class Streams:
             with self.following.following(place) as showing:
                 yield showing
         else:
-            yield shown_whole(message)
-
-
-def shown_whole(message: Message) -> Showing:
-    """Show a reply that has ended."""
-    showing = Showing()
-    piece = rest_of(message, BEGINNING)
-    showing.show([piece] if piece else [])
-    showing.finish(ending_of(message), stored=True)
-    return showing
+            showing = Showing()
+            conclude(showing, message)
+            yield showing
 
 
 def check_reached(after: Position, message: Message) -> None:

@@ -55,8 +55,14 @@ class Worker:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
+    def stop(self, message_id: UUID) -> None:
+        """Stop a turn, because somebody wishes it, if it is one of ours."""
+        turn = self.turns.get(message_id)
+        if turn is not None:
+            turn.stop()
+
     def interrupt(self, message_id: UUID) -> None:
-        """End a turn if it is one of ours."""
+        """End a turn, because it cannot go on, if it is one of ours."""
         turn = self.turns.get(message_id)
         if turn is not None:
             turn.interrupt()
