@@ -60,12 +60,14 @@ class BreakablePostgres:
     def freeze(self) -> None:
         """Stop every process of the server where it stands."""
         for process in self._processes():
-            process.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):  # A backend that has just ended.
+                process.suspend()
 
     def thaw(self) -> None:
         """Let every process go on."""
         for process in self._processes():
-            process.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
     def set(self, **settings: str) -> None:
         """Set what may change while it runs, and nothing else; for all connections."""
