@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import grpc
 from google.protobuf.message import DecodeError
 
-from parley.context.v1.context_pb2 import SignedUserContext, UserContext
+from parley.context.v1.context_pb2 import Allowance, SignedUserContext, UserContext
 from parley_rpc.faults import PermissionDenied, Unauthenticated
 
 USER_CONTEXT = "parley-user-context-bin"
@@ -44,6 +44,9 @@ class Caller:
     request_id: str = ""
     role: str = USER
     deadline: float = field(default=math.inf, compare=False)
+    # What the key may be used for, and what the call counts against (`UserContext`).
+    scopes: frozenset[str] = frozenset()
+    allowances: tuple[Allowance, ...] = ()
 
     @property
     def is_admin(self) -> bool:
@@ -63,17 +66,28 @@ class Caller:
 def new_caller(
     user_id: str, key_id: str, request_id: str, *, valid_for: float, role: str = USER
 ) -> Caller:
+    """Vouch for a user without limits for `valid_for` seconds."""
+    user = UserContext(user_id=user_id, key_id=key_id, role=role)
+    return vouched(user, request_id, valid_for=valid_for)
+
+
+def vouched(user: UserContext, request_id: str, *, valid_for: float) -> Caller:
     """Vouch for a user for `valid_for` seconds (the gateway does, once per request)."""
-    context = UserContext(user_id=user_id, key_id=key_id, role=role)
-    context.expires_at.FromDatetime(datetime.fromtimestamp(time.time() + valid_for, UTC))
-    signed = SignedUserContext(user_context=context.SerializeToString()).SerializeToString()
-    deadline = time.monotonic() + valid_for
-    return Caller(user_id, key_id, signed, request_id, role, deadline)
+    user.expires_at.FromDatetime(datetime.fromtimestamp(time.time() + valid_for, UTC))
+    signed = SignedUserContext(user_context=user.SerializeToString()).SerializeToString()
+    return caller(user, signed, request_id, time.monotonic() + valid_for)
 
 
-def expiry_of(caller: Caller) -> datetime:
+def caller(user: UserContext, signed: bytes, request_id: str, deadline: float) -> Caller:
+    """Return the caller that a context speaks of."""
+    scopes, allowances = frozenset(user.scopes), tuple(user.allowances)
+    role = user.role or USER
+    return Caller(user.user_id, user.key_id, signed, request_id, role, deadline, scopes, allowances)
+
+
+def expiry_of(by: Caller) -> datetime:
     """Return when nobody vouches for the caller any more."""
-    signed = SignedUserContext.FromString(caller.signed)
+    signed = SignedUserContext.FromString(by.signed)
     return UserContext.FromString(signed.user_context).expires_at.ToDatetime(UTC)
 
 
@@ -90,8 +104,7 @@ def caller_of(context: ServerContext) -> Caller:
         raise Unauthenticated("The user context names no user.")
     if user.expires_at.seconds <= time.time():
         raise Unauthenticated("The user context has expired.")
-    request_id, role = request_id_of(context), user.role or USER
-    return Caller(user.user_id, user.key_id, signed, request_id, role, deadline_of(context))
+    return caller(user, signed, request_id_of(context), deadline_of(context))
 
 
 def deadline_of(context: ServerContext) -> float:
@@ -102,10 +115,10 @@ def deadline_of(context: ServerContext) -> float:
 
 def require_admin(context: ServerContext) -> Caller:
     """Read the caller of a call that only administrators may make; PermissionDenied."""
-    caller = caller_of(context)
-    if not caller.is_admin:
+    by = caller_of(context)
+    if not by.is_admin:
         raise PermissionDenied("Only an administrator may do this.", role=ADMIN)
-    return caller
+    return by
 
 
 def request_id_of(context: ServerContext) -> str:

@@ -18,6 +18,39 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class Scope(StrEnum):
+    """What a key may be used for; one without any may do all that its user may.
+
+    `provider:<name>` and `model:<provider>/<model>` beside them say whom it may ask.
+    """
+
+    # What only reads.
+    READ = "read"
+    # Chats and their messages, reading included.
+    CHAT = "chat"
+    # The user's prompts, reading included.
+    PROMPTS = "prompts"
+    # The user's keys, reading included.
+    KEYS = "keys"
+    # What only administrators may do, for administrators.
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much a user or a key may use; None sets no limit of its own."""
+
+    requests_per_hour: int | None = None
+    tokens_per_minute: int | None = None
+    concurrent_turns: int | None = None
+    # In nano-dollars, of a calendar day and month in UTC.
+    daily_nano_usd: int | None = None
+    monthly_nano_usd: int | None = None
+
+
+NO_QUOTA = Quota()
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """Somebody who owns chats, prompts and keys."""
@@ -63,6 +96,10 @@ class Identity:
     key_id: str
     key_name: str
     expires_at: datetime | None = None
+    # Empty means all that the user may do.
+    scopes: frozenset[str] = frozenset()
+    user_quota: Quota = NO_QUOTA
+    key_quota: Quota = NO_QUOTA
 
 
 @dataclass(frozen=True, slots=True)
