@@ -60,6 +60,7 @@ class User:
     role: Role
     disabled: bool
     created_at: datetime
+    quota: Quota = NO_QUOTA
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,16 @@ class Key:
     """A key as it may be shown: everything but its secret."""
 
     key_id: str
+    user_id: UUID
     name: str
     last4: str
     expires_at: datetime | None
     last_used_at: datetime | None
     created_at: datetime
+    scopes: frozenset[str] = frozenset()
+    quota: Quota = NO_QUOTA
+    # When another key took its place.
+    rotated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,8 @@ class NewKey:
     digest: bytes
     last4: str
     expires_at: datetime | None
+    scopes: frozenset[str] = frozenset()
+    quota: Quota = NO_QUOTA
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,12 @@ class Identity:
     scopes: frozenset[str] = frozenset()
     user_quota: Quota = NO_QUOTA
     key_quota: Quota = NO_QUOTA
+
+    @property
+    def acting_role(self) -> Role:
+        """What the key makes of its user: without its scope no administrator."""
+        may = scopes.allows(self.scopes, {Scope.ADMIN})
+        return self.role if may else Role.USER
 
 
 @dataclass(frozen=True, slots=True)
