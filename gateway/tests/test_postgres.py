@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from parley_gateway import migrations
 from parley_gateway.adapters.database import SCHEMA, SCHEMA_REVISION, Database
 from parley_gateway.adapters.tables import metadata
+from parley_gateway.core.entries import Entry
 from parley_gateway.core.limits import Limiter
 from parley_gateway.core.model import NewKey, Role
 from parley_gateway.migrations.upgrade import migrate
@@ -27,6 +28,8 @@ from sqlalchemy.pool import NullPool
 from uuid_utils.compat import uuid7
 
 from .stores import Stores, migrated, postgres_stores
+
+ENTRY = Entry("test")
 
 pytestmark = pytest.mark.integration
 
@@ -140,7 +143,7 @@ async def test_only_a_digest_of_a_key_is_in_the_database(
     settings: Settings, stores: Stores
 ) -> None:
     user = await stores.users.administrator()
-    await stores.keys.add(NewKey("abcdefghijkl", user.user_id, "k", b"\1\2", "last", None))
+    await stores.keys.add(NewKey("abcdefghijkl", user.user_id, "k", b"\1\2", "last", None), ENTRY)
 
     with psycopg.connect(settings.conninfo) as owner:
         row = owner.execute("select * from gateway.api_keys").fetchone()
@@ -149,14 +152,14 @@ async def test_only_a_digest_of_a_key_is_in_the_database(
 
 
 async def test_a_disabled_users_keys_are_not_found(settings: Settings, stores: Stores) -> None:
-    user = await stores.users.add(uuid7(), "ada", Role.USER)
+    user = await stores.users.add(uuid7(), "ada", Role.USER, ENTRY)
     assert user
-    await stores.keys.add(NewKey("abcdefghijkl", user.user_id, "k", b"\1\2", "last", None))
-    assert await stores.keys.find("abcdefghijkl")
+    await stores.keys.add(NewKey("abcdefghijkl", user.user_id, "k", b"\1\2", "last", None), ENTRY)
+    assert await stores.keys.find("abcdefghijkl", b"\1\2")
     with psycopg.connect(settings.conninfo) as owner:
         owner.execute("update gateway.users set disabled = true")
 
-    assert await stores.keys.find("abcdefghijkl") is None
+    assert await stores.keys.find("abcdefghijkl", b"\1\2") is None
 
 
 async def test_many_gateways_make_one_administrator(settings: Settings, stores: Stores) -> None:

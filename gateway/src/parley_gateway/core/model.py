@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -52,6 +53,17 @@ NO_QUOTA = Quota()
 
 
 @dataclass(frozen=True, slots=True)
+class Restriction:
+    """What a key is for, and how much of it; nothing of either is all that its user may do."""
+
+    scopes: frozenset[str] = frozenset()
+    quota: Quota = NO_QUOTA
+
+
+UNRESTRICTED = Restriction()
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """Somebody who owns chats, prompts and keys."""
 
@@ -61,6 +73,16 @@ class User:
     disabled: bool
     created_at: datetime
     quota: Quota = NO_QUOTA
+
+
+@dataclass(frozen=True, slots=True)
+class UserChange:
+    """What is to change in a user; None leaves it. In a quota None takes back what is named."""
+
+    name: str | None = None
+    role: Role | None = None
+    disabled: bool | None = None
+    quota: Mapping[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +131,20 @@ class Identity:
     user_quota: Quota = NO_QUOTA
     key_quota: Quota = NO_QUOTA
 
-    @property
-    def acting_role(self) -> Role:
-        """What the key makes of its user: without its scope no administrator."""
-        may = scopes.allows(self.scopes, {Scope.ADMIN})
-        return self.role if may else Role.USER
+
+class Rights(NamedTuple):
+    """What a valid key still makes of its user."""
+
+    role: Role
+    scopes: frozenset[str]
+
+
+class Ended(NamedTuple):
+    """Whose turns are to end: a key's, or all of a user's when no key is named; since when."""
+
+    user_id: UUID
+    key_id: str
+    seconds_ago: float
 
 
 @dataclass(frozen=True, slots=True)
