@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 import grpc
 from fastapi import Depends, Query, Request
 from fastapi.routing import APIRoute
-from parley_rpc.context import Caller, new_caller
+from parley_rpc.context import Caller
 from parley_rpc.faults import Unauthenticated
+from parley_rpc.vouching import Voucher
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
+from parley.context.v1.context_pb2 import UserContext
 from parley_gateway.api.bodies import parse, read_body
 from parley_gateway.api.middleware import Headers, exchange_of
 from parley_gateway.core import limits
@@ -78,6 +80,7 @@ class Gateway:
 
     keyring: Keyring
     limiter: Limiter
+    voucher: Voucher
     accounts: Accounts
     chat: Service[ChatServiceAsyncStub]
     prompt: Service[PromptServiceAsyncStub]
@@ -146,13 +149,9 @@ async def admit(scope: Scope) -> None:
     exchange.headers += standing_headers(standing)
     limits.check(standing)
     scope[IDENTITY] = identity
-    scope[CALLER] = new_caller(
-        user_id,
-        identity.key_id,
-        exchange.request_id,
-        valid_for=gateway.turn_seconds + 2 * SPARE_SECONDS,
-        role=identity.role.value,
-    )
+    user = UserContext(user_id=user_id, key_id=identity.key_id, role=identity.role.value)
+    valid_for = gateway.turn_seconds + 2 * SPARE_SECONDS
+    scope[CALLER] = gateway.voucher.vouch(user, exchange.request_id, valid_for=valid_for)
 
 
 def credential(headers: Headers) -> bytes:

@@ -206,7 +206,7 @@ ME: Example = {
     "key": {"key_id": "4fK2mQ0aZ81x", "name": "laptop", "expires_at": None},
     "limits": {"requests_per_hour": 1000},
 }
-CONTEXT: Example = {"context": "CjQKJDAxOThjMGRl", "expires_at": AT}
+CONTEXT: Example = {"context": "CjQKJDAxOThjMGRl", "fresh_until": AT, "expires_at": AT}
 USER: Example = {
     "user_id": USER_ID,
     "name": "ada",
