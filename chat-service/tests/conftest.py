@@ -18,6 +18,7 @@ from parley_chat_service.bootstrap import ChatServer, Edges
 from parley_chat_service.core.model import Caller
 from parley_chat_service.migrations.upgrade import migrate
 from parley_chat_service.settings import Settings
+from parley_rpc.trust import OpenToAnybody
 from pydantic import SecretStr
 
 from .fakes import OnePrompt, ScriptedLedger, ScriptedProviders, until
@@ -106,7 +107,7 @@ async def edges(request: pytest.FixtureRequest) -> AsyncIterator[Edges]:
 @contextlib.asynccontextmanager
 async def running(edges: Edges, settings: Settings | None = None) -> AsyncIterator[World]:
     """Run a service without its socket."""
-    server = ChatServer(settings or Settings(patience_seconds=0.5), edges)
+    server = ChatServer(settings or Settings(patience_seconds=0.5), edges, OpenToAnybody())
     async with server.working():
         await until(lambda: server.worker.held)
         assert isinstance(edges.providers, ScriptedProviders)

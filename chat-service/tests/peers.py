@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from parley_rpc.context import ServerContext, caller_of
 from parley_rpc.faults import NotFound
 from parley_rpc.server import Server
+from parley_rpc.trust import OpenToAnybody
 
 from parley.prompt.v1 import prompt_pb2
 from parley.provider.v1 import model_pb2, reply_pb2, usage_pb2
@@ -112,7 +113,7 @@ def method(
 @contextlib.asynccontextmanager
 async def serving(providers: ProviderPeer, prompts: PromptPeer) -> AsyncIterator[str]:
     """Yield the address at which both answer."""
-    server = Server("peers")
+    server = Server("peers", OpenToAnybody())
     models = {
         "GetModel": method(providers.get_model, model_pb2.GetModelRequest),
         "GetUsage": method(providers.get_usage, usage_pb2.GetUsageRequest),

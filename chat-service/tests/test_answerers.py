@@ -19,6 +19,7 @@ from parley_chat_service.settings import Settings
 from parley_rpc.client import Peer
 from parley_rpc.context import new_caller
 from parley_rpc.faults import Fault, Origin, RemoteFault, Unavailable
+from parley_rpc.trust import OpenToAnybody
 from uuid_utils.compat import uuid7
 
 from parley.provider.v1.reply_pb2 import ModelChoice, Part
@@ -199,10 +200,10 @@ async def wire(edges: Edges) -> AsyncIterator[Wire]:
     user = uuid4()
     metadata = new_caller(str(user), "k", "r", valid_for=60).metadata
     async with serving(peer, PromptPeer()) as address:
-        client = Peer("provider", address)
+        client = Peer("provider", address, None)
         wired = replace(edges, providers=GrpcProviders(client))
         assert isinstance(edges.providers, ScriptedProviders)
-        server = ChatServer(Settings(), wired)
+        server = ChatServer(Settings(), wired, OpenToAnybody())
         async with server.working():
             await until(lambda: server.worker.held)
             yield Wire(wired, server, peer, Caller(user, metadata))

@@ -27,7 +27,7 @@ def peer() -> PromptPeer:
 @pytest.fixture
 async def prompts(peer: PromptPeer) -> AsyncIterator[GrpcPrompts]:
     async with serving(ProviderPeer(), peer) as address:
-        client = Peer("prompt", address)
+        client = Peer("prompt", address, None)
         yield GrpcPrompts(client)
         await client.aclose()
 

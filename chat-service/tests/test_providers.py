@@ -45,7 +45,7 @@ def peer() -> ProviderPeer:
 @pytest.fixture
 async def providers(peer: ProviderPeer) -> AsyncIterator[GrpcProviders]:
     async with serving(peer, PromptPeer()) as address:
-        client = Peer("provider", address)
+        client = Peer("provider", address, None)
         yield GrpcProviders(client)
         await client.aclose()
 
@@ -229,7 +229,7 @@ async def test_models_are_remembered_and_failures_are_not(
 
 
 async def test_a_provider_service_that_is_away_is_told_quickly(caller: Caller) -> None:
-    client = Peer("provider", "127.0.0.1:1")
+    client = Peer("provider", "127.0.0.1:1", None)
     async with asyncio.timeout(2):
         with pytest.raises(Unavailable) as raised:
             await GrpcProviders(client).resolve(caller, Choice(), WITHIN)

@@ -32,7 +32,7 @@ WITHIN = 5.0
 async def peer(small_world: World) -> AsyncIterator[Peer]:
     await small_world.server.start("127.0.0.1:0", [NAME])
     await small_world.server.health.set(ACCEPTING, SERVING)
-    peer = Peer("chat", f"127.0.0.1:{small_world.server.port}")
+    peer = Peer("chat", f"127.0.0.1:{small_world.server.port}", None)
     yield peer
     await peer.aclose()
     await small_world.server.stop(0)

@@ -36,7 +36,7 @@ async def test_what_is_settled_is_told_from_what_is_open_and_what_is_unknown() -
         str(still_open): UsageRecord(usage_id=str(still_open)),
     }
     async with serving(peer, PromptPeer()) as address:
-        client = Peer("provider", address)
+        client = Peer("provider", address, None)
         found, waiting = await GrpcUsages(client).settled([settled, free, still_open, unknown])
         await client.aclose()
 

@@ -20,6 +20,7 @@ from parley_gateway.core.load import Load
 from parley_gateway.core.model import Role
 from parley_gateway.core.streams import Streams
 from parley_gateway.core.users import Accounts
+from parley_tests.installation import Installation
 
 from parley.chat.v1.chat_pb2_grpc import ChatServiceStub
 from parley.prompt.v1.prompt_pb2_grpc import PromptServiceStub
@@ -123,15 +124,16 @@ async def gateway(
         return not outage.now
 
     clients: list[Client[Any]] = [
-        Client("chat", services.address, ChatServiceStub),
-        Client("prompt", services.address, PromptServiceStub),
-        Client("provider", services.address, ProviderServiceStub),
+        Client("chat", services.address, ChatServiceStub, None),
+        Client("prompt", services.address, PromptServiceStub, None),
+        Client("provider", services.address, ProviderServiceStub, None),
     ]
     chat, prompt, provider = clients
     await accounts.prepare()
     yield Gateway(
         keyring=keyring,
         limiter=Limiter(limit_store, LIMIT),
+        voucher=Installation().voucher,
         accounts=accounts,
         chat=chat,
         prompt=prompt,

@@ -14,6 +14,7 @@ from parley_gateway.core.ports import LimitStore
 from parley_rpc.context import caller_of
 from parley_rpc.faults import DatabaseUnavailable, Fault
 from parley_rpc.server import SERVING, Server
+from parley_rpc.trust import OpenToAnybody
 from typing_extensions import override
 
 from parley.chat.v1 import chat_pb2, chat_pb2_grpc
@@ -200,7 +201,7 @@ class FakeServices:
     def __init__(self) -> None:
         self.script = Script()
         self.chat = FakeChat(self.script)
-        self.server = Server("fake.parley")
+        self.server = Server("fake.parley", OpenToAnybody())
         chat_pb2_grpc.add_ChatServiceServicer_to_server(self.chat, self.server.grpc)
         prompt_pb2_grpc.add_PromptServiceServicer_to_server(
             FakePrompts(self.script), self.server.grpc

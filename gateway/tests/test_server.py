@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from parley_tests.installation import Installation
 from parley_tests.platform import free_port
 from parley_tests.settings import inherited_environment
 
@@ -30,6 +31,7 @@ class Running:
         self.port = free_port()
         self.log = log
         self.env = inherited_environment() | {
+            **Installation().environment("gateway"),
             "DATABASE_URL": database_url,
             "GATEWAY_PORT": str(self.port),
             "API_KEY": ADMIN_KEY,

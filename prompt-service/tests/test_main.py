@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from parley_prompt_service.bootstrap import NAME
+from parley_tests.installation import Installation
 from parley_tests.settings import inherited_environment
 from psycopg import sql
 
@@ -33,7 +34,12 @@ def port() -> int:
 
 @pytest.fixture
 def environment(database_url: str, port: int) -> dict[str, str]:
-    return {**inherited_environment(), "DATABASE_URL": database_url, "PROMPT_PORT": str(port)}
+    return {
+        **inherited_environment(),
+        **Installation().environment("prompt_service"),
+        "DATABASE_URL": database_url,
+        "PROMPT_PORT": str(port),
+    }
 
 
 @pytest.fixture

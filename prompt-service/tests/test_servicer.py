@@ -11,6 +11,7 @@ from parley_prompt_service.bootstrap import NAME, build_server
 from parley_rpc.client import Peer
 from parley_rpc.context import Metadata, new_caller
 from parley_rpc.faults import RemoteFault, reason_of
+from parley_rpc.trust import OpenToAnybody
 
 from parley.prompt.v1 import prompt_pb2 as pb
 from parley.prompt.v1.prompt_pb2_grpc import PromptServiceStub
@@ -28,9 +29,9 @@ def metadata(user: UUID) -> Metadata:
 
 @pytest.fixture
 async def peer() -> AsyncIterator[Peer]:
-    server = build_server(MemoryPromptStore())
+    server = build_server(MemoryPromptStore(), OpenToAnybody())
     await server.start("127.0.0.1:0", [NAME])
-    peer = Peer("prompt", f"127.0.0.1:{server.port}")
+    peer = Peer("prompt", f"127.0.0.1:{server.port}", None)
     yield peer
     await peer.aclose()
     await server.stop(0)

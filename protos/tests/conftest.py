@@ -11,12 +11,15 @@ from grpc_health.v1 import health_pb2
 from parley_rpc.client import Peer
 from parley_rpc.context import ServerContext
 from parley_rpc.server import Server
+from parley_rpc.trust import OpenToAnybody
 from typing_extensions import override
 
+from parley.chat.v1 import chat_pb2
 from parley.prompt.v1 import prompt_pb2, prompt_pb2_grpc
 
 Behaviour = Callable[[ServerContext], Awaitable[prompt_pb2.Prompt]]
 PROMPTS = "parley.prompt.v1.PromptService"
+CHATS = chat_pb2.DESCRIPTOR.services_by_name["ChatService"].full_name
 
 
 class ScriptedPrompts(prompt_pb2_grpc.PromptServiceServicer):
@@ -41,11 +44,11 @@ async def serve() -> AsyncIterator[Serve]:
     running: list[tuple[Server, Peer]] = []
 
     async def start(behaviour: Behaviour) -> Peer:
-        server = Server("prompt.parley")
+        server = Server("prompt.parley", OpenToAnybody())
         servicer = ScriptedPrompts(behaviour)  # type: ignore[abstract]  # one method is enough
         prompt_pb2_grpc.add_PromptServiceServicer_to_server(servicer, server.grpc)
         await server.start("127.0.0.1:0", [PROMPTS])
-        peer = Peer("prompt", f"127.0.0.1:{server.port}")
+        peer = Peer("prompt", f"127.0.0.1:{server.port}", None)
         running.append((server, peer))
         return peer
 
@@ -61,20 +64,20 @@ async def serve_stream() -> AsyncIterator[Callable[[Any], Awaitable[tuple[Peer, 
     running: list[tuple[Server, Peer]] = []
 
     async def start(behaviour: Callable[[ServerContext], Any]) -> tuple[Peer, Any]:
-        server = Server("stream.parley")
+        server = Server("stream.parley", OpenToAnybody())
         told = grpc.unary_stream_rpc_method_handler(
             lambda _, context: behaviour(context),
             health_pb2.HealthCheckRequest.FromString,
             health_pb2.HealthCheckResponse.SerializeToString,
         )
         server.grpc.add_generic_rpc_handlers(
-            [grpc.method_handlers_generic_handler("stream.parley", {"Tell": told})]
+            [grpc.method_handlers_generic_handler(CHATS, {"SendMessage": told})]
         )
         await server.start("127.0.0.1:0", [])
-        peer = Peer("stream", f"127.0.0.1:{server.port}")
+        peer = Peer("stream", f"127.0.0.1:{server.port}", None)
         running.append((server, peer))
         return peer, peer.channel.unary_stream(
-            "/stream.parley/Tell",
+            f"/{CHATS}/SendMessage",
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )

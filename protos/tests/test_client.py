@@ -117,7 +117,7 @@ async def test_a_stream_takes_what_is_left_too(serve: Serve) -> None:
 
 
 async def test_waiting_for_a_connection_is_within_the_deadline() -> None:
-    peer = Peer("prompt", NOWHERE)
+    peer = Peer("prompt", NOWHERE, None)
     began = time.monotonic()
 
     with pytest.raises(faults.Unavailable):

@@ -16,6 +16,7 @@ from parley_rpc.context import Metadata, ServerContext, caller_of, new_caller
 from parley_rpc.faults import Fault, reason_of
 from parley_rpc.log import JSONFormatter
 from parley_rpc.server import Server
+from parley_rpc.trust import OpenToAnybody
 
 from parley.prompt.v1 import prompt_pb2, prompt_pb2_grpc
 
@@ -219,7 +220,7 @@ async def test_a_call_for_nobody_is_unauthenticated(
 
 
 async def test_a_peer_that_is_away_is_reported_in_less_than_two_seconds() -> None:
-    peer = Peer("prompt", "127.0.0.1:9")
+    peer = Peer("prompt", "127.0.0.1:9", None)
     began = asyncio.get_running_loop().time()
 
     with pytest.raises(faults.Unavailable):
@@ -230,7 +231,7 @@ async def test_a_peer_that_is_away_is_reported_in_less_than_two_seconds() -> Non
 
 
 async def test_a_port_that_is_taken_is_an_error() -> None:
-    first, second = Server("prompt.parley"), Server("prompt.parley")
+    first, second = (Server("prompt.parley", OpenToAnybody()) for _ in range(2))
     await first.start("127.0.0.1:0", [])
 
     with pytest.raises(OSError, match="cannot listen"):

@@ -14,6 +14,7 @@ from parley_rpc.client import ACCEPTING, Peer
 from parley_rpc.context import ServerContext, new_caller
 from parley_rpc.faults import Unavailable, reason_of
 from parley_rpc.server import NOT_SERVING, SERVING, Server
+from parley_rpc.trust import OpenToAnybody
 from typing_extensions import override
 
 from parley.prompt.v1 import prompt_pb2, prompt_pb2_grpc
@@ -31,7 +32,7 @@ class Replica(prompt_pb2_grpc.PromptServiceServicer):
         self.name = name
         self.seconds = 0.0
         self.called = asyncio.Event()
-        self.server = Server("prompt.parley")
+        self.server = Server("prompt.parley", OpenToAnybody())
         prompt_pb2_grpc.add_PromptServiceServicer_to_server(self, self.server.grpc)
 
     @override
@@ -56,7 +57,7 @@ async def replicas() -> AsyncIterator[list[Replica]]:
 @contextlib.asynccontextmanager
 async def connected(*replicas: Replica) -> AsyncIterator[Peer]:
     ports = ",".join(f"127.0.0.1:{replica.server.port}" for replica in replicas)
-    peer = Peer("prompt", f"ipv4:{ports}")
+    peer = Peer("prompt", f"ipv4:{ports}", None)
     try:
         yield peer
     finally:

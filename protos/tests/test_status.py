@@ -48,3 +48,10 @@ def test_a_database_that_is_away_says_when_to_come_back() -> None:
     read = from_status(to_status(faults.DatabaseUnavailable(), "chat.parley"))
 
     assert (code_of(read), read.retry_after) == (code_pb2.UNAVAILABLE, 1.0)
+
+
+def test_a_missing_scope_is_named_and_is_a_denied_permission() -> None:
+    read = from_status(to_status(faults.ScopeMissing("chat"), "chat.parley"))
+
+    assert (code_of(read), reason_of(read)) == (code_pb2.PERMISSION_DENIED, "scope_missing")
+    assert read.metadata == {"scope": "chat"}

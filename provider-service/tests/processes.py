@@ -15,8 +15,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from parley_provider_service.bootstrap import NAME
 from parley_rpc.client import Peer
-from parley_rpc.context import new_caller
 from parley_rpc.faults import Fault
+from parley_tests.installation import Installation
 from parley_tests.settings import inherited_environment
 from uuid_utils.compat import uuid7
 
@@ -24,6 +24,7 @@ from parley.provider.v1 import reply_pb2, usage_pb2
 from parley.provider.v1.provider_pb2_grpc import ProviderServiceStub
 
 COMMAND = [sys.executable, "-m", "parley_provider_service"]
+KEYS = Installation()
 ADA = UUID("0198a000-0000-7000-8000-00000000000a")
 
 
@@ -65,7 +66,7 @@ class Client:
     """Calls one process, over a channel of its own."""
 
     def __init__(self, port: int) -> None:
-        self.peer = Peer("provider", f"127.0.0.1:{port}")
+        self.peer = Peer("provider", f"127.0.0.1:{port}", KEYS.credential("chat"))
         self.stub: Any = ProviderServiceStub(self.peer.channel)
 
     def ask(self, text: str, *, seconds: float = 60, **fields: Any) -> Call:
@@ -75,7 +76,7 @@ class Client:
         )
         values = {"usage_id": str(uuid7()), "provider": "demo", "model": "demo", "stream": True}
         request = reply_pb2.GenerateReplyRequest(messages=[message], **{**values, **fields})
-        shown = new_caller(str(ADA), "key", "request", valid_for=60).metadata
+        shown = self.peer.metadata(KEYS.caller(str(ADA)).metadata)
         stream = self.stub.GenerateReply(request, timeout=seconds, metadata=shown)
         call = Call(stream, request.usage_id)
         call.begin(self.peer)
@@ -84,7 +85,9 @@ class Client:
     async def usage(self, calls: Sequence[Call]) -> Mapping[str, usage_pb2.UsageRecord]:
         """Return what the ledger says of calls, by id."""
         asked = usage_pb2.GetUsageRequest(usage_ids=[call.usage_id for call in calls])
-        answer = await self.peer.unary(self.stub.GetUsage(asked, timeout=5))
+        answer = await self.peer.unary(
+            self.stub.GetUsage(asked, timeout=5, metadata=self.peer.metadata())
+        )
         return {record.usage_id: record for record in answer.records}
 
     async def held(self, call: Call) -> None:
@@ -144,6 +147,7 @@ def serving(port: int, database_url: str, log: Path, **settings: str) -> Iterato
     """Run a process on a migrated database for the length of a block."""
     environment = {
         **inherited_environment(),
+        **KEYS.environment("provider_service"),
         "DATABASE_URL": database_url,
         "PROVIDER_PORT": str(port),
         **settings,

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from parley_provider_service.bootstrap import NAME
+from parley_tests.installation import Installation
 from parley_tests.settings import inherited_environment
 from psycopg import sql
 
@@ -25,7 +26,12 @@ COMMAND = [sys.executable, "-m", "parley_provider_service"]
 
 @pytest.fixture
 def environment(database_url: str, port: int) -> dict[str, str]:
-    return {**inherited_environment(), "DATABASE_URL": database_url, "PROVIDER_PORT": str(port)}
+    return {
+        **inherited_environment(),
+        **Installation().environment("provider_service"),
+        "DATABASE_URL": database_url,
+        "PROVIDER_PORT": str(port),
+    }
 
 
 @pytest.fixture

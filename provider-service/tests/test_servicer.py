@@ -13,6 +13,7 @@ from parley_provider_service.bootstrap import NAME, build_server
 from parley_rpc.client import Peer
 from parley_rpc.context import ADMIN, USER, Metadata, new_caller
 from parley_rpc.faults import DeadlineExceeded, Fault, RemoteFault, kind_of, reason_of
+from parley_rpc.trust import OpenToAnybody
 from uuid_utils.compat import uuid7
 
 from parley.provider.v1 import model_pb2, provider_pb2, reply_pb2, usage_pb2
@@ -34,9 +35,9 @@ def scene() -> Scene:
 
 @pytest.fixture
 async def peer(scene: Scene) -> AsyncIterator[Peer]:
-    server = build_server(scene.servicer)
+    server = build_server(scene.servicer, OpenToAnybody())
     await server.start("127.0.0.1:0", [NAME])
-    peer = Peer("provider", f"127.0.0.1:{server.port}")
+    peer = Peer("provider", f"127.0.0.1:{server.port}", None)
     yield peer
     await peer.aclose()
     await server.stop(0)

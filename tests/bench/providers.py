@@ -41,7 +41,7 @@ def memory_mb(platform: Platform) -> float:
 async def endure(platform: Platform, url: str, count: int) -> dict[str, Any]:
     """Run many streams; hold the ledger against them, and watch the memory."""
     chance = random.Random(7)  # noqa: S311  (no secret)
-    endurance = Endurance(platform.provider_port, "google", MODELS["google"])
+    endurance = Endurance(platform, "google", MODELS["google"])
     streams = planned(count, WORDS, chance)
     tenth = max(count // 10, 1)
     memory, began = [], time.monotonic()
@@ -67,7 +67,7 @@ async def endure(platform: Platform, url: str, count: int) -> dict[str, Any]:
 
 async def latencies(platform: Platform, provider: str, rounds: int) -> list[float]:
     """Ask with fifty clients, so many times each; return milliseconds."""
-    endurance = Endurance(platform.provider_port, provider, MODELS[provider])
+    endurance = Endurance(platform, provider, MODELS[provider])
     await endurance.ready()
     taken: list[float] = []
 
@@ -93,7 +93,7 @@ async def beside_a_slow_one(platform: Platform) -> dict[str, Any]:
     The two take turns, so that what else the machine does falls on both.
     """
     await latencies(platform, "google", 10)
-    slow = Endurance(platform.provider_port, "openai", MODELS["openai"])
+    slow = Endurance(platform, "openai", MODELS["openai"])
     alone: list[float] = []
     beside: list[float] = []
     for _ in range(ROUNDS):
@@ -114,7 +114,7 @@ async def failing(
 ) -> dict[str, Any]:
     """Ask a vendor that always fails; count the calls that reached it, and the failures."""
     vendor.script(error=error)
-    endurance = Endurance(platform.provider_port, "openai", MODELS["openai"])
+    endurance = Endurance(platform, "openai", MODELS["openai"])
     if fallback:
         endurance.fallbacks = [("google", MODELS["google"])]
     before, failed = vendor.log()["received"], 0

@@ -15,7 +15,7 @@ import httpx
 import psycopg
 import pytest
 from parley_rpc.client import Peer
-from parley_rpc.context import ADMIN, new_caller
+from parley_rpc.context import ADMIN
 from parley_tests.peers import KEY, RunningPeer, running_peer
 from parley_tests.platform import Platform, free_port, running_platform
 
@@ -106,13 +106,16 @@ async def test_what_is_decided_holds_in_every_process_within_five_seconds(
 ) -> None:
     port = free_port()
     second = parley.start_another("provider_service", PROVIDER_PORT=str(port))
-    peer = Peer("provider", f"127.0.0.1:{port}")
-    caller = new_caller("0198a000-0000-7000-8000-00000000000a", "k", "r", valid_for=60, role=ADMIN)
+    peer = Peer("provider", f"127.0.0.1:{port}", parley.keys.credential("chat"))
+    caller = parley.keys.caller("0198a000-0000-7000-8000-00000000000a", ADMIN)
     stub: Any = ProviderServiceStub(peer.channel)
 
     async def seen() -> dict[str, tuple[bool, str, bool]]:
         answer = await stub.ListProviders(
-            ListProvidersRequest(), metadata=caller.metadata, wait_for_ready=True, timeout=30
+            ListProvidersRequest(),
+            metadata=peer.metadata(caller.metadata),
+            wait_for_ready=True,
+            timeout=30,
         )
         return {
             one.name: (one.enabled, one.configuration.credential_last4, one.is_default)

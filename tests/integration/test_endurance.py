@@ -23,7 +23,7 @@ async def test_every_stream_is_billed_once_for_what_it_produced(
         running_peer("google", "--instant") as vendor,
         running_provider_service(database_url, tmp_path, vendor.settings) as platform,
     ):
-        endurance = Endurance(platform.provider_port, "google", "gemini-3-flash-peer")
+        endurance = Endurance(platform, "google", "gemini-3-flash-peer")
         await endurance.run(streams, at_once=16)
         rows = await settled_rows(database_url, STREAMS)
         await endurance.aclose()

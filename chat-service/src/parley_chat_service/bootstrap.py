@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import uvloop
 from parley_rpc.client import Peer
+from parley_rpc.keys import SERVICE, IdentityError, Source, Watched, private_key, trusted_keys
 from parley_rpc.server import Probe, Server, always_ready
+from parley_rpc.tls import Tls
+from parley_rpc.tokens import Credential
+from parley_rpc.trust import Doorkeeper, Trust
 from typing_extensions import override
 
 from parley.chat.v1.chat_pb2_grpc import add_ChatServiceServicer_to_server
@@ -48,6 +53,8 @@ from parley_chat_service.settings import Settings
 # For leases and for the text and the endings of running turns: short statements, few at a time.
 RUNNING_CONNECTIONS = 2
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Edges:
@@ -67,10 +74,10 @@ class Edges:
 class ChatServer(Server):
     """The server, and the worker whose turns it gives time to end when it stops."""
 
-    def __init__(self, settings: Settings, edges: Edges) -> None:
+    def __init__(self, settings: Settings, edges: Edges, trust: Doorkeeper) -> None:
         self.worker = Worker(edges.workers)
         self.database_answers = edges.probe
-        super().__init__(DOMAIN, probe=self.is_well, reflect=settings.grpc_reflection)
+        super().__init__(DOMAIN, trust, probe=self.is_well, reflect=settings.grpc_reflection)
         self.journal = Journal(edges.turns, self.worker)
         self.chats = Chats(edges.chats, self.worker.interrupt)
         self.settling = Settling(edges.usages, edges.ledger)
@@ -127,13 +134,24 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
+def identity_of(settings: Settings) -> tuple[Trust, Credential]:
+    """Return whom the service lets in, and how it is known to others; IdentityError."""
+    tls = Tls.of(settings.grpc_tls_cert_file, settings.grpc_tls_key_file, settings.grpc_tls_ca_file)
+    keys = Source("TRUSTED_KEYS", settings.trusted_keys, settings.trusted_keys_file)
+    own = Source("SERVICE_KEY", settings.service_key.get_secret_value(), settings.service_key_file)
+    trust = Trust(
+        "chat", Watched(keys, trusted_keys), leeway=settings.clock_leeway_seconds, tls=tls
+    )
+    return trust, Credential(Watched(own, private_key(SERVICE)), tls)
+
+
 @contextlib.asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[Edges]:
+async def connected(settings: Settings, credential: Credential) -> AsyncIterator[Edges]:
     """Connect to the database and to the other services."""
     database = Database(settings.conninfo, connections=settings.db_connections)
     running = Database(settings.conninfo, connections=RUNNING_CONNECTIONS)
-    providers = Peer("provider", settings.provider_address)
-    prompts = Peer("prompt", settings.prompt_address)
+    providers = Peer("provider", settings.provider_address, credential)
+    prompts = Peer("prompt", settings.prompt_address, credential)
     await database.open()
     await running.open()
     try:
@@ -156,9 +174,10 @@ async def connected(settings: Settings) -> AsyncIterator[Edges]:
 
 
 async def run(settings: Settings) -> None:
-    """Serve until told to stop."""
-    async with connected(settings) as edges:
-        server = ChatServer(settings, edges)
+    """Serve until told to stop; IdentityError."""
+    trust, credential = identity_of(settings)
+    async with connected(settings, credential) as edges:
+        server = ChatServer(settings, edges, trust)
         await server.start(f"{settings.grpc_host}:{settings.chat_port}", [NAME])
         async with server.working():
             await server.run(grace=settings.grace_seconds)
@@ -166,5 +185,9 @@ async def run(settings: Settings) -> None:
 
 def serve(settings: Settings) -> int:
     """Serve until told to stop, and return the exit code."""
-    uvloop.run(run(settings))
+    try:
+        uvloop.run(run(settings))
+    except IdentityError as error:
+        logger.error("settings are missing", extra={"fields": {"missing": str(error)}})  # noqa: TRY400  (says it all)
+        return 1
     return 0

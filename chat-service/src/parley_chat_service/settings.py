@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from psycopg.conninfo import make_conninfo
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,6 +29,22 @@ class Settings(BaseSettings):
     chat_port: int = 9101
     # Whether the server describes itself to tools such as grpcurl.
     grpc_reflection: bool = False
+
+    # The public keys of services and of the gateway that are believed: a JWKS, or the file that
+    # holds it and is read again when it changes. One of the two is needed to serve.
+    trusted_keys: str = ""
+    trusted_keys_file: Path | None = None
+    # How far apart the clocks of two machines may be, in seconds.
+    clock_leeway_seconds: float = Field(default=30.0, ge=0)
+    # The private key by which other services know this one, or the file that holds it. One of
+    # the two is needed to serve.
+    service_key: SecretStr = SecretStr("")
+    service_key_file: Path | None = None
+    # Certificate, key and authorities of connections on which both sides show a certificate.
+    # Without them connections are plain.
+    grpc_tls_cert_file: Path | None = None
+    grpc_tls_key_file: Path | None = None
+    grpc_tls_ca_file: Path | None = None
 
     # Where the other services listen; a target that is not set is on this machine.
     prompt_port: int = 9102

@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING
 import uvloop
 from fastapi import FastAPI
 from parley_rpc.faults import DatabaseUnavailable
+from parley_rpc.keys import CONTEXT, SERVICE, IdentityError, Source, Watched, private_key
+from parley_rpc.tls import Tls
+from parley_rpc.tokens import Credential
+from parley_rpc.vouching import Voucher
 
 from parley.chat.v1.chat_pb2_grpc import ChatServiceStub
 from parley.prompt.v1.prompt_pb2_grpc import PromptServiceStub
@@ -45,21 +49,36 @@ QUEUE = 2
 logger = logging.getLogger(__name__)
 
 
+def identity_of(settings: Settings) -> tuple[Credential, Voucher]:
+    """Return how the services know the gateway, and how it vouches for users; IdentityError."""
+    own = Source("SERVICE_KEY", settings.service_key.get_secret_value(), settings.service_key_file)
+    signs = Source(
+        "CONTEXT_KEY", settings.context_key.get_secret_value(), settings.context_key_file
+    )
+    tls = Tls.of(settings.grpc_tls_cert_file, settings.grpc_tls_key_file, settings.grpc_tls_ca_file)
+    return (
+        Credential(Watched(own, private_key(SERVICE)), tls),
+        Voucher(Watched(signs, private_key(CONTEXT)), settings.context_fresh_seconds),
+    )
+
+
 class Parts:
     """Everything that is opened and closed again. Must be made in a running loop."""
 
     def __init__(self, settings: Settings) -> None:
+        """Raise IdentityError when a key of the gateway's own is missing."""
+        credential, voucher = identity_of(settings)
         self.database = Database(settings.conninfo, connections=settings.db_connections)
         # One connection of its own, for one statement in flight, which may be lost.
         self.counters = Database(settings.conninfo, connections=1, durable=False)
         self.chat: Client[ChatServiceAsyncStub] = Client(
-            "chat", settings.chat_address, ChatServiceStub
+            "chat", settings.chat_address, ChatServiceStub, credential
         )
         self.prompt: Client[PromptServiceAsyncStub] = Client(
-            "prompt", settings.prompt_address, PromptServiceStub
+            "prompt", settings.prompt_address, PromptServiceStub, credential
         )
         self.provider: Client[ProviderServiceAsyncStub] = Client(
-            "provider", settings.provider_address, ProviderServiceStub
+            "provider", settings.provider_address, ProviderServiceStub, credential
         )
         keys = PostgresKeyStore(self.database)
         keyring = Keyring(
@@ -67,11 +86,12 @@ class Parts:
             pepper=settings.key_pepper.get_secret_value(),
             admin_key=settings.api_key.get_secret_value(),
         )
-        self.streams = Streams(keys, ChatTurns(self.chat))
+        self.streams = Streams(keys, ChatTurns(self.chat, voucher))
         self.audit = Audit(PostgresAuditStore(self.database))
         self.gateway = Gateway(
             keyring=keyring,
             limiter=Limiter(PostgresLimitStore(self.counters), settings.rate_limit_per_hour),
+            voucher=voucher,
             accounts=Accounts(PostgresUserStore(self.database), keys, keyring, self.streams),
             chat=self.chat,
             prompt=self.prompt,
@@ -141,6 +161,10 @@ def serve(settings: Settings) -> int:
     if settings.missing:
         logger.error("settings are missing", extra={"fields": {"missing": settings.missing}})
         return 1
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(settings))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(settings))
+    except IdentityError as error:
+        logger.error("settings are missing", extra={"fields": {"missing": [str(error)]}})  # noqa: TRY400  (says it all)
+        return 1
     return 0

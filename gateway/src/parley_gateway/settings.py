@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 from pydantic import Field, SecretStr, field_validator
@@ -42,6 +43,20 @@ class Settings(BaseSettings):
     prompt_target: str = Field(default="", alias="PROMPT_TARGET")
     provider_port: int = Field(default=9103, alias="PROVIDER_PORT")
     provider_target: str = Field(default="", alias="PROVIDER_TARGET")
+
+    # The private key by which the services know the gateway, and the one that signs user contexts,
+    # or the files that hold them. One of each two is needed to serve.
+    service_key: SecretStr = Field(default=SecretStr(""), alias="SERVICE_KEY")
+    service_key_file: Path | None = Field(default=None, alias="SERVICE_KEY_FILE")
+    context_key: SecretStr = Field(default=SecretStr(""), alias="CONTEXT_KEY")
+    context_key_file: Path | None = Field(default=None, alias="CONTEXT_KEY_FILE")
+    # How long other services may begin something with a context that they were given, in seconds.
+    context_fresh_seconds: float = Field(default=2.0, alias="CONTEXT_FRESH_SECONDS", gt=0)
+    # Certificate, key and authorities of connections on which both sides show a certificate.
+    # Without them connections are plain.
+    grpc_tls_cert_file: Path | None = Field(default=None, alias="GRPC_TLS_CERT_FILE")
+    grpc_tls_key_file: Path | None = Field(default=None, alias="GRPC_TLS_KEY_FILE")
+    grpc_tls_ca_file: Path | None = Field(default=None, alias="GRPC_TLS_CA_FILE")
 
     # The administrator's first key, of any form. Needed to serve.
     api_key: SecretStr = Field(default=SecretStr(""), alias="API_KEY")

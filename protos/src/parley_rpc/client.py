@@ -1,9 +1,10 @@
-"""Channels to other services: keepalive, quick reconnects, deadlines, faults."""
+"""Channels to other services: credentials, keepalive, quick reconnects, deadlines, faults."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import Any, Protocol, TypeVar
@@ -11,10 +12,21 @@ from typing import Any, Protocol, TypeVar
 import grpc
 
 from parley_rpc.context import Metadata
-from parley_rpc.faults import DeadlineExceeded, Unavailable
+from parley_rpc.faults import (
+    DeadlineExceeded,
+    Fault,
+    Internal,
+    Unauthenticated,
+    Unavailable,
+    kind_of,
+)
 from parley_rpc.status import from_rpc_error
+from parley_rpc.tokens import Credential
+from parley_rpc.vouching import PASS_ON
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+# A context with a hundred scopes takes a third of it.
+MAX_METADATA_BYTES = 32 * 1024
 CONNECT_WITHIN_SECONDS = 1.5
 # What health calls the taking of new calls. Its own name, because a replica that is unwell still
 # answers, and says what ails it.
@@ -22,6 +34,8 @@ ACCEPTING = "parley.rpc.Accepting"
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
+
+logger = logging.getLogger(__name__)
 
 # Reads of our own tables may be repeated by the channel. What makes or changes something never
 # is, nor what may ask a vendor: an overloaded one would be asked again in each layer.
@@ -74,6 +88,7 @@ OPTIONS = [
     ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
 ]
 
 
@@ -92,12 +107,18 @@ class Asker(Protocol):
 class Peer:
     """One other service: its channel, and what its failures mean here.
 
-    `name` is what people read in a sentence: "chat", "prompt", "provider".
+    `name` is what people read in a sentence, and whom our tokens are for: "chat", "prompt",
+    "provider". Without a `credential` it is asked as nobody, and answers about health alone.
     """
 
-    def __init__(self, name: str, target: str) -> None:
+    def __init__(self, name: str, target: str, credential: Credential | None) -> None:
         self.name = name
-        self.channel = grpc.aio.insecure_channel(target, options=OPTIONS)
+        self.credential = credential
+        tls = credential.tls if credential else None
+        if tls is None:
+            self.channel = grpc.aio.insecure_channel(target, options=OPTIONS)
+        else:
+            self.channel = grpc.aio.secure_channel(target, tls.for_channel(), options=OPTIONS)
 
     async def call(
         self,
@@ -111,7 +132,8 @@ class Peer:
         The fault that the peer reported; Unavailable, DeadlineExceeded.
         """
         left = await self._reached(caller, seconds)
-        return await self.unary(method(request, timeout=left, metadata=caller.metadata))
+        metadata = self.metadata(caller.metadata)
+        return await self.unary(method(request, timeout=left, metadata=metadata))
 
     async def follow(
         self,
@@ -122,9 +144,15 @@ class Peer:
     ) -> AsyncGenerator[Answer, None]:
         """Yield the answers as they come; in all other things like `call`."""
         left = await self._reached(caller, seconds)
-        call = method(request, timeout=left, metadata=caller.metadata)
+        call = method(request, timeout=left, metadata=self.metadata(caller.metadata))
         async for answer in self.stream(call):
             yield answer
+
+    def metadata(self, shown: Metadata = ()) -> Metadata:
+        """Return what a call carries: who calls, beside what else is shown."""
+        if self.credential is None:
+            return shown
+        return (*shown, self.credential.entry(self.name))
 
     async def connected(self, within: float = CONNECT_WITHIN_SECONDS) -> None:
         """Return when the channel is ready; Unavailable when it is not `within` seconds.
@@ -147,7 +175,7 @@ class Peer:
         try:
             return await call
         except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error, self.name) from None
+            raise self._fault(error) from None
 
     async def stream(self, call: grpc.aio.UnaryStreamCall[Any, Answer]) -> AsyncIterator[Answer]:
         """Yield a stream's answers; raise the fault that the peer reported; cancel when left."""
@@ -155,13 +183,23 @@ class Peer:
             async for answer in call:
                 yield answer
         except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error, self.name) from None
+            raise self._fault(error) from None
         finally:
             call.cancel()
 
     async def aclose(self) -> None:
         """Close the channel."""
         await self.channel.close()
+
+    def _fault(self, error: grpc.aio.AioRpcError) -> Fault:
+        """Return the fault that was reported; that we are not trusted is no fault of the user's."""
+        fault = from_rpc_error(error, self.name)
+        own = self.credential and self.credential.key.current().name
+        if own not in PASS_ON or kind_of(fault) is not Unauthenticated:
+            return fault
+        fields = {"service": self.name, "reason": fault.sentence}
+        logger.error("not trusted", extra={"fields": fields})
+        return Internal(f"The {self.name} service does not trust this one.", service=self.name)
 
     async def _reached(self, caller: Asker, seconds: float) -> float:
         """Return what a call has left once the channel is ready."""

@@ -1,10 +1,11 @@
-"""The caller and the request id, as metadata of a call."""
+"""In whose name a call is made, and by which service: what is shown, and what was found true."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -49,9 +50,15 @@ class Caller:
     allowances: tuple[Allowance, ...] = ()
 
     @property
+    def capabilities(self) -> frozenset[str]:
+        """The scopes that say what the key may do; none means all that the user may do."""
+        return frozenset(scope for scope in self.scopes if ":" not in scope)
+
+    @property
     def is_admin(self) -> bool:
-        """Whether the user is an administrator."""
-        return self.role == ADMIN
+        """Whether the user is an administrator, and shows a key that may be used as one's."""
+        can = self.capabilities
+        return self.role == ADMIN and (not can or ADMIN in can)
 
     @property
     def metadata(self) -> Metadata:
@@ -63,16 +70,28 @@ class Caller:
         return replace(self, deadline=deadline)
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A call that was let in: the service that makes it, and in whose name."""
+
+    service: str
+    caller: Caller | None
+
+
+# What the interceptor found out of the call that this task answers.
+ADMITTED: ContextVar[Admitted] = ContextVar("admitted")
+
+
 def new_caller(
     user_id: str, key_id: str, request_id: str, *, valid_for: float, role: str = USER
 ) -> Caller:
-    """Vouch for a user without limits for `valid_for` seconds."""
+    """Name a user without limits, unsigned: only a server that is open to anybody believes it."""
     user = UserContext(user_id=user_id, key_id=key_id, role=role)
     return vouched(user, request_id, valid_for=valid_for)
 
 
 def vouched(user: UserContext, request_id: str, *, valid_for: float) -> Caller:
-    """Vouch for a user for `valid_for` seconds (the gateway does, once per request)."""
+    """Name a user for `valid_for` seconds, unsigned (`vouching.Voucher` signs)."""
     user.expires_at.FromDatetime(datetime.fromtimestamp(time.time() + valid_for, UTC))
     signed = SignedUserContext(user_context=user.SerializeToString()).SerializeToString()
     return caller(user, signed, request_id, time.monotonic() + valid_for)
@@ -85,26 +104,38 @@ def caller(user: UserContext, signed: bytes, request_id: str, deadline: float) -
     return Caller(user.user_id, user.key_id, signed, request_id, role, deadline, scopes, allowances)
 
 
-def expiry_of(by: Caller) -> datetime:
-    """Return when nobody vouches for the caller any more."""
-    signed = SignedUserContext.FromString(by.signed)
-    return UserContext.FromString(signed.user_context).expires_at.ToDatetime(UTC)
-
-
-def caller_of(context: ServerContext) -> Caller:
-    """Read the caller of a call; Unauthenticated when it names none or an expired one."""
-    signed = metadata_of(context, USER_CONTEXT)
-    if not isinstance(signed, bytes):
+def context_in(shown: object) -> bytes:
+    """Return what a call shows as its context; Unauthenticated when it shows none."""
+    if not isinstance(shown, bytes):
         raise Unauthenticated(f"The call carries no {USER_CONTEXT}.")
+    return shown
+
+
+def read(shown: bytes) -> tuple[SignedUserContext, UserContext]:
+    """Read a context, whoever signed it; Unauthenticated when it is none."""
     try:
-        user = UserContext.FromString(SignedUserContext.FromString(signed).user_context)
+        signed = SignedUserContext.FromString(shown)
+        user = UserContext.FromString(signed.user_context)
     except DecodeError:
         raise Unauthenticated(f"{USER_CONTEXT} is not a SignedUserContext.") from None
     if not user.user_id:
         raise Unauthenticated("The user context names no user.")
-    if user.expires_at.seconds <= time.time():
-        raise Unauthenticated("The user context has expired.")
-    return caller(user, signed, request_id_of(context), deadline_of(context))
+    return signed, user
+
+
+def terms_of(by: Caller) -> tuple[datetime, datetime]:
+    """Return until when something may be begun with a context, and until when it counts at all."""
+    _, user = read(by.signed)
+    until = user.fresh_until if user.HasField("fresh_until") else user.expires_at
+    return until.ToDatetime(UTC), user.expires_at.ToDatetime(UTC)
+
+
+def caller_of(context: ServerContext) -> Caller:  # noqa: ARG001  (whose call it is)
+    """Return the caller of a call, as it was let in; Unauthenticated when it names none."""
+    admitted = ADMITTED.get(None)
+    if admitted is None or admitted.caller is None:
+        raise Unauthenticated(f"The call carries no {USER_CONTEXT}.")
+    return admitted.caller
 
 
 def deadline_of(context: ServerContext) -> float:
@@ -121,15 +152,6 @@ def require_admin(context: ServerContext) -> Caller:
     return by
 
 
-def request_id_of(context: ServerContext) -> str:
-    """Return the request id of a call, empty when it carries none."""
-    value = metadata_of(context, REQUEST_ID)
-    return value if isinstance(value, str) else ""
-
-
-def metadata_of(context: ServerContext, name: str) -> str | bytes | None:
-    """Return one metadata entry of a call."""
-    for key, value in context.invocation_metadata() or ():
-        if key == name:
-            return value
-    return None
+def shown_by(context: ServerContext) -> Mapping[str, str | bytes]:
+    """Return the metadata of a call."""
+    return dict(context.invocation_metadata() or ())

@@ -1,4 +1,4 @@
-"""What every call passes on its way in: deadline, faults, one line in the log."""
+"""What every call passes on its way in: deadline, trust, scope, faults, one line in the log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -15,14 +15,31 @@ from grpc_status import rpc_status
 from typing_extensions import override
 
 from parley_rpc import log
-from parley_rpc.context import ServerContext, request_id_of
-from parley_rpc.faults import DeadlineExceeded, Fault, Internal, InvalidArgument, reason_of
+from parley_rpc.context import (
+    ADMITTED,
+    REQUEST_ID,
+    Admitted,
+    ServerContext,
+    deadline_of,
+    shown_by,
+)
+from parley_rpc.faults import (
+    DeadlineExceeded,
+    Fault,
+    Internal,
+    InvalidArgument,
+    PermissionDenied,
+    reason_of,
+)
+from parley_rpc.scopes import Needs, needs_of
 from parley_rpc.status import to_status
+from parley_rpc.trust import Doorkeeper
 
 # A service that answers with a fault has been reached: a channel that would call again, as it
 # may when nobody answers, would only wait for the same fault several times.
 NO_RETRY = ("grpc-retry-pushback-ms", "-1")
 FAILED = "Parley failed; the request id finds the cause in the log."
+# Open to anybody: orchestrators ask for health, and reflection is switched on for people's tools.
 OPEN_METHODS = ("/grpc.health.v1.", "/grpc.reflection.")
 
 Unary = Callable[[Any, ServerContext], Awaitable[Any]]
@@ -41,15 +58,16 @@ class Answered(grpc.Status):
 
 
 class Edge(grpc.aio.ServerInterceptor):
-    """Requires a deadline, turns faults into statuses, and logs each call once.
+    """Requires a deadline and who calls, turns faults into statuses, and logs each call once.
 
     `domain` names the service in `ErrorInfo`, such as `chat.parley`. Anything raised that is
     not a Fault is our own mistake: it is logged with its traceback, and the caller is told a
     fixed sentence.
     """
 
-    def __init__(self, domain: str) -> None:
+    def __init__(self, domain: str, trust: Doorkeeper) -> None:
         self.domain = domain
+        self.trust = trust
         self.wrapped: dict[str, Any] = {}
 
     @override
@@ -68,21 +86,25 @@ class Edge(grpc.aio.ServerInterceptor):
         return self.wrapped.setdefault(name, self._wrap(method, name))
 
     def _wrap(self, method: Any, name: str) -> Any:
+        needs = needs_of(name)
         codec = {
             "request_deserializer": method.request_deserializer,
             "response_serializer": method.response_serializer,
         }
         if method.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
-                self._stream(method.unary_stream, name), **codec
+                self._stream(method.unary_stream, name, needs), **codec
             )
-        return grpc.unary_unary_rpc_method_handler(self._unary(method.unary_unary, name), **codec)
+        return grpc.unary_unary_rpc_method_handler(
+            self._unary(method.unary_unary, name, needs), **codec
+        )
 
-    def _unary(self, behaviour: Unary, name: str) -> Unary:
+    def _unary(self, behaviour: Unary, name: str, needs: Needs | None) -> Unary:
         async def call(request: Any, context: ServerContext) -> Any:
             answering = Answering(name, context)
             try:
                 answering.require_time()
+                answering.admit(self.trust, needs)
                 return await behaviour(request, context)
             except asyncio.CancelledError:
                 answering.give_up()
@@ -95,12 +117,13 @@ class Edge(grpc.aio.ServerInterceptor):
 
         return call
 
-    def _stream(self, behaviour: Stream, name: str) -> Stream:
+    def _stream(self, behaviour: Stream, name: str, needs: Needs | None) -> Stream:
         async def call(request: Any, context: ServerContext) -> AsyncGenerator[Any, None]:
             answering = Answering(name, context)
             failure: Fault | None = None
             try:
                 answering.require_time()
+                answering.admit(self.trust, needs)
                 async with aclosing(behaviour(request, context)) as responses:
                     async for response in responses:
                         yield response
@@ -130,8 +153,11 @@ class Answering:
 
     def __init__(self, name: str, context: ServerContext) -> None:
         self.name = name
-        self.request_id = request_id_of(context)
+        self.shown = shown_by(context)
+        self.request_id = str(self.shown.get(REQUEST_ID, ""))
+        self.service = ""
         self.seconds = context.time_remaining()
+        self.deadline = deadline_of(context)
         self.began = time.perf_counter()
         self.reason = "ok"
 
@@ -141,6 +167,20 @@ class Answering:
             raise InvalidArgument("The call carries no deadline.")
         if self.seconds <= 0:
             raise DeadlineExceeded("The call came too late to be answered.")
+
+    def admit(self, trust: Doorkeeper, needs: Needs | None) -> None:
+        """Let the call in, or not; Unauthenticated, PermissionDenied, ScopeMissing."""
+        self.service = service = trust.service(self.shown)
+        if needs is None:
+            raise PermissionDenied("The contract does not say who may make this call.")
+        if needs.services:
+            needs.require_service(service)
+            ADMITTED.set(Admitted(service, None))
+            return
+        caller = trust.caller(self.shown, service)
+        needs.require_scope(caller)
+        caller = replace(caller, request_id=self.request_id, deadline=self.deadline)
+        ADMITTED.set(Admitted(service, caller))
 
     def give_up(self) -> None:
         """Note that the caller has gone, or that its deadline has passed."""
@@ -161,6 +201,7 @@ class Answering:
         fields = {
             "method": self.name,
             "request_id": self.request_id,
+            "caller": self.service,
             "ms": round(self._took * 1000, 2),
             "reason": self.reason,
         }

@@ -1,4 +1,4 @@
-"""One gRPC server: health, graceful stop, keepalive, reflection behind a switch."""
+"""One gRPC server: trust, health, graceful stop, keepalive, reflection behind a switch."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from parley_rpc.client import ACCEPTING, KEEPALIVE, MAX_MESSAGE_BYTES
+from parley_rpc.client import ACCEPTING, KEEPALIVE, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES
 from parley_rpc.interceptors import Edge
+from parley_rpc.trust import Doorkeeper
 
 LONGEST_CALL_SECONDS = 600
 # Between the word that no new calls are taken and the closing of the port. Channels that watch
@@ -33,6 +34,7 @@ OPTIONS = [
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
 ]
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -48,13 +50,23 @@ async def always_ready() -> bool:
 class Server:
     """A gRPC server of one or more services, with a health status that follows a probe.
 
+    `trust` says whom it lets in; health is open to all, and so is reflection where it is on.
+
     `probe` is asked every second; while it says no, health is NOT_SERVING, and calls are
     still answered (with the faults that explain why). Channels send it their calls from the
     first time that it says yes.
     """
 
-    def __init__(self, domain: str, *, probe: Probe = always_ready, reflect: bool = False) -> None:
-        self.grpc = grpc.aio.server(interceptors=[Edge(domain)], options=OPTIONS)
+    def __init__(
+        self,
+        domain: str,
+        trust: Doorkeeper,
+        *,
+        probe: Probe = always_ready,
+        reflect: bool = False,
+    ) -> None:
+        self.grpc = grpc.aio.server(interceptors=[Edge(domain, trust)], options=OPTIONS)
+        self.tls = trust.tls
         self.health = health.aio.HealthServicer()
         self.probe = probe
         self.reflect = reflect
@@ -70,7 +82,10 @@ class Server:
             names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
             reflection.enable_server_reflection(names, self.grpc)
         try:
-            self.port = self.grpc.add_insecure_port(address)
+            if self.tls is None:
+                self.port = self.grpc.add_insecure_port(address)
+            else:
+                self.port = self.grpc.add_secure_port(address, self.tls.for_server())
         except RuntimeError as error:
             raise OSError(f"cannot listen at {address}") from error
         await self._tell(NOT_SERVING)

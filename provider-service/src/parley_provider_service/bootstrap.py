@@ -12,7 +12,10 @@ from uuid import uuid4
 import uvloop
 from parley_provider_sdk import ENTRY_POINT_GROUP
 from parley_rpc.faults import DatabaseUnavailable, Fault
+from parley_rpc.keys import IdentityError, Source, Watched, trusted_keys
 from parley_rpc.server import Probe, Server, always_ready
+from parley_rpc.tls import Tls
+from parley_rpc.trust import Doorkeeper, Trust
 
 from parley.provider.v1 import provider_pb2
 from parley.provider.v1.provider_pb2_grpc import add_ProviderServiceServicer_to_server
@@ -44,11 +47,28 @@ CLOSE_SECONDS = 0.25
 logger = logging.getLogger(__name__)
 
 
+def trust_of(settings: Settings) -> Trust:
+    """Return whom the service lets in; IdentityError."""
+    keys = Source("TRUSTED_KEYS", settings.trusted_keys, settings.trusted_keys_file)
+    return Trust(
+        "provider",
+        Watched(keys, trusted_keys),
+        leeway=settings.clock_leeway_seconds,
+        tls=Tls.of(
+            settings.grpc_tls_cert_file, settings.grpc_tls_key_file, settings.grpc_tls_ca_file
+        ),
+    )
+
+
 def build_server(
-    servicer: ProviderServicer, *, probe: Probe = always_ready, reflect: bool = False
+    servicer: ProviderServicer,
+    trust: Doorkeeper,
+    *,
+    probe: Probe = always_ready,
+    reflect: bool = False,
 ) -> Server:
     """Put a server together around its core."""
-    server = ReplyServer(servicer.generation, probe=probe, reflect=reflect)
+    server = ReplyServer(servicer.generation, trust, probe=probe, reflect=reflect)
     add_ProviderServiceServicer_to_server(servicer, server.grpc)
     return server
 
@@ -71,7 +91,8 @@ async def load_roster(
 
 
 async def run(settings: Settings) -> None:
-    """Serve until asked to stop."""
+    """Serve until asked to stop; IdentityError."""
+    trust = trust_of(settings)
     database = Database(settings.conninfo, connections=settings.db_connections)
     ledger = PostgresLedger(database, uuid4())
     default_provider = settings.default_provider.strip().lower()
@@ -87,7 +108,7 @@ async def run(settings: Settings) -> None:
     async def probe() -> bool:
         return catalog.loaded and await database.answers()
 
-    server = build_server(servicer, probe=probe, reflect=settings.grpc_reflection)
+    server = build_server(servicer, trust, probe=probe, reflect=settings.grpc_reflection)
     await database.open()
     try:
         await server.start(f"{settings.grpc_host}:{settings.provider_port}", [NAME])
@@ -115,5 +136,9 @@ def limits_of(settings: Settings) -> Limits:
 
 def serve(settings: Settings) -> int:
     """Run the service in its own loop; return 0 after a graceful stop."""
-    uvloop.run(run(settings))
+    try:
+        uvloop.run(run(settings))
+    except IdentityError as error:
+        logger.error("settings are missing", extra={"fields": {"missing": str(error)}})  # noqa: TRY400  (says it all)
+        return 1
     return 0

@@ -34,6 +34,18 @@ class Settings(BaseSettings):
     # Whether the server describes itself to tools such as grpcurl.
     grpc_reflection: bool = False
 
+    # The public keys of services and of the gateway that are believed: a JWKS, or the file that
+    # holds it and is read again when it changes. One of the two is needed to serve.
+    trusted_keys: str = ""
+    trusted_keys_file: Path | None = None
+    # How far apart the clocks of two machines may be, in seconds.
+    clock_leeway_seconds: float = Field(default=30.0, ge=0)
+    # Certificate, key and authorities of connections on which both sides show a certificate.
+    # Without them connections are plain.
+    grpc_tls_cert_file: Path | None = None
+    grpc_tls_key_file: Path | None = None
+    grpc_tls_ca_file: Path | None = None
+
     # Who answers when nobody is named; when empty, the first that is configured.
     default_provider: str = ""
     # Replies of one provider that one process makes at once; more wait up to a second.

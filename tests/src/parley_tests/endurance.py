@@ -21,12 +21,12 @@ import psycopg
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from parley_rpc.client import Peer
-from parley_rpc.context import new_caller
 from parley_rpc.faults import Fault
 from uuid_utils.compat import uuid7
 
 from parley.provider.v1 import reply_pb2
 from parley.provider.v1.provider_pb2_grpc import ProviderServiceStub
+from parley_tests.platform import Platform
 
 DEADLINE_SECONDS = 60.0
 SETTLED_WITHIN_SECONDS = 30.0
@@ -65,8 +65,10 @@ class Row:
 class Endurance:
     """Asks one provider for streams, and reads the ledger."""
 
-    def __init__(self, port: int, provider: str, model: str) -> None:
-        self.peer = Peer("provider", f"127.0.0.1:{port}")
+    def __init__(self, platform: Platform, provider: str, model: str) -> None:
+        self.keys = platform.keys
+        address = f"127.0.0.1:{platform.provider_port}"
+        self.peer = Peer("provider", address, self.keys.credential("chat"))
         self.stub: Any = ProviderServiceStub(self.peer.channel)
         self.provider = provider
         self.model = model
@@ -117,7 +119,7 @@ class Endurance:
         await self.peer.aclose()
 
     def _call(self, stream: Stream) -> Any:
-        caller = new_caller(self.user, "key", "endurance", valid_for=2 * DEADLINE_SECONDS)
+        caller = self.keys.caller(self.user, valid_for=2 * DEADLINE_SECONDS)
         message = reply_pb2.InputMessage(
             role=reply_pb2.ROLE_USER, parts=[reply_pb2.Part(text=stream.text)]
         )
@@ -132,7 +134,8 @@ class Endurance:
                 for provider, model in self.fallbacks
             ],
         )
-        return self.stub.GenerateReply(request, timeout=DEADLINE_SECONDS, metadata=caller.metadata)
+        metadata = self.peer.metadata(caller.metadata)
+        return self.stub.GenerateReply(request, timeout=DEADLINE_SECONDS, metadata=metadata)
 
 
 def planned(count: int, words: int, chance: random.Random) -> list[Stream]:

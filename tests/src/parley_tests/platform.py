@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from parley_tests.installation import Installation
 from parley_tests.settings import inherited_environment
 
 SERVICES = ("prompt_service", "provider_service", "chat_service", "gateway")
@@ -32,6 +33,7 @@ class Platform:
 
     def __init__(self, database_url: str, logs: Path, environment: Mapping[str, str]) -> None:
         self.logs = logs
+        self.keys = Installation()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         prompt, provider, chat, self.port = (free_port() for _ in SERVICES)
         self.url = f"http://127.0.0.1:{self.port}"
@@ -139,6 +141,7 @@ class Platform:
 
     def _run(self, name: str, verb: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"parley_{name}", verb]
+        env = {**self.keys.environment(name), **env}
         with (self.logs / f"{name}.log").open("ab") as log:
             return subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
 

@@ -26,7 +26,7 @@ class GrpcUsages:
         """Return what the ledger has settled, and which of the others it knows at all."""
         await self.peer.connected()
         request = usage_pb2.GetUsageRequest(usage_ids=map(str, usage_ids))
-        call = self.stub.GetUsage(request, timeout=WITHIN_SECONDS)
+        call = self.stub.GetUsage(request, timeout=WITHIN_SECONDS, metadata=self.peer.metadata())
         records = (await self.peer.unary(call)).records
         known = {UUID(record.usage_id): record for record in records}
         return (

@@ -10,6 +10,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from parley_rpc.client import Peer
 from parley_rpc.context import Caller
+from parley_rpc.tokens import Credential
 
 HEALTH_SECONDS = 1.0
 
@@ -24,8 +25,10 @@ class Client(Generic[Stub]):
     Must be made in a running loop, as the channel below it.
     """
 
-    def __init__(self, name: str, target: str, stub: Callable[[Any], Stub]) -> None:
-        self.peer = Peer(name, target)
+    def __init__(
+        self, name: str, target: str, stub: Callable[[Any], Stub], credential: Credential | None
+    ) -> None:
+        self.peer = Peer(name, target, credential)
         self.stub = stub(self.peer.channel)
         self._health: Any = HealthStub(self.peer.channel)  # its types name no methods
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from parley_rpc.context import new_caller
+from parley_rpc.vouching import Voucher
 from typing_extensions import override
 
 from parley.chat.v1.chat_pb2 import StopMessagesRequest
+from parley.context.v1.context_pb2 import UserContext
 from parley_gateway.adapters.clients import Client
 from parley_gateway.core.ports import Turns
 
@@ -21,11 +22,13 @@ STOP_SECONDS = 2.0
 class ChatTurns(Turns):
     """Asks the chat service, in the name of the user, for nothing but the end of their turns."""
 
-    def __init__(self, chat: Client[ChatServiceAsyncStub]) -> None:
+    def __init__(self, chat: Client[ChatServiceAsyncStub], voucher: Voucher) -> None:
         self.chat = chat
+        self.voucher = voucher
 
     @override
     async def stop(self, user_id: UUID, key_id: str) -> None:
-        caller = new_caller(str(user_id), key_id, "", valid_for=STOP_SECONDS)
+        user = UserContext(user_id=str(user_id), key_id=key_id)
+        caller = self.voucher.vouch(user, "", valid_for=STOP_SECONDS)
         request = StopMessagesRequest(key_id=key_id)
         await self.chat.unary(self.chat.stub.StopMessages, request, caller, STOP_SECONDS)

@@ -6,7 +6,7 @@ from base64 import b64encode
 from dataclasses import replace
 
 from fastapi import APIRouter
-from parley_rpc.context import expiry_of
+from parley_rpc.context import terms_of
 
 from parley_gateway.api import convert_accounts
 from parley_gateway.api.dependencies import ActingCaller, ActingIdentity, UsedGateway, guarded
@@ -45,10 +45,13 @@ async def get_me(gateway: UsedGateway, by: ActingIdentity) -> accounts.Me:
     status_code=201,
     responses=refusals(*BODY_REFUSALS),
 )
-async def create_my_context(caller: ActingCaller) -> accounts.Context:
+async def create_my_context(gateway: UsedGateway, caller: ActingCaller) -> accounts.Context:
     """Vouch for the caller towards the services behind the gateway.
 
-    Decoded, `context` is the metadata `parley-user-context-bin` of a gRPC call.
+    Decoded, `context` is the metadata `parley-user-context-bin` of a gRPC call, which has to
+    begin before `fresh_until`. A service that is not Parley's own shows it beside its own token.
     """
-    context = b64encode(caller.signed).decode()
-    return accounts.Context(context=context, expires_at=expiry_of(caller))
+    fresh = gateway.voucher.renew(caller)
+    context = b64encode(fresh.signed).decode()
+    fresh_until, expires_at = terms_of(fresh)
+    return accounts.Context(context=context, fresh_until=fresh_until, expires_at=expires_at)

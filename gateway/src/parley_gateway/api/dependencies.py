@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, TypeVar
 import grpc
 from fastapi import Depends, Query, Request
 from fastapi.routing import APIRoute
-from parley_rpc.context import Caller, vouched
+from parley_rpc.context import Caller
 from parley_rpc.faults import PermissionDenied
+from parley_rpc.vouching import Voucher
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
@@ -87,6 +88,7 @@ class Gateway:
 
     keyring: Keyring
     limiter: Limiter
+    voucher: Voucher
     accounts: Accounts
     chat: Service[ChatServiceAsyncStub]
     prompt: Service[PromptServiceAsyncStub]
@@ -189,7 +191,7 @@ async def admit(scope: Scope) -> None:
     standing = await gateway.limiter.spend(f"user:{user_id}")
     exchange.headers += standing_headers(standing)
     limits.check(standing)
-    scope[CALLER] = vouched(
+    scope[CALLER] = gateway.voucher.vouch(
         user_context(identity),
         exchange.request_id,
         valid_for=gateway.turn_seconds + 2 * SPARE_SECONDS,

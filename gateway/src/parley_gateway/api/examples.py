@@ -219,7 +219,7 @@ ME: Example = {
     "limits": LIMITS,
     "budgets": BUDGETS,
 }
-CONTEXT: Example = {"context": "CjQKJDAxOThjMGRl", "expires_at": AT}
+CONTEXT: Example = {"context": "CjQKJDAxOThjMGRl", "fresh_until": AT, "expires_at": AT}
 USER: Example = {
     "user_id": USER_ID,
     "name": "ada",

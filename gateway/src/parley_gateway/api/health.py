@@ -7,9 +7,9 @@ import time
 from collections.abc import Awaitable, Mapping
 
 from fastapi import APIRouter, Request, Response
-from parley_rpc.context import new_caller
 from parley_rpc.faults import Fault
 
+from parley.context.v1.context_pb2 import UserContext
 from parley_gateway.api import convert_providers
 from parley_gateway.api.about import VERSION
 from parley_gateway.api.dependencies import Gateway
@@ -59,7 +59,8 @@ class Monitor:
     async def providers(self) -> Mapping[str, str]:
         """Say how the providers stand; what was known last when they cannot be listed."""
         if time.monotonic() >= self._listed_at + REMEMBER_SECONDS:
-            caller = new_caller(NOBODY, "health", "", valid_for=10)
+            nobody = UserContext(user_id=NOBODY, key_id="health")
+            caller = self.gateway.voucher.vouch(nobody, "", valid_for=10)
             try:
                 async with asyncio.timeout(WITHIN_SECONDS):
                     known = await all_providers(self.gateway, caller)

@@ -28,6 +28,7 @@ PROBLEMS: dict[str, Row] = {
     "invalid_argument": Row(422, "A field breaks its rule"),
     "unauthenticated": Row(401, "No valid key"),
     "permission_denied": Row(403, "Not allowed"),
+    "scope_missing": Row(403, "The key may not do this"),
     "limit_exceeded": Row(429, "The limit of the hour is reached", retryable=True),
     "unavailable": Row(503, "A service is away", retryable=True),
     "database_unavailable": Row(503, "The database is away", retryable=True),

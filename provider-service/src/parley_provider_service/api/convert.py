@@ -133,6 +133,7 @@ def from_ask(request: reply_pb2.GenerateReplyRequest, caller: Caller, seconds: f
         request=from_request(request),
         seconds=seconds,
         fallbacks=[ModelChoice(one.provider, one.model) for one in request.fallbacks],
+        scopes=caller.scopes,
     )
 
 

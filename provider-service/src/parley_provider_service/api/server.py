@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from parley_rpc.server import Probe, Server
+from parley_rpc.trust import Doorkeeper
 from typing_extensions import override
 
 from parley_provider_service.core.generation import Generation
@@ -20,8 +21,10 @@ class ReplyServer(Server):
     itself, before anything is held: UNAVAILABLE, or CANCELLED on a connection that it is leaving.
     """
 
-    def __init__(self, generation: Generation, *, probe: Probe, reflect: bool) -> None:
-        super().__init__("provider.parley", probe=probe, reflect=reflect)
+    def __init__(
+        self, generation: Generation, trust: Doorkeeper, *, probe: Probe, reflect: bool
+    ) -> None:
+        super().__init__("provider.parley", trust, probe=probe, reflect=reflect)
         self.generation = generation
 
     @override

@@ -118,7 +118,10 @@ class ProviderServicer(AdministrationCalls):
     ) -> reply_pb2.CountTokensResponse:
         asked = from_request(request.request)
         counted = await self.counting.count(
-            request.request.provider, asked, within=seconds_left(context)
+            request.request.provider,
+            asked,
+            scopes=caller_of(context).scopes,
+            within=seconds_left(context),
         )
         return reply_pb2.CountTokensResponse(
             input_tokens=counted.input_tokens, source=SOURCES[counted.source]

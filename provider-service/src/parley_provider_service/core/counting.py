@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 import parley_provider_sdk as sdk
@@ -11,6 +12,7 @@ from parley_rpc.faults import InvalidArgument
 from parley_provider_service.core.attempt import LARGEST_COUNT
 from parley_provider_service.core.catalog import ASK_SECONDS, Catalog, nonsense
 from parley_provider_service.core.guard import ask
+from parley_provider_service.core.permission import require_model, require_provider
 from parley_provider_service.core.pricing import estimate, input_chars
 
 
@@ -21,13 +23,23 @@ class Counting:
         self.catalog = catalog
 
     async def count(
-        self, provider: str, request: sdk.ReplyRequest, *, within: float = ASK_SECONDS
+        self,
+        provider: str,
+        request: sdk.ReplyRequest,
+        *,
+        scopes: AbstractSet[str] = frozenset(),
+        within: float = ASK_SECONDS,
     ) -> sdk.Usage:
-        """Return the input tokens in `within` s; faults of `Catalog.find`, and the vendor's."""
+        """Return the input tokens in `within` s.
+
+        ScopeMissing for whom the key may not ask, faults of `Catalog.find`, and the vendor's.
+        """
         until = asyncio.get_running_loop().time() + within
         if not request.messages:
             raise InvalidArgument.of("request.messages", "must not be empty")
         model = await self.catalog.find(provider, request.model, within=within)
+        require_provider(scopes, model.provider)
+        require_model(scopes, model.provider, model.name)
         entry, _ = self.catalog.roster.ready(model.provider)
         counter: object = entry.installed.provider
         if not isinstance(counter, sdk.TokenCounter):

@@ -76,15 +76,15 @@ class Generation:
     async def begin(self, ask: Ask) -> Reply:
         """Begin a reply; its events tell the rest.
 
-        InvalidArgument, ProviderNotFound, ProviderNotReady, CircuitOpen, TooBusy, and Unavailable
-        when the service stops.
+        InvalidArgument, ProviderNotFound, ProviderNotReady, ScopeMissing, CircuitOpen, TooBusy, and
+        Unavailable when the service stops.
         """
         check(ask)
         first = ModelChoice(ask.provider, ask.request.model)
         entry = self.catalog.roster.get(ask.provider)
         for choice in ask.fallbacks:
             self.catalog.roster.get(choice.provider)
-        route = Route(self.catalog, choices_of(entry, first, ask.fallbacks))
+        route = Route(self.catalog, choices_of(entry, first, ask.fallbacks), ask.scopes)
         seconds = min(ask.seconds, self.limits.total_seconds) - MARGIN_SECONDS
         deadline = asyncio.get_running_loop().time() + seconds
         admission = await route.admit(self.limits.patience_seconds)

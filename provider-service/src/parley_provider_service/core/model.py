@@ -233,6 +233,8 @@ class Ask:
     seconds: float
     # Who is asked instead; empty means whom an administrator named.
     fallbacks: Sequence[ModelChoice] = ()
+    # What the key that was shown may be used for.
+    scopes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

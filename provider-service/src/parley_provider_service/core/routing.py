@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from parley_rpc.faults import Fault, InvalidArgument, TooBusy, reason_of
+from parley_rpc.faults import Fault, InvalidArgument, ScopeMissing, TooBusy, reason_of
 
 from parley_provider_service.core.admission import Breaker, Bulkhead, Circuit
 from parley_provider_service.core.catalog import Catalog
 from parley_provider_service.core.faults import CircuitOpen
 from parley_provider_service.core.model import Model, ModelChoice
+from parley_provider_service.core.permission import require_model, require_provider
 from parley_provider_service.core.roster import Entry
 
 # Says that nothing was generated, so asking again bills nothing twice.
@@ -87,11 +89,21 @@ class Admission:
 
 
 class Route:
-    """The candidates for one reply: who was asked for, then who is asked instead."""
+    """The candidates for one reply: who was asked for, then who is asked instead.
 
-    def __init__(self, catalog: Catalog, choices: Sequence[ModelChoice]) -> None:
+    Of these, whom the key may not ask (`scopes`) is passed over; of the first it is a failure.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        choices: Sequence[ModelChoice],
+        scopes: AbstractSet[str] = frozenset(),
+    ) -> None:
         self.catalog = catalog
         self.choices = list(choices)
+        self.scopes = scopes
+        self._wanted = self.choices[0]
         self._tries = 0
 
     @property
@@ -103,7 +115,7 @@ class Route:
         """Let the reply in with the first candidate that has a place for it.
 
         Raise the fault of the first that had none when no one has: ProviderNotFound,
-        ProviderNotReady, ModelNotFound, CircuitOpen, TooBusy.
+        ProviderNotReady, ModelNotFound, ScopeMissing, CircuitOpen, TooBusy.
         """
         first: Fault | None = None
         while self.choices:
@@ -112,7 +124,7 @@ class Route:
             try:
                 return await self._admit(choice, 0.0 if self.choices else patience)
             except Fault as fault:
-                if is_final(fault):
+                if is_final(fault) or (isinstance(fault, ScopeMissing) and choice is self._wanted):
                     raise
                 first = first or fault
         raise first or InvalidArgument.of("provider", "must not be empty")
@@ -134,7 +146,9 @@ class Route:
         return wait
 
     async def _admit(self, choice: ModelChoice, patience: float) -> Admission:
+        require_provider(self.scopes, choice.provider)
         name = choice.model or (await self.catalog.find(choice.provider, "")).name
+        require_model(self.scopes, choice.provider, name)
         entry, model = await self.catalog.target(choice.provider, name)
         if entry.breaker.wait > 0:
             raise CircuitOpen(entry.name, entry.breaker.wait)

@@ -22,6 +22,7 @@ from parley_local.faults import StartError
 from parley_local.postgres import EmbeddedPostgres
 from parley_local.processes import launch
 
+from parley_tests.installation import Installation
 from parley_tests.platform import ADMIN_KEY, SERVICES, free_port
 from parley_tests.settings import inherited_environment
 
@@ -95,6 +96,7 @@ class Cluster:
         self.exits: list[Exit] = []
         self.ports = {name: free_port() for name in REPLICAS}
         self.members: dict[str, Member] = {}
+        self.keys = Installation()
         self.environment = inherited_environment() | {
             "API_KEY": ADMIN_KEY,
             "KEY_PEPPER": "a pepper for the checker, long enough",
@@ -307,7 +309,9 @@ class Cluster:
         fault = self.broken.get(service)
         module = ["parley_tests.checker.broken", fault] if fault else []
         command = [sys.executable, "-m", *module, f"parley_{service}", "serve"]
-        env = self.environment | {
+        env = {
+            **self.environment,
+            **self.keys.environment(service),
             PORTS[service]: str(self.ports[name]),
             "DATABASE_URL": self._database_url(name),
             "CHAT_TARGET": self._target("chat"),

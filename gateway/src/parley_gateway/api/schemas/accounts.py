@@ -149,6 +149,9 @@ class Context(BaseModel):
     model_config = example(examples.CONTEXT)
 
     context: Annotated[str, Field(description="Base64 of a `SignedUserContext`.")]
+    fresh_until: Annotated[
+        datetime, Field(description="Until when a call may begin something with it.")
+    ]
     expires_at: datetime
 
 

@@ -1,0 +1,79 @@
+"""Whom a server lets in: which services, and in whose name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from parley_rpc.context import USER_CONTEXT, Caller, context_in, read
+from parley_rpc.faults import Unauthenticated
+from parley_rpc.keys import Trusted, Watched
+from parley_rpc.tls import Tls
+from parley_rpc.tokens import AUTHORIZATION, TokenCheck
+from parley_rpc.vouching import ContextCheck, believed
+
+# How far apart the clocks of two machines may be.
+LEEWAY_SECONDS = 30.0
+
+Shown = Mapping[str, str | bytes]
+
+
+class Doorkeeper(Protocol):
+    """Says who makes a call, by what it shows; Unauthenticated."""
+
+    @property
+    def tls(self) -> Tls | None:
+        """What connections are made with; None for plain ones."""
+
+    def service(self, shown: Shown) -> str:
+        """Return the name of the service that calls."""
+
+    def caller(self, shown: Shown, service: str) -> Caller:
+        """Return in whose name it does."""
+
+
+class Trust:
+    """Believes what the trusted keys have signed, and nothing else. `service` is our own name."""
+
+    def __init__(
+        self,
+        service: str,
+        keys: Watched[Trusted],
+        *,
+        leeway: float = LEEWAY_SECONDS,
+        tls: Tls | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.keys = keys
+        self.tls = tls
+        self._tokens = TokenCheck(service, leeway, clock)
+        self._contexts = ContextCheck(leeway, clock)
+
+    def service(self, shown: Shown) -> str:
+        """Return the name of the service whose token is shown; Unauthenticated."""
+        return self._tokens.service(shown.get(AUTHORIZATION), self.keys.current())
+
+    def caller(self, shown: Shown, service: str) -> Caller:
+        """Return the caller whose signed context is shown; Unauthenticated."""
+        return self._contexts.caller(shown.get(USER_CONTEXT), service, self.keys.current())
+
+
+class OpenToAnybody:
+    """Believes everybody everything: for tests of what lies behind, in one process."""
+
+    tls: Tls | None = None
+
+    def service(self, shown: Shown) -> str:
+        """Take anybody for the chat service, which may call in nobody's name."""
+        del shown
+        return "chat"
+
+    def caller(self, shown: Shown, service: str) -> Caller:
+        """Return the caller that is named; Unauthenticated when it is nobody, or was."""
+        del service
+        context = context_in(shown.get(USER_CONTEXT))
+        vouched = believed(read(context)[1], context)
+        if vouched.expires_at <= time.time():
+            raise Unauthenticated("The user context has expired.")
+        return vouched.caller
