@@ -73,7 +73,6 @@ PROBLEMS: dict[str, Row] = {
     "user_not_found": Row(404, "No such user"),
     "key_not_found": Row(404, "No such key"),
     "user_exists": Row(409, "The user's name is taken"),
-    "scope_missing": Row(403, "The key is not for this"),
     "last_administrator": Row(409, "Somebody must be able to administer"),
     "key_rotated": Row(409, "The key has a successor"),
 }
