@@ -79,6 +79,8 @@ class Received:
     request: Any
     user_id: str
     request_id: str
+    role: str = ""
+    scopes: frozenset[str] = frozenset()
 
 
 class Script:
@@ -89,10 +91,13 @@ class Script:
         self.paged: dict[str, Mapping[str, Message]] = {}
         self.turn: list[Scripted | asyncio.Event] = []
         self.received: list[Received] = []
+        self.asked = asyncio.Event()
 
     def note(self, method: str, request: Any, context: Any) -> None:
         caller = caller_of(context)
-        self.received.append(Received(method, request, caller.user_id, caller.request_id))
+        names = (caller.user_id, caller.request_id, caller.role, caller.scopes)
+        self.received.append(Received(method, request, *names))
+        self.asked.set()
 
     def answer(self, method: str, default: Message) -> Any:
         if method in self.paged:

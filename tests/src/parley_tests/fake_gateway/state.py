@@ -73,6 +73,7 @@ class FakeGateway:
     prompts: dict[str, JSON] = field(default_factory=dict)
     keys: dict[str, JSON] = field(default_factory=dict)
     users: list[JSON] = field(default_factory=list)
+    audit: list[JSON] = field(default_factory=list)
     providers: dict[str, JSON] = field(default_factory=dict)
     models: dict[tuple[str, str], JSON] = field(default_factory=dict)  # what was laid over them
     unreadable: list[str] = field(default_factory=list)  # whose keys a rotation cannot open
