@@ -6,7 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from parley_local.asking import complain
-from parley_local.commands import models, providers
+from parley_local.commands import identity, models, providers
 from parley_local.commands.backup import backup, restore
 from parley_local.commands.chat import chat
 from parley_local.commands.doctor import doctor
@@ -24,6 +24,7 @@ for command in (up, doctor, migrate, backup, restore, chat, usage):
     app.command()(command)
 app.add_typer(providers.app, name="providers")
 app.add_typer(models.app, name="models")
+app.add_typer(identity.app, name="identity")
 
 
 def main() -> None:
