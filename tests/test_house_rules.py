@@ -116,6 +116,17 @@ def test_blanket_excepts_stand_in_named_places_only() -> None:
     assert set(MAY_CATCH_ALL) == found
 
 
+def test_no_server_of_ours_is_open_to_anybody() -> None:
+    """What makes one so stands in one module, for tests, and no setting leads there."""
+    users = {
+        named(path)
+        for path in python_files()
+        if not is_test(path) and "OpenToAnybody" in path.read_text()
+    }
+
+    assert {"protos/src/parley_rpc/trust.py"} == users
+
+
 @pytest.mark.parametrize("part", [*SERVICES[1:], "protos"])
 def test_no_vendor_is_named_outside_its_plugin(part: str) -> None:
     sources = [

@@ -4,6 +4,15 @@
 # service without a master key makes one likewise, in a home of its own.
 set -eu
 
+# `identity` makes the keys of all services, each where that service alone sees it; with words it
+# does what they say (`identity list`).
+keys=${PARLEY_KEYS:-/keys}
+if [ "${1:-}" = identity ]; then
+  shift
+  [ $# -gt 0 ] || set -- complete "gateway=$keys/gateway" "context=$keys/gateway" "chat=$keys/chat"
+  exec python -m parley_rpc.identities --folder "$keys/trusted" "$@"
+fi
+
 # Prints the secret in a file of the home; makes it, for its owner alone, when there is none.
 keep() {
   if [ ! -s "$PARLEY_HOME/$1" ]; then
@@ -29,4 +38,15 @@ if [ "$PARLEY_PART $*" = "provider-service serve" ] && [ -z "${MASTER_KEY:-}${MA
   fi
   export MASTER_KEY_FILE
 fi
+# Where the keys are by which services know each other, when they are set nowhere else.
+[ -n "${TRUSTED_KEYS:-}" ] || export TRUSTED_KEYS_FILE="${TRUSTED_KEYS_FILE:-$keys/trusted/trusted.json}"
+case $PARLEY_PART in
+  gateway)
+    [ -n "${SERVICE_KEY:-}" ] || export SERVICE_KEY_FILE="${SERVICE_KEY_FILE:-$keys/gateway/gateway.key}"
+    [ -n "${CONTEXT_KEY:-}" ] || export CONTEXT_KEY_FILE="${CONTEXT_KEY_FILE:-$keys/gateway/context.key}"
+    ;;
+  chat-service)
+    [ -n "${SERVICE_KEY:-}" ] || export SERVICE_KEY_FILE="${SERVICE_KEY_FILE:-$keys/chat/chat.key}"
+    ;;
+esac
 exec parley-part "$@"

@@ -145,6 +145,8 @@ def test_another_service_gets_a_key_that_is_trusted(
 
     trusted = Watched(Source("T", path=tmp_path / "trusted.json"), trusted_keys).current()
     assert (SERVICE, credential.key.current().kid) in trusted
+    assert 0 == run(tmp_path, "add", "other", "--to", "-")
+    assert "other" == private_key(SERVICE)(capsys.readouterr().out).name
     for taken in ("reports", "gateway", "chat", "../x", "", "A"):
         assert 1 == run(tmp_path, "add", taken)
 

@@ -16,11 +16,11 @@ from parley_rpc.server import Server
 from parley_rpc.tls import Tls
 from parley_rpc.tokens import Credential
 from parley_rpc.trust import Trust
+from parley_tests.certificates import Authority
 from parley_tests.installation import Installation
 
 from parley.prompt.v1 import prompt_pb2_grpc
 
-from .certificates import Authority
 from .doors import PROMPTS, REQUEST, Prompts
 
 pytestmark = pytest.mark.unit

@@ -159,6 +159,7 @@ def test_a_user_and_a_key_as_in_the_readme(clone: Clone) -> None:
 
 
 def test_the_grpc_call_of_the_readme(clone: Clone) -> None:
+    assert clone.run(bash_block(".venv/bin/parley identity")).endswith("reports.key\n")
     program = clone.here(bash_block("import asyncio", "python"))
     (clone.folder / "call.py").write_text(program)
 

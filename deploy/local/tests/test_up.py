@@ -8,6 +8,7 @@ import stat
 import sys
 
 import pytest
+from parley_local.identity import KEYS, SETTINGS
 from parley_tests.up import SERVICES, Up
 
 pytestmark = pytest.mark.integration
@@ -72,6 +73,25 @@ def test_secrets_are_its_owners_alone_and_each_service_knows_what_it_must(up: Up
     }
     assert [n for n, e in known.items() if "DATABASE_URL" not in e] == ["ui"]
     assert known["ui"]["API_URL"] == f"http://127.0.0.1:{up.ports['gateway']}"
+
+
+def test_each_service_is_told_of_its_own_keys_alone_and_they_are_kept(up: Up) -> None:
+    up.environment |= dict.fromkeys(("SERVICE_KEY", "CONTEXT_KEY_FILE", "TRUSTED_KEYS"), "given")
+    up.start().wait_until_ready()
+    known = {name: {n: v for n, v in up.get(name).items() if n in SETTINGS} for name in SERVICES}
+    folder = up.home / "identity"
+    made = {path.name: path.read_bytes() for path in folder.glob("*.*")}
+    assert known == {
+        name: {setting: str(folder / file) for setting, file in KEYS.get(name, {}).items()}
+        for name in SERVICES
+    }
+    private = [path for path in folder.iterdir() if path.suffix == ".key"]
+    assert len(private) == 3
+    assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert up.stop() == 0
+    assert up.start("--no-ui").wait_until_ready().stop() == 0
+    assert made == {path.name: path.read_bytes() for path in folder.glob("*.*")}
 
 
 def test_without_page_a_given_key_is_passed_on_and_neither_kept_nor_shown(up: Up) -> None:

@@ -66,15 +66,19 @@ class Keyring:
             else:
                 self._issue(new_key(name, purpose), path)
 
-    def add(self, name: str) -> Path:
-        """Make a key for another service, and trust it; return its file."""
+    def add(self, name: str, to: str = "") -> str:
+        """Make a key for another service, and trust it; return its file, or for `-` the key."""
         if not NAME.fullmatch(name) or name in {member[0] for member in MEMBERS}:
             raise IdentityError(f"{name!r} is taken, or not a word of a-z, 0-9 and '-'.")
-        path = self.folder / f"{name}.key"
+        key = new_key(name, SERVICE)
+        if to == "-":
+            self._trust(key)
+            return orjson.dumps(written(key)).decode()
+        path = Path(to) if to else self.folder / f"{name}.key"
         if path.exists():
             raise IdentityError(f"{path} is there already.")
-        self._issue(new_key(name, SERVICE), path)
-        return path
+        self._issue(key, path)
+        return str(path)
 
     def rotate(self, path: Path) -> str:
         """Replace a private key by a new one that is trusted first; return the old one's id."""
@@ -141,7 +145,9 @@ def main(words: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     complete = commands.add_parser("complete", help="make what Parley's own services need")
     complete.add_argument("places", nargs="*", help="<file>=<folder> puts a private key elsewhere")
-    commands.add_parser("add", help="a key for a service of yours").add_argument("name")
+    add = commands.add_parser("add", help="a key for a service of yours")
+    add.add_argument("name")
+    add.add_argument("--to", default="", help="the private key's file; - prints the key")
     commands.add_parser("rotate", help="use a new key instead").add_argument("file", type=Path)
     commands.add_parser("drop", help="trust a key no longer").add_argument("kid")
     commands.add_parser("list", help="what is trusted")
@@ -161,7 +167,7 @@ def run(keyring: Keyring, asked: argparse.Namespace) -> Iterator[str]:
         case "complete":
             keyring.complete(asked.places)
         case "add":
-            yield str(keyring.add(asked.name))
+            yield keyring.add(asked.name, asked.to)
         case "rotate":
             yield keyring.rotate(asked.file)
         case "drop":

@@ -6,7 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from parley_local.asking import complain
-from parley_local.commands import keys, models, providers, users
+from parley_local.commands import identity, keys, models, providers, users
 from parley_local.commands.audit import audit
 from parley_local.commands.backup import backup, restore
 from parley_local.commands.chat import chat
@@ -27,6 +27,7 @@ app.add_typer(providers.app, name="providers")
 app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
+app.add_typer(identity.app, name="identity")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from signal import SIGTERM
 
 from parley_local.faults import StartError
+from parley_local.identity import Identity
 from parley_local.processes import end, launch
 from parley_local.services import Service
 
@@ -28,7 +29,11 @@ class Migration:
     """The running `migrate` of every service that owns a schema."""
 
     def __init__(
-        self, services: Sequence[Service], environment: Mapping[str, str], logs: Path
+        self,
+        services: Sequence[Service],
+        environment: Mapping[str, str],
+        identity: Identity,
+        logs: Path,
     ) -> None:
         """Starts them; each writes `logs/migrate-<name>.log`, anew each time."""
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -37,9 +42,8 @@ class Migration:
             if service.migrates:
                 log = self._log(service.name)
                 log.unlink(missing_ok=True)
-                self._running[service.name] = launch(
-                    service.command("migrate"), log=log, env=service.environment(environment)
-                )
+                known = service.environment(environment, identity)
+                self._running[service.name] = launch(service.command("migrate"), log=log, env=known)
 
     def is_done(self) -> bool:
         """Whether all have succeeded; raises `StartError` with the words of one that has not."""

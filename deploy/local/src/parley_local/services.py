@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from parley_local.identity import SETTINGS, Identity
 from parley_local.settings import Settings
 
 ADMISSION = frozenset({"API_KEY", "KEY_PEPPER"})
@@ -33,9 +34,11 @@ class Service:
         """How it is run; `-P` keeps the folders of the current directory from posing as modules."""
         return [sys.executable, "-P", "-m", self.module, verb]
 
-    def environment(self, everything: Mapping[str, str]) -> dict[str, str]:
-        """The settings, without the secrets that are none of its business."""
-        return {name: value for name, value in everything.items() if name not in self.withheld}
+    def environment(self, everything: Mapping[str, str], identity: Identity) -> dict[str, str]:
+        """The settings, without the secrets that are none of its business, and its own keys."""
+        withheld = self.withheld | SETTINGS
+        known = {name: value for name, value in everything.items() if name not in withheld}
+        return known | identity.environment(self.name)
 
 
 def services(settings: Settings) -> list[Service]:

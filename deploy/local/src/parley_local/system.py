@@ -9,6 +9,7 @@ from rich.console import Console
 
 from parley_local.child import Child
 from parley_local.home import hold, is_held, remove_state, write_state
+from parley_local.identity import Identity
 from parley_local.master_keys import new_master_key
 from parley_local.migration import Migration, fingerprint
 from parley_local.peers import gives_page, refuse_taken_port
@@ -38,6 +39,7 @@ class System:
         self._console = console
         self._home = settings.home.resolve()
         self._logs = self._home / "logs"
+        self._identity = Identity.of(self._home)
         self._services = [s for s in services(settings) if ui or s.name != "ui"]
         self._stop = Stop()
         self._supervisor = Supervisor(self._stop, self._write_state)
@@ -83,6 +85,7 @@ class System:
                 remove_state(self._home)
 
     def _make_secrets(self) -> None:
+        self._identity.complete()
         if not self._settings.has_master_key:
             master_keys = self._home / "master.keys"
             keep(master_keys, make=new_master_key)
@@ -120,7 +123,7 @@ class System:
         return bool(stamp and stamp.exists() and stamp.read_text() == fingerprint(self._services))
 
     def _migrate(self) -> bool:
-        migration = Migration(self._services, self._environment, self._logs)
+        migration = Migration(self._services, self._environment, self._identity, self._logs)
         try:
             done = self._supervisor.until(
                 migration.is_done, seconds=MIGRATION_SECONDS, what="The migrations are not done"
@@ -144,9 +147,8 @@ class System:
 
     def _child(self, service: Service) -> Child:
         log = self._logs / f"{service.name}.log"
-        start = partial(
-            launch, service.command("serve"), log=log, env=service.environment(self._environment)
-        )
+        known = service.environment(self._environment, self._identity)
+        start = partial(launch, service.command("serve"), log=log, env=known)
         return Child(
             service.name,
             log,
