@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from psycopg.conninfo import make_conninfo
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import re
+from typing import Annotated
 
-SHORTEST_PEPPER = 16
+from psycopg.conninfo import make_conninfo
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, StringConstraints
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from parley_gateway.core.strength import SHORTEST, weakness
+
+
+def listed(text: object) -> object:
+    """Take a list as the environment can hold it, with commas."""
+    return [one for one in re.split(r"[\s,]+", text) if one] if isinstance(text, str) else text
+
+
+# A name without a port; `.example.com` and `*.example.com` mean all names below it.
+HostName = Annotated[
+    str,
+    BeforeValidator(lambda text: str(text).lower().removeprefix("*")),
+    StringConstraints(pattern=r"^(\.?([a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\])$"),
+]
+# Exactly as browsers write it: no path, no slash at the end, and no `*`.
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9._\[\]:-]+$")]
+List = (NoDecode, BeforeValidator(listed))
 
 
 class Settings(BaseSettings):
@@ -36,10 +55,26 @@ class Settings(BaseSettings):
     provider_port: int = Field(default=9103, alias="PROVIDER_PORT")
     provider_target: str = Field(default="", alias="PROVIDER_TARGET")
 
-    # The administrator's first key, of any form. Needed to serve.
+    # Names by which the gateway may be asked, with commas; `.example.com` means all below it. Any,
+    # when it is not set.
+    allowed_hosts: Annotated[tuple[HostName, ...], *List] = Field(default=(), alias="ALLOWED_HOSTS")
+    # Origins whose pages may ask from a browser, with commas: `https://chat.example.com`.
+    cors_origins: Annotated[tuple[Origin, ...], *List] = Field(default=(), alias="CORS_ORIGINS")
+    # Proxies, as addresses or networks, that are believed when they name their client.
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], *List] = Field(
+        default=(), alias="TRUSTED_PROXIES"
+    )
+    # Whether `/docs`, `/redoc` and `/openapi.json` are there.
+    docs: bool = Field(default=True, alias="DOCS")
+    # For how many seconds browsers shall come by TLS only; 0 says nothing of it.
+    hsts_seconds: int = Field(default=0, alias="HSTS_SECONDS", ge=0)
+
+    # The administrator's first key, of any form, at least 16 characters. Needed to serve.
     api_key: SecretStr = Field(default=SecretStr(""), alias="API_KEY")
     # What keys are hashed with: random, at least 16 characters, never changed. Needed to serve.
     key_pepper: SecretStr = Field(default=SecretStr(""), alias="KEY_PEPPER")
+    # Different wrong keys that an address may show in five minutes before it is told to wait.
+    wrong_keys: int = Field(default=30, alias="WRONG_KEYS", ge=1)
     # Requests of one user in an hour, over all routes and gateways together.
     rate_limit_per_hour: int = Field(
         default=1000, alias="RATE_LIMIT_PER_HOUR", ge=1, le=1_000_000_000
@@ -86,10 +121,14 @@ class Settings(BaseSettings):
 
     @property
     def missing(self) -> list[str]:
-        """What has to be set before the gateway may serve."""
-        missing = []
-        if not self.api_key.get_secret_value():
-            missing.append("API_KEY: the administrator's first key, of any form")
-        if len(self.key_pepper.get_secret_value()) < SHORTEST_PEPPER:
-            missing.append(f"KEY_PEPPER: at least {SHORTEST_PEPPER} random characters, kept safe")
-        return missing
+        """What has to be set, or set better, before the gateway may serve."""
+        advice = {
+            "API_KEY": (self.api_key, "It is the administrator's first key, of any form"),
+            "KEY_PEPPER": (self.key_pepper, "Keys are hashed with it; never change it afterwards"),
+        }
+        return [
+            f"{name}: {fault}. {meaning}: at least {SHORTEST} characters that nobody can guess. "
+            "`openssl rand -hex 32` makes such."
+            for name, (secret, meaning) in advice.items()
+            if (fault := weakness(secret.get_secret_value()))
+        ]

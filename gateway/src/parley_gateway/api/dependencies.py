@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 import grpc
@@ -15,10 +15,13 @@ from parley_rpc.faults import Unauthenticated
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
+from parley_gateway.api.addresses import household
 from parley_gateway.api.bodies import parse, read_body
-from parley_gateway.api.middleware import Headers, exchange_of
+from parley_gateway.api.door import Door, Headers
+from parley_gateway.api.middleware import exchange_of
 from parley_gateway.core import limits
-from parley_gateway.core.keys import Keyring
+from parley_gateway.core.failures import Failures
+from parley_gateway.core.keys import Keyring, key_id_of
 from parley_gateway.core.limits import Limiter
 from parley_gateway.core.load import Load
 from parley_gateway.core.model import HOUR_SECONDS, Identity, Standing
@@ -84,6 +87,8 @@ class Gateway:
     provider: Service[ProviderServiceAsyncStub]
     database_answers: Callable[[], Awaitable[bool]]
     load: Load
+    failures: Failures = field(default_factory=Failures)
+    door: Door = field(default_factory=Door)
     turn_seconds: float = 600.0
     max_message_chars: int = 200_000
 
@@ -137,10 +142,21 @@ def replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
+async def identified(gateway: Gateway, token: bytes, address: str) -> Identity:
+    """Say whose key this is; Unauthenticated, TooManyAttempts, DatabaseUnavailable."""
+    place = household(address)
+    async with gateway.failures.turn(place):
+        try:
+            return await gateway.keyring.identify(token)
+        except Unauthenticated:
+            gateway.failures.note(token, place, key_id_of(token))
+            raise
+
+
 async def admit(scope: Scope) -> None:
     """Let a request in; Unauthenticated, LimitExceeded, DatabaseUnavailable."""
     gateway, exchange = gateway_of(scope), exchange_of(scope)
-    identity = await gateway.keyring.identify(credential(scope["headers"]))
+    identity = await identified(gateway, credential(scope["headers"]), exchange.address)
     exchange.user_id = user_id = str(identity.user_id)
     standing = await gateway.limiter.spend(f"user:{user_id}")
     exchange.headers += standing_headers(standing)

@@ -112,10 +112,11 @@ async def answer(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -
 
 def decode(body: bytes) -> FastBody:
     """Decode a body; MalformedBody, InvalidArgument."""
+    value = parse(body)
     try:
         return DECODER.decode(body)
     except (DecodeError, UnicodeDecodeError, RecursionError):
-        value = parse(body)
+        pass
     try:
         taken = chats.ChatBody.model_validate(value)
     except ValidationError as error:
