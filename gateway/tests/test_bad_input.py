@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from parley_gateway.api import bodies
-from parley_gateway.core.faults import MalformedBody
+from parley_gateway.core.faults import MalformedBody, SlowBody
 
 from .fakes import Script
 
@@ -95,12 +96,41 @@ async def test_a_bad_body_is_refused(client: httpx.AsyncClient, script: Script, 
     assert time.process_time() - began < 1.0
 
 
-async def test_a_name_given_twice_is_the_last_one(
-    client: httpx.AsyncClient, script: Script
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"message": "one", "message": "two"}',
+        b'{"message": "one", "m\\u0065ssage": "two"}',
+        b'{"message": "Hi", "attachments": [{"media_type": "a/b", "data": "", "data": ""}]}',
+    ],
+    ids=["plain", "escaped", "inside"],
+)
+async def test_a_name_given_twice_is_refused(
+    client: httpx.AsyncClient, script: Script, body: bytes
 ) -> None:
-    await client.post("/chat", content=b'{"message": "one", "message": "two"}')
+    for path in ("/chat", "/system-prompts"):
+        answer = await client.post(path, content=body)
 
-    assert "two" == script.last.request.content
+        assert 422 == answer.status_code
+        assert "twice" in answer.json()["errors"][0]["detail"]
+    assert [] == script.received
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip"])
+async def test_a_compressed_body_is_not_unpacked(client: httpx.AsyncClient, encoding: str) -> None:
+    bomb = gzip.compress(bytes(1_000_000))
+
+    answer = await client.post("/users", content=bomb, headers={"Content-Encoding": encoding})
+
+    assert (415, "encoded_body") == (answer.status_code, answer.json()["reason"])
+
+
+async def test_a_body_as_it_is_may_be_called_so(client: httpx.AsyncClient) -> None:
+    headers = {"Content-Encoding": "identity"}
+
+    answer = await client.post("/users", json={"name": "ada"}, headers=headers)
+
+    assert 201 == answer.status_code
 
 
 @pytest.mark.parametrize(
@@ -216,7 +246,17 @@ async def test_a_slow_body_is_not_waited_for() -> None:
         await asyncio.sleep(3600)
 
     reading = bodies.read_body({"headers": [], "parley.exchange": FakeExchange()}, receive, 0.01)
-    with pytest.raises(MalformedBody):
+    with pytest.raises(SlowBody):
+        await reading
+
+
+async def test_a_body_that_dribbles_is_not_waited_for() -> None:
+    async def receive() -> Any:
+        await asyncio.sleep(0.002)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    reading = bodies.read_body({"headers": [], "parley.exchange": FakeExchange()}, receive, 0.05)
+    with pytest.raises(SlowBody):
         await reading
 
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from parley_gateway.api.dependencies import Gateway
+from parley_gateway.api.door import Door
 from parley_gateway.api.middleware import SCOPE_KEY, Exchanges
 from starlette.types import Message, Receive, Scope, Send
 
@@ -35,6 +36,13 @@ async def test_every_answer_is_named_and_kept_private(stranger: httpx.AsyncClien
         assert "nosniff" == headers["x-content-type-options"]
         assert "no-referrer" == headers["referrer-policy"]
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert ("DENY", "same-origin", "same-origin") == (
+            headers["x-frame-options"],
+            headers["cross-origin-opener-policy"],
+            headers["cross-origin-resource-policy"],
+        )
+        assert "camera=()" in headers["permissions-policy"]
+        assert "strict-transport-security" not in headers
 
 
 @pytest.mark.parametrize(
@@ -118,7 +126,7 @@ async def test_a_request_that_is_cut_hears_why() -> None:
         return {"type": "http.disconnect"}
 
     scope: Scope = {"type": "http", "method": "GET", "headers": []}
-    running = asyncio.create_task(Exchanges(never)(scope, receive, send))
+    running = asyncio.create_task(Exchanges(never, Door())(scope, receive, send))
     await asyncio.sleep(0)
     running.cancel()
     await running

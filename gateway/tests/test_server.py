@@ -153,4 +153,4 @@ async def test_what_is_not_http_is_refused_in_our_words(running: Running) -> Non
     writer.close()
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"application/problem+json" in answer
-    assert b'"reason":"malformed_body"' in answer
+    assert b'"reason":"malformed_request"' in answer

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from parley_gateway import __main__, bootstrap
 from parley_gateway.settings import Settings
+from pydantic import ValidationError
 
 pytestmark = pytest.mark.unit
 
@@ -70,21 +71,84 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "between" not in repr(Settings())
 
 
+GOOD = "not to be guessed, 1"
+
+
 @pytest.mark.parametrize(
     ("key", "pepper", "missing"),
     [
         ("", "", ["API_KEY", "KEY_PEPPER"]),
-        ("k", "short", ["KEY_PEPPER"]),
-        ("k", "a pepper for the tests", []),
+        ("secret", GOOD, ["API_KEY"]),
+        ("letters", GOOD, ["API_KEY"]),
+        ("Change-Me", GOOD, ["API_KEY"]),
+        ("eight, or more", GOOD, []),
+        ("your-secure-api-key-here", GOOD, ["API_KEY"]),
+        ("Change-Me-Change-Me", GOOD, ["API_KEY"]),
+        ("x" * 40, GOOD, ["API_KEY"]),
+        ("abab" * 10, GOOD, ["API_KEY"]),
+        (GOOD, "short", ["KEY_PEPPER"]),
+        (GOOD, "0" * 64, ["KEY_PEPPER"]),
+        (GOOD, GOOD, []),
+        ("of any form: 'ü' ; -- ", GOOD, []),
     ],
 )
-def test_what_is_missing_is_named(
+def test_what_is_missing_or_weak_is_named(
     monkeypatch: pytest.MonkeyPatch, key: str, pepper: str, missing: list[str]
 ) -> None:
     monkeypatch.setenv("API_KEY", key)
     monkeypatch.setenv("KEY_PEPPER", pepper)
 
-    assert missing == [text.partition(":")[0] for text in Settings().missing]
+    told = Settings().missing
+
+    assert missing == [text.partition(":")[0] for text in told]
+    for text in told:
+        assert "openssl rand -hex 32" in text
+        assert not key or key not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("ALLOWED_HOSTS", "Parley.example.com, *.inner.example [::1]", "allowed_hosts"),
+        ("CORS_ORIGINS", "https://a.example,http://localhost:3000", "cors_origins"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8 ::1", "trusted_proxies"),
+    ],
+)
+def test_a_list_stands_with_commas(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, kept: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert {
+        "allowed_hosts": "parley.example.com .inner.example [::1]",
+        "cors_origins": "https://a.example http://localhost:3000",
+        "trusted_proxies": "10.0.0.0/8 ::1/128",
+    }[kept] == " ".join(map(str, getattr(Settings(), kept)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALLOWED_HOSTS", "*"),
+        ("ALLOWED_HOSTS", "https://a.example"),
+        ("ALLOWED_HOSTS", "a.example:8000"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "a.example"),
+        ("CORS_ORIGINS", "https://a.example/"),
+        ("CORS_ORIGINS", "https://*.example"),
+        ("TRUSTED_PROXIES", "proxy"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("WRONG_KEYS", "0"),
+        ("HSTS_SECONDS", "-1"),
+    ],
+)
+def test_what_such_a_list_cannot_hold_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ValidationError, match=name):
+        Settings()
 
 
 def test_without_its_secrets_it_does_not_serve(caplog: pytest.LogCaptureFixture) -> None:

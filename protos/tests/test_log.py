@@ -97,6 +97,76 @@ def test_a_process_ends_well_whatever_became_of_its_output(redirect: str) -> Non
     assert 0 == subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode
 
 
+SECRET = "what a user wrote"
+
+
+class Refused(Exception):  # noqa: N818  (one as others' libraries have them)
+    sqlstate = "23505"
+
+
+def quote() -> None:
+    raise Refused(f"Key (name)=({SECRET}) exists already.")
+
+
+def fail() -> None:
+    try:
+        quote()
+    except Refused as cause:
+        raise OSError(28, SECRET) from cause
+
+
+def failing() -> logging.LogRecord:
+    """Make a record of a failure with a cause, both of which quote what they should not."""
+    with pytest.raises(OSError, match=SECRET) as caught:
+        fail()
+    group = ExceptionGroup(SECRET, [caught.value])
+    text = f"Task exception was never retrieved\nfuture: <Task exception={group!r}>"
+    info = (type(group), group, None)
+    return logging.LogRecord("asyncio", logging.ERROR, "", 0, text, None, info)
+
+
+def test_a_failure_is_placed_without_what_it_says() -> None:
+    line = json.loads(JSONFormatter("test").format(failing()))
+
+    assert SECRET not in str(line)
+    assert "Task exception was never retrieved" == line["event"]
+    for told in ("Refused (23505)", "builtins.OSError (28)", "ExceptionGroup", "in quote"):
+        assert told in line["traceback"]
+
+
+@pytest.mark.parametrize("where", ["formatter", "record"])
+def test_who_asks_for_it_is_told_all(where: str) -> None:
+    record = failing()
+    if where == "record":
+        record.whole = True
+
+    line = json.loads(JSONFormatter("test", whole=where == "formatter").format(record))
+
+    assert SECRET in line["traceback"]
+
+
+def test_a_failure_in_a_ring_comes_to_an_end() -> None:
+    one, other = ValueError(), ValueError()
+    one.__cause__, other.__cause__ = other, one
+    record = logging.LogRecord("x", logging.ERROR, "", 0, "x", None, (ValueError, one, None))
+
+    assert 2 == json.loads(JSONFormatter("x").format(record))["traceback"].count("ValueError")
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "told"),
+    [
+        ("acme._base_client", logging.DEBUG, False),
+        ("httpcore2.http11", logging.DEBUG, False),
+        ("httpx2", logging.INFO, True),
+        ("parley_gateway.api", logging.DEBUG, True),
+        ("parley.access", logging.DEBUG, True),
+    ],
+)
+def test_others_libraries_do_not_think_aloud(name: str, level: int, told: bool) -> None:
+    assert told == is_told(logging.LogRecord(name, level, "", 0, "x", None, None))
+
+
 @pytest.mark.parametrize(
     ("name", "error", "told"),
     [

@@ -181,3 +181,44 @@ def test_a_model_whose_most_is_unknown_is_asked() -> None:
     fitting = fitted(asked(max_tokens=10**9), entry_of(), model, Unsupported.DROP)
 
     assert 10**9 == fitting.max_tokens
+
+
+class Combining(Choosy):
+    """Takes one of two."""
+
+    def excluded_parameters(self, request: sdk.ReplyRequest) -> Any:
+        if isinstance(self.refused, BaseException):
+            raise self.refused
+        return {"top_p", "unheard_of"} if request.temperature is not None else frozenset({"stop"})
+
+
+def combining() -> Entry:
+    return Entry(installed(provider=Combining()))
+
+
+def test_what_excludes_each_other_is_left_out() -> None:
+    fitting = fit(combining(), temperature=0.5, top_p=0.5)
+
+    assert (0.5, None) == (fitting.temperature, fitting.top_p)
+    assert 0.5 == fit(combining(), top_p=0.5).top_p
+
+
+def test_or_refused_as_the_operator_wishes() -> None:
+    with pytest.raises(InvalidArgument, match="together") as caught:
+        fit(combining(), Unsupported.REFUSE, temperature=0.5, top_p=0.5)
+
+    assert ["top_p"] == [one.field for one in caught.value.violations]
+    assert 0.5 == fit(combining(), Unsupported.REFUSE, temperature=0.5).temperature
+
+
+def test_what_would_mislead_is_refused_either_way() -> None:
+    with pytest.raises(InvalidArgument):
+        fit(combining(), stop=["x"])
+
+
+async def test_a_plugin_that_fails_to_say_it_does_as_it_sees_fit() -> None:
+    entry = combining()
+    provider: Any = entry.installed.provider
+    provider.refused = RuntimeError()
+
+    assert 0.5 == fit(entry, temperature=0.5, top_p=0.5).top_p

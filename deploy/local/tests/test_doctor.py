@@ -4,13 +4,15 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psycopg
 import pytest
+from parley_client.checksums import checksum
 from parley_local.__main__ import app
-from parley_local.doctor.database import SCHEMAS, check_database
+from parley_local.doctor.database import SCHEMAS, check_database, check_password
 from parley_local.doctor.finding import Finding, Verdict
 from parley_local.doctor.gateway import check_gateway
 from parley_local.doctor.machine import check_home, check_python
@@ -109,6 +111,24 @@ def test_no_finding_shows_a_password(server: EmbeddedPostgres) -> None:
     assert "hush-hush" not in str(check_database(url, embedded=False))
 
 
+@pytest.mark.parametrize(
+    ("place", "warned"),
+    [
+        ("parley:parley@db.example/parley", True),
+        ("parley:short@10.0.0.7/parley", True),
+        ("somebody-else:Somebody-Else@db.example/parley", True),
+        ("parley:not-to-be-guessed@db.example/parley", False),
+        ("parley@db.example/parley", False),
+        ("parley:parley@127.0.0.1/parley", False),
+        ("parley:parley@/parley?host=/tmp", False),
+    ],
+)
+def test_a_password_that_anybody_would_try(place: str, warned: bool) -> None:
+    found = check_password(psycopg.conninfo.make_conninfo(f"postgresql://{place}"))
+    assert warned == bool(found)
+    assert "Somebody-Else" not in str(found)
+
+
 def test_a_gateway_in_good_health(gateway: FakeGateway) -> None:
     found = examine(gateway, gateway.key)
     assert found["key"].detail == "accepted, for admin (admin)"
@@ -174,11 +194,86 @@ def test_a_provider_that_is_switched_off_or_tried_again_is_fine(gateway: FakeGat
     assert (off.verdict, off.detail, tried.verdict) == (Verdict.OK, "switched off", Verdict.OK)
 
 
-def test_a_key_that_is_refused(gateway: FakeGateway) -> None:
-    found = examine(gateway, "wrong")
-    assert found["key"].detail == "The gateway does not accept it (401)."
+def test_a_provider_is_asked_how_it_is_now(gateway: FakeGateway) -> None:
+    gateway.refusals["GET /providers/acme/health"] = problem(503, "unavailable", "It is away.")
+    found = judged(gateway)
+    assert (found.verdict, "It is away." in found.detail) == (Verdict.WARNING, True)
+
+
+def test_a_server_without_models_is_told_to_get_one(gateway: FakeGateway) -> None:
+    found = judged(gateway, models=[], error="Get one with `fetch`.")
+    assert (found.verdict, found.detail) == (
+        Verdict.WARNING,
+        "without a model: it lists none. Get one with `fetch`.",
+    )
+    assert "parley providers refresh acme" in found.advice
+
+
+def test_a_default_model_that_is_not_there(gateway: FakeGateway) -> None:
+    found = judged(gateway, default_model="acme-gone")
+    assert found.detail.startswith("without its default model: acme-gone is not among")
+    assert "parley models acme" in found.advice
+
+
+@pytest.mark.parametrize("outcome", ["provider_auth", "provider_quota", "rate_limited"])
+def test_what_a_vendor_makes_of_an_account_shows_in_the_last_call(
+    gateway: FakeGateway, outcome: str
+) -> None:
+    gateway.add_usage(f"{datetime.now(UTC):%Y-%m-%d}", "acme", "acme-large", outcome=outcome)
+    refused = judged(gateway)
+    gateway.add_usage(f"{datetime.now(UTC):%Y-%m-%d}", "acme", "acme-large")
+    gateway.usage[-1]["started_at"] = gateway.usage[-1]["started_at"].replace("T12", "T13")
+    mended = judged(gateway)
+    assert (refused.verdict, mended.verdict) == (Verdict.WARNING, Verdict.OK)
+    assert "acme" in refused.advice
+
+
+ISSUED = f"parley_key_{'a' * 12}_{'b' * 43}"
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("wrong", "(401)."),
+        (ISSUED + checksum(ISSUED), "revoked"),
+        (ISSUED.upper() + checksum(ISSUED), "(401)."),
+        (ISSUED + checksum("another"), "mistyped"),
+        (ISSUED[:-3] + checksum(ISSUED), "mistyped"),
+        (ISSUED, "mistyped"),
+    ],
+)
+def test_a_key_that_is_refused(gateway: FakeGateway, key: str, words: str) -> None:
+    found = examine(gateway, key)
+    assert found["key"].verdict is Verdict.FAILURE
+    assert words in found["key"].detail
     assert "API_KEY" in found["key"].advice
+    assert key not in str(found)
     assert found["providers"].verdict is Verdict.SKIPPED
+
+
+def test_a_key_that_differs_from_the_one_that_was_made(gateway: FakeGateway) -> None:
+    found = {f.check: f for f in check_gateway(gateway.url, "wrong", kept_key=gateway.key)}
+    both = {f.check: f for f in check_gateway(gateway.url, "wrong", kept_key="wrong, too")}
+    assert "it accepts the one in `$PARLEY_HOME/admin.key`" in found["key"].detail
+    assert "differs" in found["key"].advice
+    assert "admin.key" not in both["key"].detail
+    assert gateway.key not in str(found)
+
+
+def test_a_guesser_is_told_apart(gateway: FakeGateway) -> None:
+    gateway.refusals["GET /me"] = problem(429, "too_many_attempts", "Too many.", retry_after=9)
+    assert "too many wrong ones" in examine(gateway, "wrong")["key"].detail
+
+
+def test_an_address_that_is_wrong_is_told_from_a_gateway_that_is_away(
+    gateway: FakeGateway,
+) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    (wrong, *_) = check_gateway(nowhere, gateway.key, local_url=gateway.url)
+    (away, *_) = check_gateway(nowhere, gateway.key, local_url=nowhere)
+    assert f"there is a gateway at {gateway.url}" in wrong.detail
+    assert "API_URL is wrong" in wrong.advice
+    assert "make up" in away.advice
 
 
 def test_no_key(gateway: FakeGateway) -> None:

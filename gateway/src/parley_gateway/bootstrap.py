@@ -26,10 +26,13 @@ from parley_gateway.adapters.key_store import PostgresKeyStore
 from parley_gateway.adapters.limit_store import PostgresLimitStore
 from parley_gateway.adapters.turns import ChatTurns
 from parley_gateway.adapters.user_store import PostgresUserStore
+from parley_gateway.api.addresses import Proxies
 from parley_gateway.api.app import build_app
 from parley_gateway.api.dependencies import Gateway
+from parley_gateway.api.door import Door
 from parley_gateway.api.server import build_server
 from parley_gateway.core.audit import Audit
+from parley_gateway.core.failures import Failures
 from parley_gateway.core.keys import LIVES_SECONDS, Keyring
 from parley_gateway.core.limits import Limiter
 from parley_gateway.core.load import Load
@@ -97,10 +100,17 @@ class Parts:
             prompt=self.prompt,
             provider=self.provider,
             database_answers=self.database.answers,
+            failures=Failures(settings.wrong_keys),
+            door=Door(
+                hosts=settings.allowed_hosts,
+                origins=settings.cors_origins,
+                proxies=Proxies(settings.trusted_proxies),
+                docs=settings.docs,
+                hsts_seconds=settings.hsts_seconds,
+            ),
             load=Load(QUEUE * settings.max_turns),
             streams=self.streams,
             audit=self.audit,
-            trusted_proxies=settings.proxies,
             turn_seconds=settings.turn_seconds,
             max_message_chars=settings.max_message_chars,
         )
@@ -159,7 +169,9 @@ async def run(settings: Settings) -> None:
 def serve(settings: Settings) -> int:
     """Run the gateway in its own loop; return 0 after a graceful stop."""
     if settings.missing:
-        logger.error("settings are missing", extra={"fields": {"missing": settings.missing}})
+        logger.error(
+            "settings are missing or weak", extra={"fields": {"missing": settings.missing}}
+        )
         return 1
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
+import re
 from pathlib import Path
+from typing import Annotated
 
 from psycopg.conninfo import make_conninfo
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, StringConstraints
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-SHORTEST_PEPPER = 16
+from parley_gateway.core.strength import SHORTEST_KEY, SHORTEST_PEPPER, weakness
 
 
-def networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Read networks and addresses, with commas between them."""
-    return tuple(ip_network(word.strip()) for word in text.split(",") if word.strip())
+def listed(text: object) -> object:
+    """Take a list as the environment can hold it, with commas."""
+    return [one for one in re.split(r"[\s,]+", text) if one] if isinstance(text, str) else text
+
+
+# A name without a port; `.example.com` and `*.example.com` mean all names below it.
+HostName = Annotated[
+    str,
+    BeforeValidator(lambda text: str(text).lower().removeprefix("*")),
+    StringConstraints(pattern=r"^(\.?([a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\])$"),
+]
+# Exactly as browsers write it: no path, no slash at the end, and no `*`.
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9._\[\]:-]+$")]
+List = (NoDecode, BeforeValidator(listed))
 
 
 class Settings(BaseSettings):
@@ -58,17 +70,30 @@ class Settings(BaseSettings):
     grpc_tls_key_file: Path | None = Field(default=None, alias="GRPC_TLS_KEY_FILE")
     grpc_tls_ca_file: Path | None = Field(default=None, alias="GRPC_TLS_CA_FILE")
 
-    # The administrator's first key, of any form. Needed to serve.
+    # Names by which the gateway may be asked, with commas; `.example.com` means all below it. Any,
+    # when it is not set.
+    allowed_hosts: Annotated[tuple[HostName, ...], *List] = Field(default=(), alias="ALLOWED_HOSTS")
+    # Origins whose pages may ask from a browser, with commas: `https://chat.example.com`.
+    cors_origins: Annotated[tuple[Origin, ...], *List] = Field(default=(), alias="CORS_ORIGINS")
+    # Proxies, as addresses or networks, that are believed when they name their client.
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], *List] = Field(
+        default=(), alias="TRUSTED_PROXIES"
+    )
+    # Whether `/docs`, `/redoc` and `/openapi.json` are there.
+    docs: bool = Field(default=True, alias="DOCS")
+    # For how many seconds browsers shall come by TLS only; 0 says nothing of it.
+    hsts_seconds: int = Field(default=0, alias="HSTS_SECONDS", ge=0)
+
+    # The administrator's first key, of any form, at least 8 characters. Needed to serve.
     api_key: SecretStr = Field(default=SecretStr(""), alias="API_KEY")
     # What keys are hashed with: random, at least 16 characters, never changed. Needed to serve.
     key_pepper: SecretStr = Field(default=SecretStr(""), alias="KEY_PEPPER")
+    # Different wrong keys that an address may show in five minutes before it is told to wait.
+    wrong_keys: int = Field(default=30, alias="WRONG_KEYS", ge=1)
     # Requests of one user in an hour, over all routes and gateways together.
     rate_limit_per_hour: int = Field(
         default=1000, alias="RATE_LIMIT_PER_HOUR", ge=1, le=1_000_000_000
     )
-
-    # Networks of proxies, such as `10.0.0.0/8`, whose `X-Forwarded-For` the audit log believes.
-    trusted_proxies: str = Field(default="", alias="TRUSTED_PROXIES")
 
     # The longest message, in characters.
     max_message_chars: int = Field(default=200_000, alias="MAX_MESSAGE_CHARS", ge=1)
@@ -80,17 +105,6 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(default=7.0, alias="GRACE_SECONDS", ge=0)
     # How much is logged: DEBUG, INFO, WARNING or ERROR.
     log_level: str = Field(default="INFO", alias="LOG_LEVEL")
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _networks_only(cls, text: str) -> str:
-        networks_of(text)
-        return text
-
-    @property
-    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """The networks of proxies that are believed."""
-        return networks_of(self.trusted_proxies)
 
     @property
     def conninfo(self) -> str:
@@ -122,10 +136,15 @@ class Settings(BaseSettings):
 
     @property
     def missing(self) -> list[str]:
-        """What has to be set before the gateway may serve."""
-        missing = []
-        if not self.api_key.get_secret_value():
-            missing.append("API_KEY: the administrator's first key, of any form")
-        if len(self.key_pepper.get_secret_value()) < SHORTEST_PEPPER:
-            missing.append(f"KEY_PEPPER: at least {SHORTEST_PEPPER} random characters, kept safe")
-        return missing
+        """What has to be set, or set better, before the gateway may serve."""
+        key, pepper = self.api_key.get_secret_value(), self.key_pepper.get_secret_value()
+        found = {
+            "API_KEY: {}. It is the administrator's first key, of any form": (key, SHORTEST_KEY),
+            "KEY_PEPPER: {}. Keys are hashed with it; never change it": (pepper, SHORTEST_PEPPER),
+        }
+        return [
+            f"{sentence.format(fault)}: at least {shortest} characters that nobody can guess. "
+            "`openssl rand -hex 32` makes such."
+            for sentence, (secret, shortest) in found.items()
+            if (fault := weakness(secret, shortest))
+        ]

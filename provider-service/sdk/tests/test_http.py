@@ -20,7 +20,7 @@ from parley_provider_sdk import (
     TextPart,
 )
 from parley_provider_sdk.failures import Refusal
-from parley_provider_sdk.http import PIECE, Call, Vendor, _may_be_connected_to, from_exception
+from parley_provider_sdk.http import PIECE, Call, Vendor, from_exception
 from parley_provider_sdk.testing import Peer
 from yarl import URL
 
@@ -29,27 +29,6 @@ from .toy import KEY, Toy, ToyDialect
 pytestmark = pytest.mark.unit
 
 SECRET = "sk-secret"
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("169.254.169.254", False),
-        ("::ffff:a9fe:a9fe", False),
-        ("64:ff9b::a9fe:a9fe", False),
-        ("2002:a9fe:a9fe::1", False),
-        ("fe80::1", False),
-        ("fd00:ec2::254", False),
-        ("100.100.100.200", False),
-        ("0.0.0.0", False),  # noqa: S104  (not bound to)
-        ("127.0.0.1", True),
-        ("::1", True),
-        ("10.0.0.1", True),
-        ("2606:4700::1111", True),
-    ],
-)
-def test_where_secrets_are_kept_is_known_in_every_form(host: str, expected: bool) -> None:
-    assert _may_be_connected_to(host) is expected
 
 
 async def test_a_small_question_has_a_limit() -> None:

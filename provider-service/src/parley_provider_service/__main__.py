@@ -29,7 +29,7 @@ def main() -> int:
     try:
         return int(run(settings))
     except Exception:  # the last place where a failure can be told
-        logging.getLogger(__name__).exception("failed")
+        logging.getLogger(__name__).exception("failed", extra={"whole": True})
         return 1
 
 

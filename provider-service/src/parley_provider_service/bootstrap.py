@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
 from importlib.metadata import entry_points
 from uuid import uuid4
 
@@ -34,7 +33,7 @@ from parley_provider_service.core.catalog import Catalog
 from parley_provider_service.core.generation import Generation, Limits
 from parley_provider_service.core.housekeeping import Housekeeping
 from parley_provider_service.core.parameters import Unsupported
-from parley_provider_service.core.roster import Roster
+from parley_provider_service.core.roster import MOST_REPLIES, Roster
 from parley_provider_service.settings import Settings, environment
 
 NAME = provider_pb2.DESCRIPTOR.services_by_name["ProviderService"].full_name
@@ -74,12 +73,12 @@ def build_server(
 
 
 async def load_roster(
-    default_provider: str, environment: Mapping[str, str], max_replies: int
+    default_provider: str, secrets: Secrets, max_replies: int = MOST_REPLIES
 ) -> Roster:
     """Load the plugins; say in the log when the default that was set cannot be used."""
     plugins = entry_points(group=ENTRY_POINT_GROUP)
     trouble = await survey(plugins)
-    installed = load(plugins, Secrets(environment), trouble=trouble)
+    installed = load(plugins, secrets, trouble=trouble)
     roster = Roster(installed, default_provider, max_replies)
     if default_provider:
         try:
@@ -97,7 +96,9 @@ async def run(settings: Settings) -> None:
     ledger = PostgresLedger(database, uuid4())
     default_provider = settings.default_provider.strip().lower()
     max_replies = settings.max_replies_per_provider
-    roster = await load_roster(default_provider, environment(), max_replies)
+    roster = await load_roster(
+        default_provider, Secrets(environment(), settings.private_addresses), max_replies
+    )
     store = PostgresCatalogStore(database)
     vault = FernetVault(settings.master_key.get_secret_value(), settings.master_key_file)
     catalog = Catalog(roster, store, GenAIPrices(), vault)

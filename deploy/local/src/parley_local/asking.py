@@ -15,6 +15,11 @@ def administrators_key(settings: Settings) -> str | None:
     """The key of the settings, else the one that was made and kept; None when there is neither."""
     if settings.api_key:
         return settings.api_key.get_secret_value()
+    return kept_key(settings)
+
+
+def kept_key(settings: Settings) -> str | None:
+    """The key that was made at the first start and kept; None when none was."""
     return read(settings.home.resolve() / "admin.key")
 
 

@@ -29,6 +29,7 @@ PAGE = {"Content-Security-Policy": PAGE_POLICY}
 
 router = APIRouter(tags=["Platform"])
 pages = APIRouter(include_in_schema=False)
+problem_types = APIRouter(include_in_schema=False)
 # Swagger UI and ReDoc from a package, for machines that reach no content network.
 assets = StaticFiles(packages=[("fastapi_offline", "static")])
 
@@ -42,7 +43,8 @@ async def get_about(request: Request) -> platform.About:
         if isinstance(route, APIRoute) and route.include_in_schema
         for method in sorted(route.methods or ())
     ]
-    return platform.About(name=NAME, version=VERSION, links=LINKS, routes=routes)
+    links = LINKS if request.app.openapi_url else {"health": LINKS["health"]}
+    return platform.About(name=NAME, version=VERSION, links=links, routes=routes)
 
 
 @pages.get("/docs")
@@ -73,7 +75,7 @@ async def get_redoc() -> HTMLResponse:
     return page
 
 
-@pages.get(PROBLEM_TYPES + "{reason}")
+@problem_types.get(PROBLEM_TYPES + "{reason}")
 async def get_problem_type(reason: str) -> PlainTextResponse:
     """Tell what a problem document's `type` means."""
     row = PROBLEMS.get(reason)

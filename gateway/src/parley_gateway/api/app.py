@@ -28,6 +28,7 @@ from parley_gateway.api import (
     users,
 )
 from parley_gateway.api.auditing import note_refusal
+from parley_gateway.api.cors import CrossOrigins
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.health import Monitor
 from parley_gateway.api.middleware import Exchanges, exchange_of
@@ -57,15 +58,19 @@ ROUTERS = (
 
 def build_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:
     """Put the application together around what its routes use."""
+    door = gateway.door
+    middleware = [Middleware(Exchanges, door)]
+    if door.origins:
+        middleware.append(Middleware(CrossOrigins, door.origins))
     app = FastAPI(
         title=about.NAME,
         version=about.VERSION,
         lifespan=lifespan,
-        openapi_url=about.OPENAPI,
+        openapi_url=about.OPENAPI if door.docs else None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Exchanges)],
+        middleware=middleware,
         exception_handlers={
             Fault: answer_fault,
             HTTPException: answer_http_exception,
@@ -78,8 +83,10 @@ def build_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:
     for module in ROUTERS:
         # Flat: an included router is matched twice, which the hot route would pay for.
         app.router.routes.extend(module.router.routes)
-    app.router.routes.extend(about.pages.routes)
-    app.mount(about.ASSETS, about.assets)
+    app.router.routes.extend(about.problem_types.routes)
+    if door.docs:
+        app.router.routes.extend(about.pages.routes)
+        app.mount(about.ASSETS, about.assets)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     return app
 

@@ -13,7 +13,6 @@ from parley_gateway.api.bodies import parse
 from parley_gateway.api.credential import named_key
 from parley_gateway.api.dependencies import BODY, IDENTITY, GuardedRoute, gateway_of
 from parley_gateway.api.middleware import Exchange, exchange_of
-from parley_gateway.api.origin import whence_of
 from parley_gateway.core.entries import ASKED, DONE, LOGIN, Entry, made_by, storable
 from parley_gateway.core.model import Identity
 
@@ -52,7 +51,7 @@ class AuditedRoute(GuardedRoute):
         fields = sorted(sent.keys() & getattr(known, "model_fields", {}).keys())
         name = sent.get("name")
         target = target_of(scope) or (name if isinstance(name, str) else "")
-        whence = whence_of(scope, gateway_of(scope).trusted_proxies)
+        whence = exchange_of(scope).whence
         entry = made_by(scope[IDENTITY], self.operation_id or self.path, target, whence)
         return replace(entry, outcome=ASKED, details={"fields": fields} if fields else {})
 
@@ -70,16 +69,16 @@ def target_of(scope: Scope) -> str:
 def note_refusal(request: Request, fault: Fault) -> None:
     """Count a refusal for the log: of keys that are not valid, and of what is forbidden."""
     scope, reason = request.scope, reason_of(fault)
-    exchange_of(scope).reason = reason
+    exchange = exchange_of(scope)
+    exchange.reason = reason
     if reason not in FORBIDDEN and reason != STRANGER:
         return
-    gateway = gateway_of(scope)
-    whence = whence_of(scope, gateway.trusted_proxies)
+    audit, whence = gateway_of(scope).audit, exchange.whence
     by: Identity | None = scope.get(IDENTITY)
     if by is None:
         key_id = named_key(scope["headers"])
-        gateway.audit.refuse(Entry(LOGIN, reason, None, key_id, key_id, whence))
+        audit.refuse(Entry(LOGIN, reason, None, key_id, key_id, whence))
         return
     action = getattr(scope.get("route"), "operation_id", None) or "unknown"
     entry = made_by(by, action, storable(target_of(scope)), whence)
-    gateway.audit.refuse(replace(entry, outcome=reason))
+    audit.refuse(replace(entry, outcome=reason))

@@ -11,18 +11,24 @@ from parley_rpc.faults import InvalidArgument, Violation
 from starlette.types import Message, Receive, Scope
 
 from parley_gateway.api.middleware import exchange_of, header
-from parley_gateway.core.faults import BodyTooLarge, MalformedBody
+from parley_gateway.core.faults import BodyTooLarge, EncodedBody, MalformedBody, SlowBody
 
 MOST_BYTES = 8 * 1024 * 1024
 MOST_FIELDS = 100
+MOST_ENCODING = 50
 READ_WITHIN_SECONDS = 30.0
 # Of a body that is refused some is read and dropped: a client that is still sending would
-# otherwise see the connection break instead of the answer.
+# otherwise see the connection break instead of the answer. One that asked whether it may send
+# (`Expect: 100-continue`) has not begun.
 DROP_WITHIN_SECONDS = 2.0
 
 
 async def read_body(scope: Scope, receive: Receive, within: float = READ_WITHIN_SECONDS) -> bytes:
-    """Return the whole body; BodyTooLarge, and MalformedBody when it does not come in time."""
+    """Return the whole body; BodyTooLarge, EncodedBody, SlowBody, MalformedBody when it breaks off.
+
+    Nothing is unpacked: a few bytes could become more than there is memory.
+    """
+    check_encoding(scope)
     length = header(scope, b"content-length") or b""
     declared = int(length) if length.isdigit() else 0
     chunks: list[bytes] = []
@@ -37,12 +43,21 @@ async def read_body(scope: Scope, receive: Receive, within: float = READ_WITHIN_
                 more = message.get("more_body", False)
     except TimeoutError:
         close_afterwards(scope)
-        raise MalformedBody(f"The body did not come within {within:g} s.") from None
+        raise SlowBody(within) from None
     if size > MOST_BYTES or declared > MOST_BYTES:
         close_afterwards(scope)
-        await drop_rest(receive)
+        if not header(scope, b"expect"):
+            await drop_rest(receive)
         raise BodyTooLarge(MOST_BYTES)
     return b"".join(chunks)
+
+
+def check_encoding(scope: Scope) -> None:
+    """Refuse a body that is compressed; EncodedBody."""
+    encoding = (header(scope, b"content-encoding") or b"").decode("latin-1").strip().lower()
+    if encoding not in ("", "identity"):
+        close_afterwards(scope)
+        raise EncodedBody(encoding[:MOST_ENCODING])
 
 
 def received(message: Message) -> bytes:
@@ -80,11 +95,21 @@ def parse(body: bytes) -> Any:
 
 
 def fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object; one with a million fields would take seconds to find fault with."""
+    """Make an object; one with a million fields would take seconds to find fault with.
+
+    Of a name that comes twice others may have read the first value where we read the last.
+    """
     if len(pairs) > MOST_FIELDS:
-        sentence = f"An object in the body has more than {MOST_FIELDS} fields."
-        raise InvalidArgument(sentence, violations=[Violation("", sentence)])
-    return dict(pairs)
+        raise unfit(f"An object in the body has more than {MOST_FIELDS} fields.")
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise unfit("An object in the body names a field twice.")
+    return made
+
+
+def unfit(sentence: str) -> InvalidArgument:
+    """Return the fault of a body as a whole."""
+    return InvalidArgument(sentence, violations=[Violation("", sentence)])
 
 
 def refuse(constant: str) -> NoReturn:

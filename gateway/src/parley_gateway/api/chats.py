@@ -16,7 +16,7 @@ from parley_gateway.api.dependencies import (
     answered_by,
     guarded,
 )
-from parley_gateway.api.openapi import EVENT_STREAM, refusals
+from parley_gateway.api.openapi import BODY_REFUSALS, EVENT_STREAM, refusals
 from parley_gateway.api.schemas import chats
 from parley_gateway.api.turns import post_chat
 from parley_gateway.core.model import Scope
@@ -51,9 +51,7 @@ router.add_api_route(
     operation_id="send_message",
     responses=EVENT_STREAM
     | refusals(
-        "malformed_body",
-        "body_too_large",
-        "invalid_argument",
+        *BODY_REFUSALS,
         "chat_busy",
         "idempotency_key_reused",
         "turn_interrupted",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from parley_rpc.faults import Unauthenticated
 
-from parley_gateway.api.middleware import Headers
+from parley_gateway.api.door import Headers
 from parley_gateway.core.keys import key_id_of
 
 LONGEST_TOKEN = 8 * 1024

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, TypeVar
 
 import grpc
 from fastapi import Depends, Query, Request
 from fastapi.routing import APIRoute
 from parley_rpc.context import Caller
-from parley_rpc.faults import PermissionDenied
+from parley_rpc.faults import PermissionDenied, Unauthenticated
 from parley_rpc.vouching import Voucher
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
 from parley.context.v1.context_pb2 import UserContext
+from parley_gateway.api.addresses import household
 from parley_gateway.api.bodies import parse, read_body
 from parley_gateway.api.credential import credential
-from parley_gateway.api.middleware import Exchange, Headers, exchange_of
-from parley_gateway.api.origin import Networks, whence_of
+from parley_gateway.api.door import Door, Headers
+from parley_gateway.api.middleware import Exchange, exchange_of
 from parley_gateway.core import limits, model
 from parley_gateway.core.audit import Audit
 from parley_gateway.core.entries import Whence
-from parley_gateway.core.keys import Keyring
+from parley_gateway.core.failures import Failures
+from parley_gateway.core.keys import Keyring, key_id_of
 from parley_gateway.core.limits import Limiter
 from parley_gateway.core.load import Load
 from parley_gateway.core.model import HOUR_SECONDS, Identity, Standing
@@ -97,8 +99,8 @@ class Gateway:
     load: Load
     streams: Streams
     audit: Audit
-    # Whose `X-Forwarded-For` is believed.
-    trusted_proxies: Networks = ()
+    failures: Failures = field(default_factory=Failures)
+    door: Door = field(default_factory=Door)
     turn_seconds: float = 600.0
     max_message_chars: int = 200_000
 
@@ -179,13 +181,23 @@ def replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
+async def identified(gateway: Gateway, token: bytes, whence: Whence) -> Identity:
+    """Say whose key this is; Unauthenticated, TooManyAttempts, DatabaseUnavailable."""
+    place = household(whence.ip)
+    async with gateway.failures.turn(place):
+        try:
+            return await gateway.keyring.identify(token, whence)
+        except Unauthenticated:
+            gateway.failures.note(token, place, key_id_of(token))
+            raise
+
+
 async def admit(scope: Scope) -> None:
     """Let a request in; Unauthenticated, LimitExceeded, DatabaseUnavailable."""
     gateway, exchange = gateway_of(scope), exchange_of(scope)
-    whence = whence_of(scope, gateway.trusted_proxies)
-    identity = await gateway.keyring.identify(credential(scope["headers"]), whence)
+    identity = await identified(gateway, credential(scope["headers"]), exchange.whence)
     if identity.key_id == FIRST_KEY:
-        gateway.audit.first_key(identity, whence)
+        gateway.audit.first_key(identity, exchange.whence)
     exchange.user_id = user_id = str(identity.user_id)
     scope[IDENTITY] = identity
     standing = await gateway.limiter.spend(f"user:{user_id}")
@@ -246,7 +258,7 @@ async def _exchange(request: Request) -> Exchange:
 
 
 async def _whence(request: Request) -> Whence:
-    return whence_of(request.scope, gateway_of(request.scope).trusted_proxies)
+    return exchange_of(request.scope).whence
 
 
 @dataclass(frozen=True, slots=True)

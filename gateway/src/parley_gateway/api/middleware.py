@@ -14,17 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from parley_gateway.api import problems
+from parley_gateway.api.door import Door, Headers
+from parley_gateway.core.entries import Whence
+from parley_gateway.core.faults import MalformedRequest
 
 SCOPE_KEY = "parley.exchange"
 UNEXPECTED = "Parley failed; the request id finds the cause in the log."
 SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
-Headers = list[tuple[bytes, bytes]]
-ALWAYS: Headers = [
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-]
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +30,19 @@ class Exchange:
     """One request and its answer: what is known of it, and what its answer says besides."""
 
     request_id: str
+    # Where it comes from: of the client, not of a proxy that is trusted.
+    address: str = ""
     user_id: str = ""
     status: int = 0
     headers: Headers = field(default_factory=list)
     # Why it was refused, and what the audit log is to say of it.
     reason: str = ""
     details: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def whence(self) -> Whence:
+        """Where it comes from, for the audit log."""
+        return Whence(self.address, self.request_id)
 
 
 class Exchanges:
@@ -49,8 +52,10 @@ class Exchanges:
     the request id, and the caller is told a fixed sentence.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, door: Door) -> None:
         self.app = app
+        self.door = door
+        self.always = door.always()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
@@ -58,16 +63,22 @@ class Exchanges:
             await self.app(scope, receive, send)
             return
         began = time.perf_counter()
-        exchange = scope[SCOPE_KEY] = Exchange(request_id_of(scope["headers"]))
+        exchange = scope[SCOPE_KEY] = Exchange(
+            request_id_of(scope["headers"]), self.door.proxies.client_of(scope)
+        )
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                message = {**message, "headers": complete(message["headers"], exchange)}
+                message = {**message, "headers": self.complete(message["headers"], exchange)}
             await send(message)
 
         try:
+            self.door.check_host(scope)
             await self.app(scope, receive, answer)
+        except MalformedRequest as fault:
+            exchange.headers.append((b"connection", b"close"))
+            await excuse(fault, scope, receive, answer)
         except asyncio.CancelledError:
             # The server cancels what still runs when it has waited long enough.
             await excuse(Unavailable("The gateway is stopping."), scope, receive, answer)
@@ -77,6 +88,16 @@ class Exchanges:
             await excuse(Internal(UNEXPECTED), scope, receive, answer)
         finally:
             note(scope, exchange, began)
+
+    def complete(self, headers: Headers, exchange: Exchange) -> Headers:
+        """Add what every answer says; what it says itself stands."""
+        said = {name.lower() for name, _ in headers}
+        return [
+            *headers,
+            *(pair for pair in self.always if pair[0] not in said),
+            *exchange.headers,
+            (b"x-request-id", exchange.request_id.encode()),
+        ]
 
 
 async def excuse(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,17 +122,6 @@ def request_id_of(headers: Headers) -> str:
     """Take the request id that the client gave when it is sane, or make one."""
     given = next((value for name, value in headers if name == b"x-request-id"), b"")
     return given.decode() if SANE_REQUEST_ID.fullmatch(given) else str(uuid7())
-
-
-def complete(headers: Headers, exchange: Exchange) -> Headers:
-    """Add what every answer says; what it says itself stands."""
-    said = {name.lower() for name, _ in headers}
-    return [
-        *headers,
-        *(pair for pair in ALWAYS if pair[0] not in said),
-        *exchange.headers,
-        (b"x-request-id", exchange.request_id.encode()),
-    ]
 
 
 def route_of(scope: Scope) -> str:

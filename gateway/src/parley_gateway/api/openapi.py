@@ -61,12 +61,20 @@ SCHEMES: Document = {
 ALWAYS = (
     "unauthenticated",
     "limit_exceeded",
+    "too_many_attempts",
+    "malformed_request",
     "internal",
     "unavailable",
     "database_unavailable",
     "deadline_exceeded",
 )
-BODY_REFUSALS = ("malformed_body", "body_too_large", "invalid_argument")
+BODY_REFUSALS = (
+    "malformed_body",
+    "slow_body",
+    "body_too_large",
+    "encoded_body",
+    "invalid_argument",
+)
 HEADERS: dict[int, tuple[str, str]] = {
     401: ("WWW-Authenticate", "How to show a key."),
     429: ("Retry-After", "Seconds until it is worth trying again."),

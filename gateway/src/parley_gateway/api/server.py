@@ -7,9 +7,11 @@ import contextlib
 import signal
 import socket
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import orjson
 from fastapi import FastAPI
+from parley_rpc.faults import Fault, InvalidArgument
 from typing_extensions import override
 from uuid_utils.compat import uuid7
 from uvicorn import Config, Server
@@ -17,8 +19,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from parley_gateway.api import problems
+from parley_gateway.api.bodies import DROP_WITHIN_SECONDS
+from parley_gateway.api.door import ALWAYS, Headers
 from parley_gateway.api.health import Monitor
-from parley_gateway.core.faults import MalformedBody
+from parley_gateway.core.faults import HeadTooLarge, MalformedRequest
 
 KEEP_ALIVE_SECONDS = 75
 # Between the word that the gateway stops and the closing of its port. Who keeps a connection busy
@@ -27,6 +31,13 @@ KEEP_ALIVE_SECONDS = 75
 NOTICE_SECONDS = 0.25
 LOOK_EVERY_SECONDS = 0.025
 MOST_LOOKS = 30
+
+
+# The head of a request, which nobody has let in yet: how long it may take, and how large it may be.
+# One key may be a megabyte long and is then told that it is not valid.
+HEAD_WITHIN_SECONDS = 10.0
+MOST_HEAD_BYTES = 2 * 1024 * 1024
+MOST_HEADERS = 200
 
 
 class Connections(ServerState):
@@ -42,9 +53,48 @@ class Protocol(HttpToolsProtocol):
     """
 
     server_state: Connections
+    head_bytes = 0
+    in_head = True
+    refused = False
+    head_timer: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.await_head()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.stop_waiting()
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self.refused:
+            return
+        super().data_received(data)
+        if self.in_head and not self.refused:
+            self.head_bytes += len(data)
+            if self.head_bytes > MOST_HEAD_BYTES:
+                self.refuse(HeadTooLarge(f"The head is larger than {MOST_HEAD_BYTES} bytes."))
+
+    @override
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.in_head = True
+        if self.head_timer is None:
+            self.await_head()
 
     @override
     def on_headers_complete(self) -> None:
+        self.in_head = False
+        self.head_bytes = 0
+        self.stop_waiting()
+        try:
+            check_head(self.headers)
+        except InvalidArgument as fault:
+            self.refuse(fault)
+            raise  # or the parser would go on to what stands behind it
         super().on_headers_complete()
         if self.server_state.stopping:
             self.close_after_answer()
@@ -54,17 +104,75 @@ class Protocol(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.keep_alive = False
 
+    def await_head(self) -> None:
+        """Give a head some time to come."""
+        self.head_timer = self.loop.call_later(HEAD_WITHIN_SECONDS, self.give_up)
+
+    def stop_waiting(self) -> None:
+        """Wait for a head no longer."""
+        if self.head_timer is not None:
+            self.head_timer.cancel()
+            self.head_timer = None
+
+    def give_up(self) -> None:
+        """Close a connection whose head did not come."""
+        self.head_timer = None
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.await_head()
+        elif self.in_head:
+            self.transport.close()
+
     @override
     def send_400_response(self, msg: str) -> None:
+        self.refuse(MalformedRequest(msg))
+
+    def refuse(self, fault: Fault) -> None:
+        """Answer what never becomes a request, and close the connection.
+
+        Not at once, and what still comes is dropped: a client that is still sending would
+        otherwise see the connection break instead of the answer.
+        """
+        if self.refused or self.transport.is_closing():
+            return
+        self.refused = True
+        self.stop_waiting()
+        if self.cut_running():
+            self.transport.close()
+            return
         request_id = str(uuid7())
-        body = orjson.dumps(problems.document(MalformedBody(msg), request_id))
+        body = orjson.dumps(problems.document(fault, request_id))
+        status = HTTPStatus(problems.row_of(fault).status)
         head = (
-            "HTTP/1.1 400 Bad Request\r\n"
+            f"HTTP/1.1 {status.value} {status.phrase}\r\n"
             f"content-type: {problems.MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
-            f"x-request-id: {request_id}\r\nconnection: close\r\n\r\n"
+            f"x-request-id: {request_id}\r\nconnection: close\r\n"
         )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+        said = b"".join(b"%s: %s\r\n" % pair for pair in ALWAYS)
+        self.transport.write(head.encode() + said + b"\r\n" + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(DROP_WITHIN_SECONDS, self.transport.close)
+
+    def cut_running(self) -> bool:
+        """Let a request that runs see its client leave; say whether its answer has begun."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        cycle.disconnected = True
+        cycle.message_event.set()
+        return cycle.response_started
+
+
+def check_head(headers: Headers) -> None:
+    """Refuse what is too much, or what a proxy may have read otherwise; InvalidArgument."""
+    if len(headers) > MOST_HEADERS:
+        raise HeadTooLarge(f"The request has more than {MOST_HEADERS} headers.")
+    named = [pair for pair in headers if pair[0] in (b"content-length", b"transfer-encoding")]
+    if len(named) > 1:
+        raise MalformedRequest("The request tells the length of its body in two ways.")
+    for name, value in named:
+        if name == b"transfer-encoding" and value.lower() != b"chunked":
+            raise MalformedRequest("The body is transferred in a way other than in chunks.")
 
 
 class GracefulServer(Server):

@@ -116,10 +116,11 @@ async def answer(stream: Stream, scope: Scope, receive: Receive, send: Send) -> 
 
 def decode(body: bytes) -> FastBody:
     """Decode a body; MalformedBody, InvalidArgument."""
+    value = parse(body)
     try:
         return DECODER.decode(body)
     except (DecodeError, UnicodeDecodeError, RecursionError):
-        value = parse(body)
+        pass
     try:
         taken = chats.ChatBody.model_validate(value)
     except ValidationError as error:

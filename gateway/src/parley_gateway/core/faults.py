@@ -3,6 +3,12 @@
 InvalidArgument
 + MalformedBody      the body is not JSON
 + BodyTooLarge       more than the gateway takes
++ SlowBody           the body did not come in time
++ EncodedBody        the body is compressed
++ HeadTooLarge       the headers are more than the gateway takes
++ MalformedRequest   what came is not HTTP, or its Host is none
+LimitExceeded
++ TooManyAttempts    too many different wrong keys
 NotFound
 + RouteNotFound
 + UserNotFound
@@ -22,6 +28,7 @@ from parley_rpc.faults import (
     AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
+    LimitExceeded,
     NotFound,
     Unimplemented,
 )
@@ -40,6 +47,47 @@ class BodyTooLarge(InvalidArgument):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The body is larger than {limit} bytes.", limit=limit)
+
+
+class SlowBody(InvalidArgument):
+    """The body did not come in time."""
+
+    reason = "slow_body"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The body did not come within {seconds:g} s.", seconds=f"{seconds:g}")
+
+
+class EncodedBody(InvalidArgument):
+    """The body is compressed, or encoded in another way."""
+
+    reason = "encoded_body"
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(
+            f"The body must be sent as it is, not encoded as {encoding}.", encoding=encoding
+        )
+
+
+class HeadTooLarge(InvalidArgument):
+    """The head of the request is larger than the gateway takes."""
+
+    reason = "head_too_large"
+
+
+class MalformedRequest(InvalidArgument):
+    """What came is not HTTP, or means one thing to us and another to a proxy."""
+
+    reason = "malformed_request"
+
+
+class TooManyAttempts(LimitExceeded):
+    """Too many different wrong keys came from there."""
+
+    reason = "too_many_attempts"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("Too many wrong keys were shown.", retry_after=seconds)
 
 
 class RouteNotFound(NotFound):

@@ -319,3 +319,50 @@ def test_all_input_is_counted_and_what_was_cached_is_named() -> None:
 )
 def test_reasons(word: object, reason: FinishReason) -> None:
     assert reason == translate.finish_reason(word)
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "expected"),
+    [
+        ("claude-opus-4-6", {}, set()),
+        ("claude-opus-4-6", {"temperature": 0.0}, set()),
+        ("claude-opus-4-6", {"temperature": 0.5, "top_p": 0.5}, {"top_p"}),
+        ("claude-opus-4-6", {"temperature": 0.5, "reasoning_effort": Effort.LOW}, {"temperature"}),
+        ("claude-opus-4-6", {"top_p": 0.5, "reasoning_effort": Effort.LOW}, {"top_p"}),
+        ("claude-opus-4-6", {"top_p": 0.95, "reasoning_effort": Effort.LOW}, set()),
+        ("claude-opus-4-6", {"temperature": 0.5, "reasoning_effort": Effort.NONE}, set()),
+        ("claude-3-7-sonnet-latest", {"temperature": 0.5, "top_p": 0.5}, set()),
+        (
+            "claude-haiku-4-5",
+            {
+                "reasoning_effort": Effort.HIGH,
+                "tools": [ADD],
+                "tool_choice": ToolChoice(ToolMode.REQUIRED),
+            },
+            {"reasoning_effort"},
+        ),
+        (
+            "claude-opus-4-6",
+            {
+                "reasoning_effort": Effort.HIGH,
+                "tools": [ADD],
+                "tool_choice": ToolChoice(ToolMode.REQUIRED),
+            },
+            set(),
+        ),
+        (
+            "claude-haiku-4-5",
+            {"reasoning_effort": Effort.HIGH, "max_tokens": 100},
+            {"reasoning_effort"},
+        ),
+        ("claude-haiku-4-5", {"reasoning_effort": Effort.HIGH, "max_tokens": 9_000}, set()),
+    ],
+)
+def test_what_excludes_what_is_known_beforehand(
+    model: str, asked: dict[str, Any], expected: set[str]
+) -> None:
+    request = ReplyRequest(model, [HI], **asked)
+    made = translate.body(request, "here")
+
+    assert expected == translate.left_out(request)
+    assert not expected & made.keys()

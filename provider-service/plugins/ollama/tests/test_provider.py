@@ -393,7 +393,17 @@ async def test_health_warns_of_servers_that_are_too_old(
     health = await provider.health_check()
     assert health.healthy
     assert is_warned == ("CVE-2026-7482" in health.detail)
-    assert ["/api/version"] == [one.path for one in wire.requests]
+    assert ["/api/version", "/api/tags"] == [one.path for one in wire.requests]
+
+
+async def test_health_tells_how_to_get_a_first_model(
+    provider: OllamaProvider, wire: OllamaPeer
+) -> None:
+    assert "ollama pull" not in (await provider.health_check()).detail
+    wire.script(raw='{"version":"0.20.0","models":[]}', raw_type="application/json")
+    health = await provider.health_check()
+    assert health.healthy
+    assert health.detail.endswith("It has no model yet: get one with `ollama pull <model>`.")
 
 
 async def test_texts_become_vectors(provider: OllamaProvider, wire: OllamaPeer) -> None:

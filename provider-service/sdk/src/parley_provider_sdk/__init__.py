@@ -27,7 +27,7 @@ from parley_provider_sdk.hooks import (
     collect,
     hookimpl,
 )
-from parley_provider_sdk.provider import Embedder, Provider, Selective, TokenCounter
+from parley_provider_sdk.provider import Combining, Embedder, Provider, Selective, TokenCounter
 from parley_provider_sdk.settings import (
     InvalidSettings,
     Setting,
@@ -76,6 +76,7 @@ __all__ = [
     "BackendUnreachable",
     "BadRequest",
     "BadResponse",
+    "Combining",
     "ContentRefused",
     "ContextTooLong",
     "Effort",

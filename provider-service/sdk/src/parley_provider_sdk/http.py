@@ -16,6 +16,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
 import aiohttp
@@ -23,7 +24,14 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.http import HttpProcessingError
 from typing_extensions import override
 
-from parley_provider_sdk.addresses import is_never_allowed, parsed
+from parley_provider_sdk.addresses import (
+    ForbiddenAddress,
+    Lookup,
+    check,
+    looked_up,
+    private_allowed,
+    resolved,
+)
 from parley_provider_sdk.errors import (
     BackendError,
     BackendTimeout,
@@ -80,8 +88,11 @@ class Vendor:
         failure: Callable[[Refusal], ProviderError],
         secret: str = "",
         unreachable: str = "",
+        lookup: Lookup = looked_up,
     ) -> None:
         """`failure` says what an answer other than 200 means, `unreachable` what to do then."""
+        self._lookup = lookup
+        self._private = private_allowed()
         self._base_url = base_url.rstrip("/")
         self._headers = {"Content-Type": "application/json", **headers}
         self._failure = failure
@@ -157,7 +168,12 @@ class Vendor:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, resolver=_Resolver(), ttl_dns_cache=60)
+            connector = aiohttp.TCPConnector(
+                limit=0,
+                resolver=_Resolver(self._lookup, private=self._private),
+                socket_factory=partial(_socket, private=self._private),
+                ttl_dns_cache=60,
+            )
             self._session = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers=self._headers
             )
@@ -236,6 +252,8 @@ def from_exception(error: BaseException, advice: str = "") -> ProviderError:
         (kind for cause, kind in BY_CLASS.items() if isinstance(error, cause)), BackendError
     )
     sentence = sentence_of(failure)
+    if _is_forbidden(error):
+        advice = "Its address leads to where no provider may be: see PRIVATE_ADDRESSES."
     return failure(f"{sentence} {advice}" if advice and failure is BackendUnreachable else sentence)
 
 
@@ -268,30 +286,44 @@ async def _streamed(
 
 
 class _Resolver(AbstractResolver):
-    """Resolves names, and never to where clouds keep their machines' secrets.
+    """Resolves names to addresses that may be connected to; those are what is connected to."""
 
-    No vendor lives there (`addresses.py`). The check is here, at the
-    addresses that are connected to, because a name may answer one thing now and another then.
-    """
-
-    def __init__(self) -> None:
-        self._resolver = aiohttp.ThreadedResolver()
+    def __init__(self, lookup: Lookup, *, private: bool) -> None:
+        self._lookup = lookup
+        self._private = private
 
     @override
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
-        allowed = [one for one in found if _may_be_connected_to(one["host"])]
-        if not allowed:
-            raise OSError("The name leads to an address that is never connected to.")
-        return allowed
+        found = await resolved(host, port, private=self._private, lookup=self._lookup)
+        return [_result(host, port, address) for address in found]
 
     @override
     async def close(self) -> None:
-        await self._resolver.close()
+        pass
 
 
-def _may_be_connected_to(host: str) -> bool:
-    address = parsed(host)
-    return address is not None and not is_never_allowed(address)
+def _result(name: str, port: int, address: str) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return ResolveResult(
+        hostname=name,
+        host=address,
+        port=port,
+        family=family,
+        proto=0,
+        flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+    )
+
+
+def _socket(address: aiohttp.AddrInfoType, *, private: bool) -> socket.socket:
+    """Makes the socket for an address. Literals come here too, which no resolver sees."""
+    family, kind, protocol, _, place = address
+    check(str(place[0]), private=private)
+    return socket.socket(family, kind, protocol)
+
+
+def _is_forbidden(error: BaseException) -> bool:
+    return isinstance(error, ForbiddenAddress) or isinstance(
+        getattr(error, "os_error", None), ForbiddenAddress
+    )

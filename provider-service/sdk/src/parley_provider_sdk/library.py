@@ -6,6 +6,8 @@ import asyncio
 import importlib
 from typing import Any, Generic, Protocol, TypeVar, cast
 
+from parley_provider_sdk.addresses import private_allowed, reach
+
 __all__ = ["Closable", "Library"]
 
 
@@ -32,6 +34,7 @@ class Library(Generic[C]):
         self._args = args
         self._made: C | None = None
         self._making = asyncio.Lock()
+        self._private = private_allowed()
 
     async def get(self) -> C:
         """Returns it. Raises what importing or making it raises, each time it is asked for."""
@@ -46,5 +49,7 @@ class Library(Generic[C]):
             await self._made.aclose()
 
     def _make(self) -> C:
-        made = getattr(importlib.import_module(self._module), self._name)(*self._args)
+        factory = getattr(importlib.import_module(self._module), self._name)
+        with reach(private=self._private):
+            made = factory(*self._args)
         return cast("C", made)

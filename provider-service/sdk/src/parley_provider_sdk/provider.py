@@ -58,3 +58,15 @@ class Selective(Protocol):
         Asked before every reply, so it neither waits nor walks. Unknown models take everything
         until their vendor says otherwise (UnsupportedParameter).
         """
+
+
+@runtime_checkable
+class Combining(Selective, Protocol):
+    """A provider some of whose parameters exclude each other."""
+
+    def excluded_parameters(self, request: ReplyRequest) -> frozenset[str]:
+        """Returns the fields that would be left out of this request because of its others.
+
+        Asked before every reply, so it neither waits nor walks. The service leaves them out
+        itself, or refuses the request, as its operator wishes.
+        """

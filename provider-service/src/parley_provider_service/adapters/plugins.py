@@ -17,6 +17,7 @@ from parley_provider_sdk import (
     collect,
     missing_settings,
 )
+from parley_provider_sdk.addresses import reach
 
 from parley_provider_service.adapters.isolation import Hangs, isolated
 from parley_provider_service.adapters.secrets import Filled, Secrets
@@ -127,7 +128,8 @@ def equipped(entry: Installed, registration: Registration, filled: Filled) -> In
     if missing:
         advice = f"`parley providers key {entry.name}`"
         return replace(entry, error=f"It needs a key: store one with {advice}.")
-    provider = attempt(entry, lambda: made(entry.name, registration, settings))
+    with reach(private=filled.private):
+        provider = attempt(entry, lambda: made(entry.name, registration, settings))
     return provider if isinstance(provider, Installed) else replace(entry, provider=provider)
 
 

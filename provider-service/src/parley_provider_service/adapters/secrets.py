@@ -29,6 +29,8 @@ class Filled:
     credential: Credential
     # Somebody has set something, so it is there on purpose.
     is_explicit: bool
+    # Whether it may be connected to private addresses.
+    private: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Secrets:
     """Fills a plugin's settings; a plugin sees the names that it declared and no others."""
 
     environment: Mapping[str, str] = field(repr=False)
+    # Whether addresses that administrators chose may lead to private ones; the operator's may.
+    private: bool = True
 
     def fill(self, info: ProviderInfo, wish: Wish | None = None) -> Filled:
         """Return the settings of a provider; InvalidSettings when a value does not fit.
@@ -56,6 +60,7 @@ class Secrets:
             settings=replace(settings, **changes) if changes else settings,
             credential=credential(settings, wish, KEY in given),
             is_explicit=bool(changes or given),
+            private=self.private or wish.base_url is None,
         )
 
 

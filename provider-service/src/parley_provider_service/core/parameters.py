@@ -41,11 +41,42 @@ def fitted(
     check_length(request, model)
     changes: dict[str, Any] = {"model": model.name}
     for name in sorted(unsupported(entry, model.name)):
-        if name in DEFAULTS and getattr(request, name) != DEFAULTS[name]:
+        if name in DEFAULTS and is_asked(request, name):
             if name not in HARMLESS or policy is Unsupported.REFUSE:
                 raise refused(name, model)
             changes[name] = DEFAULTS[name]
-    return replace(request, **changes)
+    return combined(replace(request, **changes), entry, model, policy)
+
+
+def combined(
+    request: sdk.ReplyRequest, entry: Entry, model: Model, policy: Unsupported
+) -> sdk.ReplyRequest:
+    """Return a request without what its other parameters exclude; InvalidArgument names one."""
+    names = sorted(excluded(entry, request))
+    for name in names:
+        if name not in HARMLESS or policy is Unsupported.REFUSE:
+            rule = f"is not taken by the model '{model.name}' together with what else is asked"
+            raise InvalidArgument.of(name, rule)
+    changes: dict[str, Any] = {name: DEFAULTS[name] for name in names}
+    return replace(request, **changes) if changes else request
+
+
+def excluded(entry: Entry, request: sdk.ReplyRequest) -> frozenset[str]:
+    """Return what a plugin would leave out of a request because of its other parameters."""
+    provider: object = entry.installed.provider
+    if not isinstance(provider, sdk.Combining):
+        return frozenset()
+    try:
+        with guarded(entry.name, request.model):
+            named = frozenset(provider.excluded_parameters(request))
+    except Fault:  # it is logged, and the plugin does as it sees fit
+        return frozenset()
+    return frozenset(name for name in named & DEFAULTS.keys() if is_asked(request, name))
+
+
+def is_asked(request: sdk.ReplyRequest, name: str) -> bool:
+    """Say whether a request asks for something by a parameter."""
+    return bool(getattr(request, name) != DEFAULTS[name])
 
 
 def unsupported(entry: Entry, model: str) -> frozenset[str]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from parley_local.asking import administrators_key
+from parley_local.asking import administrators_key, kept_key
 from parley_local.commands.output import AskedOutput, Output
 from parley_local.doctor.database import check_database
 from parley_local.doctor.finding import Finding, Verdict
@@ -40,7 +40,12 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     yield check_home(home)
     outside = settings.outside_database
     yield from check_database(outside or EmbeddedPostgres(home).url, embedded=outside is None)
-    yield from check_gateway(settings.gateway_url, administrators_key(settings))
+    yield from check_gateway(
+        settings.gateway_url,
+        administrators_key(settings),
+        local_url=settings.local_gateway_url,
+        kept_key=kept_key(settings),
+    )
     yield check_page(settings)
 
 

@@ -4,11 +4,13 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from parley_local.doctor.finding import Finding, failure, ok
+from parley_local.doctor.finding import Finding, failure, ok, warning
 
 SCHEMAS = ("chat", "gateway", "prompt", "provider")
 EVERY_SERVER_HAS = ("postgres", "template1")
 CONNECT_SECONDS = 5
+HERE = frozenset({"", "localhost", "127.0.0.1", "::1"})
+SHORTEST_PASSWORD = 12
 
 
 def check_database(url: str, *, embedded: bool) -> list[Finding]:
@@ -21,9 +23,28 @@ def check_database(url: str, *, embedded: bool) -> list[Finding]:
         return [_unreachable(conninfo, embedded=embedded)]
     try:
         with psycopg.connect(conninfo) as connection:
-            return [ok("database", _whereabouts(conninfo)), _check_schemas(connection)]
+            reached = ok("database", _whereabouts(conninfo))
+            return [reached, *check_password(conninfo), _check_schemas(connection)]
     except psycopg.OperationalError as error:
         return [_refused(conninfo, error)]
+
+
+def check_password(conninfo: str) -> list[Finding]:
+    """Warns of a password that anybody would try, where others than this machine may try it."""
+    known = conninfo_to_dict(conninfo)
+    host, password = str(known.get("host", "")), str(known.get("password", ""))
+    if host.startswith("/") or host in HERE or not password:
+        return []
+    names = {str(known.get("user", "")).lower(), str(known.get("dbname", "")).lower()}
+    if len(password) >= SHORTEST_PASSWORD and password.lower() not in names:
+        return []
+    return [
+        warning(
+            "database password",
+            f"It is short or a name, and PostgreSQL listens at {host} for others, too.",
+            "Set another one with `alter role … password …`, and in DATABASE_URL or DB_PASSWORD.",
+        )
+    ]
 
 
 def _check_schemas(connection: psycopg.Connection) -> Finding:

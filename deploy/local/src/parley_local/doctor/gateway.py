@@ -2,24 +2,29 @@
 
 from collections.abc import Iterator
 
-from parley_client import Client, GatewayUnreachable, ParleyError, ProblemError, Timeouts
+from parley_client import Client, GatewayUnreachable, ParleyError
 
 from parley_local.doctor.finding import Finding, Verdict, failure, ok, skipped
+from parley_local.doctor.key import WAIT, Kept, check_key
 from parley_local.doctor.providers import check_providers
 
-WAIT = Timeouts(connect=2, read=10)
 
+def check_gateway(
+    url: str, key: str | None, *, local_url: str = "", kept_key: str | None = None
+) -> Iterator[Finding]:
+    """Looks at the gateway at `url`, and with the key at what it tells to a user only.
 
-def check_gateway(url: str, key: str | None) -> Iterator[Finding]:
-    """Looks at the gateway at `url`, and with the key at what it tells to a user only."""
+    `local_url` is where `make up` has one, and `kept_key` the key that it made: they tell a
+    setting that is wrong from a gateway that is away.
+    """
     with Client(url, key, timeouts=WAIT) as client:
-        reached = list(_check_health(client, url))
+        reached = list(_check_health(client, url, local_url))
         yield from reached
         if reached[0].verdict is Verdict.FAILURE:
             yield skipped("key", "There is no gateway to ask.")
             yield skipped("providers", "There is no gateway to ask.")
             return
-        accepted = _check_key(client, key)
+        accepted = check_key(client, key, Kept(url, kept_key))
         yield accepted
         if accepted.verdict is Verdict.OK:
             yield from check_providers(client)
@@ -27,16 +32,11 @@ def check_gateway(url: str, key: str | None) -> Iterator[Finding]:
             yield skipped("providers", "The gateway tells them to users only.")
 
 
-def _check_health(client: Client, url: str) -> Iterator[Finding]:
+def _check_health(client: Client, url: str, local_url: str) -> Iterator[Finding]:
     try:
         health = client.health()
     except GatewayUnreachable as error:
-        yield failure(
-            "gateway",
-            f"Nothing answers at {url}: {error}",
-            "Start Parley with `make up`. Check API_URL in `.env`: it must be the address of the "
-            "gateway as seen from here, with its port.",
-        )
+        yield _unreachable(url, local_url, error)
         return
     except ParleyError as error:
         yield failure(
@@ -51,6 +51,30 @@ def _check_health(client: Client, url: str) -> Iterator[Finding]:
         yield _judge_service(name, status)
 
 
+def _unreachable(url: str, local_url: str, error: GatewayUnreachable) -> Finding:
+    if local_url not in ("", url) and _is_gateway(local_url):
+        return failure(
+            "gateway",
+            f"Nothing answers at {url}, but there is a gateway at {local_url}.",
+            f"API_URL is wrong: take it out of `.env`, or set it to {local_url}, and start the "
+            "page anew.",
+        )
+    return failure(
+        "gateway",
+        f"Nothing answers at {url}: {error}",
+        "Start Parley with `make up`, which says why when it cannot start. Check API_URL in "
+        "`.env`: it must be the address of the gateway as seen from here, with its port.",
+    )
+
+
+def _is_gateway(url: str) -> bool:
+    try:
+        with Client(url, timeouts=WAIT) as client:
+            return bool(client.health().version)
+    except ParleyError:
+        return False
+
+
 def _judge_service(name: str, status: str) -> Finding:
     if status == "ok":
         return ok(f"service {name}", status)
@@ -60,23 +84,3 @@ def _judge_service(name: str, status: str) -> Finding:
         f"Look into `$PARLEY_HOME/logs/{'postgres' if name == 'database' else name}.log`, or "
         "`docker compose logs`.",
     )
-
-
-def _check_key(client: Client, key: str | None) -> Finding:
-    if key is None:
-        return failure("key", "There is none.", "Set API_KEY in `.env`, or let `make up` make one.")
-    try:
-        me = client.me()
-    except ProblemError as problem:
-        if problem.status == 401:
-            return failure(
-                "key",
-                "The gateway does not accept it (401).",
-                "Set API_KEY in `.env` to a key that the gateway knows and restart what reads it: "
-                "the page and this command must show the same one. Requests carry it as "
-                "`Authorization: Bearer <key>`. It may also have been revoked, or have expired.",
-            )
-        return failure("key", f"It could not be checked: {problem}", "Try again.")
-    except ParleyError as error:
-        return failure("key", f"It could not be checked: {error}", "Try again.")
-    return ok("key", f"accepted, for {me.name} ({me.role})")

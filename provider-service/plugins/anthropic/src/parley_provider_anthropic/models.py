@@ -14,6 +14,7 @@ import orjson
 from parley_provider_sdk import ModelInfo, ProviderError
 from parley_provider_sdk.failures import Refusal, bad_response
 from parley_provider_sdk.http import from_exception
+from parley_provider_sdk.pinning import PinnedTransport
 
 from parley_provider_anthropic import errors, translate
 
@@ -51,7 +52,9 @@ class VendorLibrary:
             timeout=_TIMEOUT,
             open_telemetry=False,
             # The library's own takes proxies from the environment, whatever it is told.
-            http_client=httpx2.AsyncClient(follow_redirects=False, trust_env=False),
+            http_client=httpx2.AsyncClient(
+                transport=PinnedTransport(), follow_redirects=False, trust_env=False
+            ),
         )
         # Instead of what the environment has in ANTHROPIC_CUSTOM_HEADERS.
         headers = {"x-api-key": settings.api_key}

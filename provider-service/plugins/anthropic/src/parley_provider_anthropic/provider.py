@@ -69,6 +69,9 @@ class AnthropicProvider:
     def unsupported_parameters(self, model: str) -> frozenset[str]:
         return generation_of(model).unsupported
 
+    def excluded_parameters(self, request: ReplyRequest) -> frozenset[str]:
+        return translate.left_out(request, self._most.get(request.model))
+
     async def aclose(self) -> None:
         await self._vendor.aclose()
         await self._library.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -101,6 +102,19 @@ def body(request: ReplyRequest, origin: str, max_tokens: int | None = None) -> J
     _add_sampling(made, request, generation)
     _add_output(made, request.output)
     return made
+
+
+def left_out(request: ReplyRequest, max_tokens: int | None = None) -> frozenset[str]:
+    """Returns the fields of a request that its body would not hold, because others exclude them."""
+    named = ("temperature", "top_p", "reasoning_effort")
+    asked = {name for name in named if getattr(request, name) is not None}
+    if not asked:
+        return frozenset()
+    # None of what is long has a say in it.
+    made = body(replace(request, messages=(), tools=(), output=None), "", max_tokens)
+    if "thinking" in made or "effort" in made.get("output_config", ()):
+        asked.discard("reasoning_effort")
+    return frozenset(asked - made.keys())
 
 
 def usage(counts: Mapping[str, int]) -> Usage:

@@ -17,6 +17,7 @@ from google.genai.client import DebugConfig
 from parley_provider_sdk import ModelInfo, ProviderError, ReplyRequest
 from parley_provider_sdk.failures import Refusal, bad_response
 from parley_provider_sdk.http import from_exception
+from parley_provider_sdk.pinning import PinnedTransport
 
 from parley_provider_google import errors, translate
 from parley_provider_google.settings import GoogleSettings
@@ -37,7 +38,12 @@ class VendorLibrary:
 
     def __init__(self, settings: GoogleSettings) -> None:
         self._secret = settings.api_key
-        self._http = httpx2.AsyncClient(timeout=_TIMEOUT, follow_redirects=False, trust_env=False)
+        self._http = httpx2.AsyncClient(
+            transport=PinnedTransport(),
+            timeout=_TIMEOUT,
+            follow_redirects=False,
+            trust_env=False,
+        )
         options = types.HttpOptions(
             base_url=settings.base_url,
             api_version=translate.API,

@@ -75,9 +75,13 @@ class OllamaProvider:
     async def health_check(self) -> Health:
         try:
             answer = parsed(await self._vendor.ask(Call("/api/version")))
+            tags = parsed(await self._vendor.ask(Call("/api/tags")))
         except ProviderError as error:
             return Health(healthy=False, detail=error.message)
-        return Health(healthy=True, detail=_health(str(answer.get("version", ""))[:40]))
+        detail = _health(str(answer.get("version", ""))[:40])
+        if tags.get("models") == []:
+            detail += " It has no model yet: get one with `ollama pull <model>`."
+        return Health(healthy=True, detail=detail)
 
     async def aclose(self) -> None:
         await self._vendor.aclose()

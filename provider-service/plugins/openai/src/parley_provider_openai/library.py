@@ -15,6 +15,7 @@ import orjson
 from parley_provider_sdk import ModelInfo, ProviderError
 from parley_provider_sdk.failures import Refusal, bad_response
 from parley_provider_sdk.http import from_exception
+from parley_provider_sdk.pinning import PinnedTransport
 
 from parley_provider_openai import errors
 from parley_provider_openai.wire import JSON, not_sendable
@@ -41,7 +42,9 @@ class VendorLibrary:
             base_url=settings.base_url,
             max_retries=0,
             timeout=_TIMEOUT,
-            http_client=openai.DefaultAsyncHttpx2Client(follow_redirects=False, trust_env=False),
+            http_client=openai.DefaultAsyncHttpx2Client(
+                transport=PinnedTransport(), follow_redirects=False, trust_env=False
+            ),
         )
         self._client.organization = None
         self._client.project = None
