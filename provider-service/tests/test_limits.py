@@ -14,8 +14,9 @@ from parley_provider_service.core.model import Cost, Ended, Hold
 from parley_rpc.faults import DeadlineExceeded, TooBusy, Unavailable
 from typing_extensions import override
 
+from .books import MemoryLedger
 from .conftest import NewAsk
-from .fakes import DONE, USAGE, MemoryLedger, wait
+from .fakes import DONE, USAGE, wait
 from .scene import Scene, text_of
 
 pytestmark = pytest.mark.unit

@@ -18,6 +18,7 @@ from parley_gateway.api.dependencies import (
     UsedGateway,
 )
 from parley_gateway.api.openapi import BODY_REFUSALS, refusals
+from parley_gateway.api.quota import KnownAllowances
 from parley_gateway.api.schemas import accounts
 from parley_gateway.core.keys import is_key_id
 from parley_gateway.core.model import Place, Role
@@ -26,14 +27,17 @@ router = APIRouter(route_class=GuardedRoute, tags=["Users and keys"])
 
 
 @router.get("/me", summary="Who am I", operation_id="get_me", responses=refusals())
-async def get_me(gateway: UsedGateway, by: ActingIdentity) -> accounts.Me:
-    """Say whose key was shown."""
+async def get_me(
+    gateway: UsedGateway, by: ActingIdentity, allowances: KnownAllowances
+) -> accounts.Me:
+    """Say whose key was shown, and what is left of its limits and budgets."""
     return accounts.Me(
         user_id=by.user_id,
         name=by.user_name,
         role=by.role.value,
         key=accounts.MyKey(key_id=by.key_id, name=by.key_name, expires_at=by.expires_at),
-        limits=accounts.MyLimits(requests_per_hour=gateway.limiter.limit),
+        limits=accounts.MyLimits(requests_per_hour=gateway.limiter.payer(by).user.limit),
+        allowances=allowances,
     )
 
 

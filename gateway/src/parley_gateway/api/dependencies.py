@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 import grpc
 from fastapi import Depends, Query, Request
 from fastapi.routing import APIRoute
-from parley_rpc.context import Caller, new_caller
+from parley_rpc.context import Caller, vouched
 from parley_rpc.faults import Unauthenticated
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
+from parley.context.v1.context_pb2 import UserContext
+from parley_gateway.api.allowances import allowances_of
 from parley_gateway.api.bodies import parse, read_body
 from parley_gateway.api.middleware import Headers, exchange_of
 from parley_gateway.core import limits
 from parley_gateway.core.keys import Keyring
 from parley_gateway.core.limits import Limiter
 from parley_gateway.core.load import Load
-from parley_gateway.core.model import HOUR_SECONDS, Identity, Standing
+from parley_gateway.core.model import HOUR_SECONDS, Identity, Standing, Verdict
 from parley_gateway.core.users import Accounts, require_admin
 
 if TYPE_CHECKING:  # only the stubs' types know these
@@ -31,8 +33,11 @@ if TYPE_CHECKING:  # only the stubs' types know these
 
 CALLER = "parley.caller"
 IDENTITY = "parley.identity"
+VERDICT = "parley.verdict"
 BODY = "parley.body"
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+# What the hours are called in the IETF's headers.
+POLICIES = {"user": b"hour", "key": b"key-hour"}
 LONGEST_TOKEN = 8 * 1024
 READ_SECONDS = 10.0
 # What is left for a turn's own verdict to arrive after its time is over.
@@ -142,17 +147,18 @@ async def admit(scope: Scope) -> None:
     gateway, exchange = gateway_of(scope), exchange_of(scope)
     identity = await gateway.keyring.identify(credential(scope["headers"]))
     exchange.user_id = user_id = str(identity.user_id)
-    standing = await gateway.limiter.spend(f"user:{user_id}")
-    exchange.headers += standing_headers(standing)
-    limits.check(standing)
-    scope[IDENTITY] = identity
-    scope[CALLER] = new_caller(
-        user_id,
-        identity.key_id,
-        exchange.request_id,
-        valid_for=gateway.turn_seconds + 2 * SPARE_SECONDS,
+    verdict = await gateway.limiter.spend(gateway.limiter.payer(identity))
+    exchange.headers += standing_headers(verdict)
+    limits.check(verdict)
+    scope[IDENTITY], scope[VERDICT] = identity, verdict
+    user = UserContext(
+        user_id=user_id,
+        key_id=identity.key_id,
         role=identity.role.value,
+        allowances=allowances_of(identity),
     )
+    valid_for = gateway.turn_seconds + 2 * SPARE_SECONDS
+    scope[CALLER] = vouched(user, exchange.request_id, valid_for=valid_for)
 
 
 def credential(headers: Headers) -> bytes:
@@ -183,17 +189,29 @@ def bearer(value: bytes) -> bytes:
     return token.strip()
 
 
-def standing_headers(standing: Standing) -> Headers:
-    """Tell what is left of the hour: in the IETF's words and in those that clients know."""
-    reset = max(1, math.ceil(standing.seconds_left))
-    left, limit = standing.remaining, standing.limit
+def standing_headers(verdict: Verdict) -> Headers:
+    """Tell what is left of the hours: in the IETF's words and in those that clients know.
+
+    Those know one limit only, and are told of the tightest.
+    """
+    states, policies = [], []
+    for one in verdict.standings:
+        name = POLICIES[one.whose]
+        states.append(b'"%s";r=%d;t=%d' % (name, one.remaining, seconds_of(one)))
+        policies.append(b'"%s";q=%d;w=%d' % (name, one.limit, HOUR_SECONDS))
+    tightest = verdict.tightest
     return [
-        (b"ratelimit", b'"hour";r=%d;t=%d' % (left, reset)),
-        (b"ratelimit-policy", b'"hour";q=%d;w=%d' % (limit, HOUR_SECONDS)),
-        (b"x-ratelimit-limit-requests", b"%d" % limit),
-        (b"x-ratelimit-remaining-requests", b"%d" % left),
-        (b"x-ratelimit-reset-requests", b"%ds" % reset),
+        (b"ratelimit", b", ".join(states)),
+        (b"ratelimit-policy", b", ".join(policies)),
+        (b"x-ratelimit-limit-requests", b"%d" % tightest.limit),
+        (b"x-ratelimit-remaining-requests", b"%d" % tightest.remaining),
+        (b"x-ratelimit-reset-requests", b"%ds" % seconds_of(tightest)),
     ]
+
+
+def seconds_of(standing: Standing) -> int:
+    """Return after how many whole seconds an hour is over."""
+    return max(1, math.ceil(standing.seconds_left))
 
 
 def gateway_of(scope: Scope) -> Gateway:

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from parley_gateway.core.model import Key, NewKey, Place, Role, StoredKey, User, Window
+from parley_gateway.core.model import (
+    Grant,
+    Key,
+    NewKey,
+    Payer,
+    Place,
+    Role,
+    StoredKey,
+    User,
+)
 
 
 class KeyStore(Protocol):
@@ -44,8 +53,9 @@ class UserStore(Protocol):
 class LimitStore(Protocol):
     """Counts the requests of an hour, for all gateways together."""
 
-    async def spend(self, requests: Mapping[str, int], limit: int) -> Mapping[str, Window]:
-        """Count each subject's requests as far as the limit allows; DatabaseUnavailable.
+    async def spend(self, requests: Mapping[Payer, int]) -> Mapping[Payer, Grant]:
+        """Count payers' requests as far as the limits allow; DatabaseUnavailable.
 
-        An hour begins with a subject's first request. What is refused does not count.
+        An hour begins with a subject's first request. What a user's or a key's limit refuses
+        counts against neither. Payers differ in the names of their subjects.
         """

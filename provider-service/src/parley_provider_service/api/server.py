@@ -7,6 +7,7 @@ import asyncio
 from parley_rpc.server import Probe, Server
 from typing_extensions import override
 
+from parley_provider_service.api.allowances import DOMAIN
 from parley_provider_service.core.generation import Generation
 
 # What a reply that was stopped is given to be settled and to tell its listener.
@@ -21,7 +22,7 @@ class ReplyServer(Server):
     """
 
     def __init__(self, generation: Generation, *, probe: Probe, reflect: bool) -> None:
-        super().__init__("provider.parley", probe=probe, reflect=reflect)
+        super().__init__(DOMAIN, probe=probe, reflect=reflect)
         self.generation = generation
 
     @override

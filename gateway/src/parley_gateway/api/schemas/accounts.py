@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from parley_gateway.api import examples
+from parley_gateway.api.schemas.allowances import Allowance
 from parley_gateway.api.schemas.fields import Instant, Name, Page, body, example
 
 
@@ -55,6 +56,9 @@ class Me(BaseModel):
     role: Literal["user", "admin"]
     key: MyKey
     limits: MyLimits
+    allowances: Annotated[
+        list[Allowance], Field(description="What requests count against, and what is left of it.")
+    ]
 
 
 class Context(BaseModel):
