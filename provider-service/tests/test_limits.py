@@ -84,7 +84,8 @@ async def test_a_vendor_is_not_asked_when_nothing_is_left_of_the_time(new_ask: N
             return await super().hold(hold)
 
     scene, ask = Scene(HI, DONE), new_ask(seconds=0.3)
-    scene.ledger = scene.generation.ledger = SlowLedger()
+    ledger = scene.ledger = scene.generation.ledger = SlowLedger()
+    scene.generation.cover.ledger = ledger
 
     _, fault = await scene.hear(ask)
 
