@@ -20,6 +20,7 @@ from parley_chat_service.core.model import (
     Position,
     Role,
     Status,
+    Totals,
 )
 from parley_chat_service.core.outline import Span
 from parley_chat_service.core.titles import folded
@@ -119,7 +120,21 @@ class MemoryStore:
 
     async def get_chat(self, owner_id: UUID, chat_id: str) -> Chat | None:
         stored = self.find(owner_id, chat_id)
-        return stored.chat if stored else None
+        return self.summed(stored) if stored else None
+
+    def summed(self, stored: StoredChat) -> Chat:
+        messages = [self.messages[name].message for name in stored.messages]
+        usages = [one.usage for one in messages if one.usage]
+        totals = Totals(
+            sum(one.cost.nano_usd for one in messages if one.cost),
+            sum(one.usage is not None and one.cost is None for one in messages),
+            sum(m.status is Status.RUNNING or m.message_id in self.open for m in messages),
+            sum(usage.input_tokens for usage in usages),
+            sum(usage.output_tokens for usage in usages),
+            sum(usage.cached_input_tokens for usage in usages),
+            sum(usage.reasoning_tokens for usage in usages),
+        )
+        return replace(stored.chat, totals=totals)
 
     async def list_messages(self, owner_id: UUID, query: MessageQuery) -> MessagePage | None:
         stored = self.find(owner_id, query.chat_id)
@@ -133,7 +148,7 @@ class MemoryStore:
             rest = [m for m in messages if after is None or m.seq > after]
         page = rest[: query.page_size]
         following = page[-1].seq if len(rest) > len(page) else None
-        return MessagePage(stored.chat, page[::-1] if query.from_end else page, following)
+        return MessagePage(self.summed(stored), page[::-1] if query.from_end else page, following)
 
     async def delete_chat(self, owner_id: UUID, chat_id: str) -> Sequence[UUID] | None:
         stored = self.find(owner_id, chat_id)

@@ -17,6 +17,7 @@ from parley_chat_service.core.model import (
     Position,
     Role,
     Status,
+    Totals,
     Usage,
 )
 from parley_chat_service.core.turn import Delta, End, Send, Start
@@ -118,8 +119,15 @@ def test_an_end_repeats_no_text(whole: bool, content: str) -> None:
 
 
 def test_a_chat_is_written_whole() -> None:
-    written = convert.chat(Chat("c", "Title", "acme", "small", 4, NOW, NOW))
+    totals = Totals(*range(1, 8))
+    written = convert.chat(Chat("c", "Title", "acme", "small", 4, NOW, NOW, totals))
 
-    assert {field.name for field, _ in written.ListFields()} == set(
-        pb.Chat.DESCRIPTOR.fields_by_name
+    for whole in (written, written.totals):
+        names = {field.name for field, _ in whole.ListFields()}
+        assert names == set(whole.DESCRIPTOR.fields_by_name)
+    assert (1, 2, 3, 7) == (
+        written.totals.cost_nano_usd,
+        written.totals.unpriced_messages,
+        written.totals.unsettled_messages,
+        written.totals.reasoning_tokens,
     )

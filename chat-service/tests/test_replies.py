@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import random
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 from parley_chat_service.core.faults import (
@@ -26,7 +27,15 @@ from parley_chat_service.core.model import (
     Usage,
 )
 from parley_chat_service.core.turn import Delta, End, Past, Send, Start, TurnEvent
-from parley_rpc.faults import Fault, InvalidArgument, NotFound, Origin, RemoteFault, Unavailable
+from parley_rpc.faults import (
+    Fault,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    Origin,
+    RemoteFault,
+    Unavailable,
+)
 from uuid_utils.compat import uuid7
 
 from .conftest import World, running
@@ -279,6 +288,32 @@ async def test_the_same_key_replays_a_turn_that_ended(
     assert first[-1] == second[-1]
     assert text(first) == text(second)
     assert 1 == len(world.providers.requests)
+
+
+async def test_a_send_that_is_refused_stores_nothing_and_asks_nobody(
+    world: World, ada: Caller
+) -> None:
+    file = image(b"cat")
+    refused = Send("Hi", "c", idempotency_key="k", attachments=[file], refusal=Internal("No."))
+
+    with pytest.raises(Internal):
+        await told(world, ada, refused)
+
+    assert await world.edges.chats.get_chat(ada.owner_id, "c") is None
+    assert [] == world.providers.requests
+    assert {} == await world.edges.turns.load_files(ada.owner_id, [file.info.sha256])
+
+
+async def test_what_repeats_a_send_is_not_refused(world: World, ada: Caller) -> None:
+    send = Send("Hi", "c", idempotency_key="k")
+    first = await told(world, ada, send)
+
+    second = await told(world, ada, replace(send, refusal=Internal("No.")))
+
+    assert first[0] == second[0]
+    assert first[-1] == second[-1]
+    with pytest.raises(IdempotencyKeyReused):
+        await told(world, ada, replace(send, content="Ho", refusal=Internal("No.")))
 
 
 async def test_a_turn_of_another_process_is_followed(world: World, ada: Caller) -> None:

@@ -200,6 +200,8 @@ async def test_chats_are_listed_got_and_deleted(
 
     assert ["c", "b"] == [chat.chat_id for chat in first.chats]
     assert (["a"], "") == ([chat.chat_id for chat in rest.chats], rest.next_page_token)
+    assert (3, 5) == (got.chat.totals.input_tokens, got.chat.totals.output_tokens)
+    got.chat.ClearField("totals")
     assert [got.chat] == list(found.chats)
     with pytest.raises(RemoteFault, match="There is no chat b"):
         await peer.unary(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.message import Message
-from parley_gateway.core.model import Window
+from parley_gateway.core.model import Grant, Payer, Subject, Window
 from parley_gateway.core.ports import LimitStore
 from parley_rpc.context import caller_of
 from parley_rpc.faults import DatabaseUnavailable, Fault
@@ -55,20 +55,31 @@ class MemoryLimitStore(LimitStore):
         self.statements = 0
 
     @override
-    async def spend(self, requests: Mapping[str, int], limit: int) -> Mapping[str, Window]:
+    async def spend(self, requests: Mapping[Payer, int]) -> Mapping[Payer, Grant]:
         self.outage.check()
         self.statements += 1
         await asyncio.sleep(0)
-        return {subject: self._spend(subject, n, limit) for subject, n in requests.items()}
+        return {payer: self._spend(payer, n) for payer, n in requests.items()}
 
-    def _spend(self, subject: str, asked: int, limit: int) -> Window:
+    def _spend(self, payer: Payer, asked: int) -> Grant:
+        subjects = [one for one in payer if one is not None]
+        windows = [self._window(one) for one in subjects]
+        left = (one.limit - w.used for one, w in zip(subjects, windows, strict=True))
+        granted = max(0, min(asked, *left))
+        for one in subjects if granted else ():
+            start, used = self.windows.get(one.name, (datetime.now(UTC), 0))
+            fresh = start > datetime.now(UTC) - HOUR
+            self.windows[one.name] = (
+                (start, used + granted) if fresh else (datetime.now(UTC), granted)
+            )
+        return Grant(granted, *windows)
+
+    def _window(self, subject: Subject) -> Window:
         now = datetime.now(UTC)
-        start, used = self.windows.get(subject, (now, 0))
+        start, used = self.windows.get(subject.name, (now, 0))
         if start <= now - HOUR:
             start, used = now, 0
-        granted = max(0, min(asked, limit - used))
-        self.windows[subject] = (start, used + granted)
-        return Window(granted, used + granted, (start + HOUR - now).total_seconds())
+        return Window(used, (start + HOUR - now).total_seconds())
 
 
 @dataclass
@@ -183,6 +194,7 @@ class FakeProviders(provider_pb2_grpc.ProviderServiceServicer):
     ListUsage = unary("ListUsage", usage_pb2.ListUsageResponse)
     GetUsage = unary("GetUsage", usage_pb2.GetUsageResponse)
     ListUsageRecords = unary("ListUsageRecords", usage_pb2.ListUsageRecordsResponse)
+    GetAllowances = unary("GetAllowances", usage_pb2.GetAllowancesResponse)
     SummarizeUsage = unary("SummarizeUsage", usage_pb2.SummarizeUsageResponse)
     CountTokens = unary("CountTokens", reply_pb2.CountTokensResponse)
     CreateProvider = unary("CreateProvider", provider_pb2.CreateProviderResponse)

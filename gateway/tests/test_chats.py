@@ -6,7 +6,13 @@ import httpx
 import pytest
 from parley_rpc.faults import InvalidArgument, NotFound, Origin, RemoteFault
 
-from parley.chat.v1.chat_pb2 import Chat, ListChatsResponse, ListMessagesResponse, Message
+from parley.chat.v1.chat_pb2 import (
+    Chat,
+    ChatTotals,
+    ListChatsResponse,
+    ListMessagesResponse,
+    Message,
+)
 from parley.provider.v1.reply_pb2 import ROLE_USER
 
 from .fakes import Script
@@ -71,13 +77,29 @@ async def test_a_filter_is_blamed_by_its_name_here(
     assert [{"pointer": "/q", "detail": "It is too long."}] == answer.json()["errors"]
 
 
+TOTALS = {
+    "usage": {
+        "input_tokens": 7,
+        "output_tokens": 0,
+        "cached_input_tokens": 0,
+        "reasoning_tokens": 0,
+    },
+    "cost": {"amount": "0.00042", "currency": "USD"},
+    "unpriced_messages": 1,
+    "unsettled_messages": 0,
+    "next_page_token": None,
+}
+
+
 async def test_a_chat_is_read_with_its_messages(client: httpx.AsyncClient, script: Script) -> None:
     question = Message(message_id="m1", seq=1, role=ROLE_USER, content="Hi", created_at=AT)
-    script.answers["ListMessages"] = ListMessagesResponse(chat=CHAT, messages=[question, REPLY])
+    chat = Chat(totals=ChatTotals(cost_nano_usd=420_000, input_tokens=7, unpriced_messages=1))
+    chat.MergeFrom(CHAT)
+    script.answers["ListMessages"] = ListMessagesResponse(chat=chat, messages=[question, REPLY])
 
     answer = (await client.get("/chat/history/moon")).json()
 
-    assert SHOWN | {"next_page_token": None} == {k: answer[k] for k in answer if k != "messages"}
+    assert SHOWN | TOTALS == {k: answer[k] for k in answer if k != "messages"}
     asked, replied = answer["messages"]
     assert ("user", "Hi", None, None) == (
         asked["role"],

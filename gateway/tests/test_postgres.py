@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -17,11 +20,11 @@ from parley_gateway import migrations
 from parley_gateway.adapters.database import SCHEMA, SCHEMA_REVISION, Database
 from parley_gateway.adapters.tables import metadata
 from parley_gateway.core.entries import Entry, EntryFilter
-from parley_gateway.core.limits import Limiter
-from parley_gateway.core.model import NewKey, Role
+from parley_gateway.core.limits import Limiter, check
+from parley_gateway.core.model import NewKey, Payer, Role, Subject
 from parley_gateway.migrations.upgrade import migrate
 from parley_gateway.settings import Settings
-from parley_rpc.faults import DatabaseUnavailable
+from parley_rpc.faults import DatabaseUnavailable, LimitExceeded
 from psycopg import errors
 from pydantic import SecretStr
 from sqlalchemy import create_engine
@@ -162,25 +165,73 @@ async def test_two_gateways_count_one_limit(settings: Settings) -> None:
             for _ in range(2)
         ]
         standings = await asyncio.gather(
-            *(gateways[number % 2].spend("user:ada") for number in range(120))
+            *(gateways[number % 2].spend(PAYERS[number % 3]) for number in range(240))
         )
 
-    assert 50 == sum(standing.granted for standing in standings)
+    granted = Counter(number % 3 for number in range(240) if standings[number].granted)
+    assert 50 == granted.total()
+    assert granted[0] <= 20
+    [(used,)] = told(settings, "select used from gateway.rate_limits where subject = 'user:ada'")
+    assert 50 == used
 
 
 async def test_an_hour_after_the_first_request_another_begins(
     settings: Settings, stores: Stores
 ) -> None:
-    await stores.limits.spend({"ada": 5}, 5)
+    ada = Payer(Subject("user:ada", 5))
+    await stores.limits.spend({ada: 5})
     with psycopg.connect(settings.conninfo) as owner:
         owner.execute(
             "update gateway.rate_limits set window_start = window_start - interval '1 hour'"
         )
 
-    window = (await stores.limits.spend({"ada": 1}, 5))["ada"]
+    grant = (await stores.limits.spend({ada: 1}))[ada]
 
-    assert (1, 1) == (window.granted, window.used)
-    assert window.seconds_left > 3590
+    assert (1, 0) == (grant.granted, grant.user.used)
+    assert grant.user.seconds_left > 3590
+
+
+async def test_whoever_comes_back_when_told_is_let_in(settings: Settings, stores: Stores) -> None:
+    """The clock is moved by moving the window: a second before its end, and onto it."""
+    payer = Payer(Subject("user:ada", 9), Subject("key:one", 2))
+    limiter = Limiter(stores.limits, 9)
+    verdicts = [await limiter.spend(payer) for _ in range(3)]
+    with pytest.raises(LimitExceeded) as refused:
+        check(verdicts[-1])
+    wait = math.ceil(refused.value.retry_after or 0)
+
+    answers = []
+    for seconds in (wait - 1.5, 1.5):
+        told(settings, MOVED, seconds)
+        answers += [(await limiter.spend(payer)).granted]
+
+    assert [False, True] == answers
+
+
+async def test_an_hour_that_has_not_begun_is_over(settings: Settings, stores: Stores) -> None:
+    """As after a clock that was set back."""
+    ada = Payer(Subject("user:ada", 5))
+    await stores.limits.spend({ada: 5})
+    told(settings, MOVED, -7200)
+
+    grant = (await stores.limits.spend({ada: 1}))[ada]
+
+    assert 1 == grant.granted
+    assert 3590 < grant.user.seconds_left <= 3600
+
+
+PAYERS = [
+    Payer(Subject("user:ada", 50), Subject("key:one", 20)),
+    Payer(Subject("user:ada", 50), Subject("key:two", 40)),
+    Payer(Subject("user:ada", 50)),
+]
+MOVED = """update gateway.rate_limits
+    set window_start = window_start - make_interval(secs => %s) returning 1"""
+
+
+def told(settings: Settings, query: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+    with psycopg.connect(settings.conninfo) as owner:
+        return owner.execute(query, values).fetchall()
 
 
 async def test_only_a_digest_of_a_key_is_in_the_database(
@@ -224,7 +275,7 @@ async def test_a_broken_connection_is_replaced_before_anybody_notices(
     await asyncio.sleep(0.1)
 
     await stores.users.administrator()
-    await stores.limits.spend({"ada": 1}, 5)
+    await stores.limits.spend({Payer(Subject("user:ada", 5)): 1})
 
 
 async def test_a_database_that_is_away_is_told_quickly() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from parley_gateway.core.entries import Entry
-from parley_gateway.core.model import NewKey, Place, Role, User
+from parley_gateway.core.model import Grant, NewKey, Payer, Place, Role, Subject, User
 from uuid_utils.compat import uuid7
 
 from .stores import Stores, memory_stores, migrated, postgres_stores
@@ -134,22 +134,69 @@ async def test_keys_are_paged_from_new_to_old(stores: Stores, ada: User) -> None
     assert names[::-1] == [key.name for key in [*page, *rest]]
 
 
-async def test_an_hour_is_spent_and_not_overspent(stores: Stores) -> None:
-    windows = [(await stores.limits.spend({"ada": 2}, 5))["ada"] for _ in range(4)]
+ADA, BOB = Subject("user:ada", 5), Subject("user:bob", 5)
 
-    assert [(2, 2), (2, 4), (1, 5), (0, 5)] == [(w.granted, w.used) for w in windows]
-    assert all(3500 < window.seconds_left <= 3600 for window in windows)
+
+async def spent(stores: Stores, asked: int, user: Subject, key: Subject | None = None) -> Grant:
+    payer = Payer(user, key)
+    return (await stores.limits.spend({payer: asked}))[payer]
+
+
+async def test_an_hour_is_spent_and_not_overspent(stores: Stores) -> None:
+    grants = [await spent(stores, 2, ADA) for _ in range(4)]
+
+    assert [(2, 0), (2, 2), (1, 4), (0, 5)] == [(g.granted, g.user.used) for g in grants]
+    assert all(3500 < grant.user.seconds_left <= 3600 for grant in grants)
 
 
 async def test_more_than_the_limit_at_once_is_cut_to_it(stores: Stores) -> None:
-    windows = await stores.limits.spend({"ada": 9, "bob": 1}, 5)
+    grants = await stores.limits.spend({Payer(ADA): 9, Payer(BOB): 1})
 
-    assert (5, 1) == (windows["ada"].granted, windows["bob"].granted)
+    assert (5, 1) == (grants[Payer(ADA)].granted, grants[Payer(BOB)].granted)
 
 
 async def test_a_lower_limit_counts_at_once(stores: Stores) -> None:
-    await stores.limits.spend({"ada": 4}, 5)
+    await spent(stores, 4, ADA)
 
-    window = (await stores.limits.spend({"ada": 1}, 3))["ada"]
+    grant = await spent(stores, 1, Subject("user:ada", 3))
 
-    assert (0, 4) == (window.granted, window.used)
+    assert (0, 4) == (grant.granted, grant.user.used)
+
+
+async def test_what_a_key_refuses_does_not_count_against_its_user(stores: Stores) -> None:
+    key = Subject("key:one", 2)
+
+    grants = [await spent(stores, 3, ADA, key), await spent(stores, 1, ADA, key)]
+    after = await spent(stores, 9, ADA)
+
+    assert [2, 0, 3] == [grant.granted for grant in [*grants, after]]
+    assert [(2, 2), (3, 0)] == [
+        (after.user.used, grants[1].key.used if grants[1].key else -1),
+        (after.granted, grants[1].granted),
+    ]
+
+
+async def test_what_a_user_refuses_does_not_count_against_the_key(stores: Stores) -> None:
+    key = Subject("key:one", 9)
+    await spent(stores, 4, ADA)
+
+    grants = [await spent(stores, 3, ADA, key), await spent(stores, 2, BOB, key)]
+
+    assert [(1, 0), (2, 1)] == [(g.granted, g.key.used if g.key else -1) for g in grants]
+
+
+async def test_the_keys_of_a_user_are_counted_together_one_after_the_other(
+    stores: Stores,
+) -> None:
+    asked = {
+        Payer(ADA, Subject("key:one", 2)): 3,
+        Payer(ADA, Subject("key:two", 9)): 4,
+        Payer(ADA): 2,
+        Payer(BOB, Subject("key:bobs", 1)): 2,
+    }
+
+    grants = await stores.limits.spend(asked)
+
+    assert [(2, 0), (3, 2), (0, 5), (1, 0)] == [
+        (grants[payer].granted, grants[payer].user.used) for payer in asked
+    ]

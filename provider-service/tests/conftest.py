@@ -20,7 +20,8 @@ from parley_provider_service.settings import Settings
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
-from .fakes import Books, MemoryCatalogStore, MemoryLedger
+from .books import Books, MemoryLedger
+from .fakes import MemoryCatalogStore
 
 EVERYWHERE = [
     pytest.param("memory", marks=pytest.mark.unit),

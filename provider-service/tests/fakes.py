@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import parley_provider_sdk as sdk
 from parley_provider_service.core.faults import MasterKeyMissing
 from parley_provider_service.core.model import (
-    Attempted,
     Config,
-    Cost,
     Facts,
-    Hold,
     Installed,
     Model,
     ModelChange,
-    Progress,
-    Settlement,
-    UsageFilter,
-    UsageGroup,
-    UsageRecord,
-    UsageSum,
 )
-from parley_provider_service.core.ports import CatalogStore, Ledger, Prices, Vault
-from parley_provider_service.core.pricing import cost_of, usage_so_far
+from parley_provider_service.core.ports import CatalogStore, Prices, Vault
 from parley_rpc.faults import DatabaseUnavailable
 from typing_extensions import override
 
@@ -256,227 +245,3 @@ class KnownPrices(Prices):
     ) -> Mapping[str, Facts]:
         self.questions += 1
         return {name: self.known[name] for name in models if name in self.known}
-
-
-@dataclass
-class Row:
-    hold: Hold
-    worker_id: UUID
-    started_at: float
-    progress: Progress
-    settlement: Settlement | None = None
-    settled_at: datetime | None = None
-    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
-@dataclass
-class Books:
-    """What all processes share."""
-
-    rows: dict[UUID, Row] = field(default_factory=dict)
-    leases: dict[UUID, float] = field(default_factory=dict)
-
-
-@dataclass
-class MemoryLedger(Ledger):
-    books: Books = field(default_factory=Books)
-    lease_seconds: float = 10.0
-    worker_id: UUID = field(default_factory=uuid4)
-    reachable: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.reachable.set()
-
-    @override
-    async def hold(self, hold: Hold) -> bool:
-        self._reach()
-        before = self.books.rows.get(hold.usage_id)
-        if before is not None and not self._may_take_over(before, hold):
-            return False
-        progress = Progress(0, hold.provider, hold.model, hold.price)
-        self.books.rows[hold.usage_id] = Row(hold, self.worker_id, time.monotonic(), progress)
-        return True
-
-    @override
-    async def settle(self, settlement: Settlement) -> bool:
-        await self.reachable.wait()
-        row = self.books.rows.get(settlement.usage_id)
-        if row is None or row.settlement is not None or row.worker_id != self.worker_id:
-            return False
-        row.settlement, row.settled_at = settlement, datetime.now(UTC)
-        return True
-
-    @override
-    async def record(self, progress: Mapping[UUID, Progress]) -> frozenset[UUID]:
-        self._reach()
-        self.books.leases[self.worker_id] = time.monotonic() + self.lease_seconds
-        held = set()
-        for usage_id, made in progress.items():
-            row = self.books.rows.get(usage_id)
-            if row and row.settlement is None and row.worker_id == self.worker_id:
-                row.progress = made
-                held.add(usage_id)
-        return frozenset(held)
-
-    @override
-    async def sweep(self) -> int:
-        now, swept = time.monotonic(), 0
-        for row in self.books.rows.values():
-            dead = self.books.leases.get(row.worker_id, 0.0) <= now
-            if row.settlement is None and dead and row.started_at < now - self.lease_seconds:
-                hold, made = row.hold, row.progress
-                usage = usage_so_far(None, hold.input_chars, made.output_chars)
-                usage = usage or sdk.Usage(0, 0, source=sdk.UsageSource.ESTIMATED)
-                cost = cost_of(usage, made.price)
-                row.settlement = Settlement(
-                    hold.usage_id, "interrupted", usage, cost, made.output_chars
-                )
-                row.settled_at = datetime.now(UTC)
-                swept += 1
-        return swept
-
-    @override
-    async def release(self) -> None:
-        self.books.leases.pop(self.worker_id, None)
-
-    @override
-    async def find(self, owner_id: UUID | None, usage_ids: Sequence[UUID]) -> Sequence[UsageRecord]:
-        rows = self.books.rows
-        return [
-            record(rows[usage_id])
-            for usage_id in sorted(set(usage_ids) & rows.keys())
-            if owner_id in {None, rows[usage_id].hold.owner_id}
-        ]
-
-    @override
-    async def page(
-        self, which: UsageFilter, before: UUID | None, size: int
-    ) -> Sequence[UsageRecord]:
-        records = [record(row) for row in self.books.rows.values()]
-        found = [one for one in records if fits(which, one)]
-        found.sort(key=lambda one: one.usage_id, reverse=True)
-        return [one for one in found if before is None or one.usage_id < before][:size]
-
-    @override
-    async def sums(self, which: UsageFilter, group_by: Sequence[UsageGroup]) -> Sequence[UsageSum]:
-        lines = [
-            line
-            for row in self.books.rows.values()
-            if row.settlement is not None
-            for line in lines_of(row)
-            if fits(which, line)
-        ]
-        sums: dict[tuple[Any, ...], UsageSum] = {}
-        for line in lines:
-            key = tuple(key_of(line, group) for group in group_by)
-            sums[key] = added(sums.get(key), line, group_by)
-        if not group_by and not sums:
-            return [UsageSum()]
-        return [sums[key] for key in sorted(sums)]
-
-    def _may_take_over(self, row: Row, hold: Hold) -> bool:
-        idle = row.settlement is None and not row.progress.output_chars
-        return idle and (row.hold.owner_id, True) == (
-            hold.owner_id,
-            row.worker_id != self.worker_id,
-        )
-
-    def _reach(self) -> None:
-        if not self.reachable.is_set():
-            raise DatabaseUnavailable
-
-
-def record(row: Row) -> UsageRecord:
-    usage: sdk.Usage | None = None
-    cost: Cost | None = None
-    outcome = ""
-    attempts: Sequence[Attempted] = ()
-    who = (row.progress.provider, row.progress.model)
-    if row.settlement is not None:
-        usage, cost, outcome = row.settlement.usage, row.settlement.cost, row.settlement.outcome
-        if row.settlement.attempts:
-            last = row.settlement.attempts[-1]
-            who = (last.provider, last.model)
-        if len(row.settlement.attempts) > 1:
-            attempts = tuple(row.settlement.attempts)
-    return UsageRecord(
-        row.hold.usage_id,
-        row.settlement is not None,
-        usage,
-        cost,
-        row.hold.owner_id,
-        row.hold.key_id,
-        *who,
-        outcome=outcome,
-        started_at=row.began_at,
-        settled_at=row.settled_at,
-        attempts=tuple(attempts),
-    )
-
-
-def lines_of(row: Row) -> Sequence[UsageRecord]:
-    """What goes into the roll-ups: each attempt that used something; only the last is a request."""
-    whole = record(row)
-    attempts = row.settlement.attempts if row.settlement else ()
-    if len(attempts) <= 1:
-        return [whole]
-    return [
-        replace(
-            whole,
-            usage=one.usage,
-            cost=one.cost,
-            provider=one.provider,
-            model=one.model,
-            settled=one is attempts[-1],
-        )
-        for one in attempts
-        if one.usage is not None or one is attempts[-1]
-    ]
-
-
-def fits(which: UsageFilter, one: UsageRecord) -> bool:
-    assert one.started_at is not None
-    return (
-        which.owner_id in {None, one.owner_id}
-        and which.provider in {None, one.provider}
-        and which.model in {None, one.model}
-        and (which.since is None or which.since <= one.started_at)
-        and (which.until is None or one.started_at < which.until)
-    )
-
-
-def key_of(line: UsageRecord, group: UsageGroup) -> Any:
-    assert line.started_at is not None
-    keys = {
-        UsageGroup.DAY: line.started_at.date(),
-        UsageGroup.PROVIDER: line.provider,
-        UsageGroup.MODEL: line.model,
-        UsageGroup.USER: line.owner_id,
-        UsageGroup.KEY: line.key_id,
-    }
-    return keys[group]
-
-
-NAMES = {
-    UsageGroup.DAY: "day",
-    UsageGroup.PROVIDER: "provider",
-    UsageGroup.MODEL: "model",
-    UsageGroup.USER: "owner_id",
-    UsageGroup.KEY: "key_id",
-}
-
-
-def added(before: UsageSum | None, line: UsageRecord, groups: Sequence[UsageGroup]) -> UsageSum:
-    known: dict[str, Any] = {NAMES[group]: key_of(line, group) for group in groups}
-    total, usage = before or UsageSum(**known), line.usage or sdk.Usage(0, 0)
-    unpriced = line.usage is not None and line.cost is None
-    return replace(
-        total,
-        requests=total.requests + line.settled,
-        input_tokens=total.input_tokens + usage.input_tokens,
-        output_tokens=total.output_tokens + usage.output_tokens,
-        cached_input_tokens=total.cached_input_tokens + usage.cached_input_tokens,
-        reasoning_tokens=total.reasoning_tokens + usage.reasoning_tokens,
-        cost_nano_usd=total.cost_nano_usd + (line.cost.nano_usd if line.cost else 0),
-        unpriced_requests=total.unpriced_requests + unpriced,
-    )

@@ -14,10 +14,10 @@ from parley_provider_service.core.model import Ask, Cost, Event, Facts, Price
 from parley_provider_service.core.roster import Entry, Roster
 from parley_rpc.faults import Fault
 
+from .books import MemoryLedger
 from .fakes import (
     KnownPrices,
     MemoryCatalogStore,
-    MemoryLedger,
     PlainVault,
     ScriptedProvider,
     installed,

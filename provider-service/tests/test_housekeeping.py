@@ -10,8 +10,9 @@ from parley_provider_service.core.housekeeping import Housekeeping
 from parley_provider_service.core.model import Settlement
 from parley_rpc.faults import DatabaseUnavailable, Unavailable
 
+from .books import MemoryLedger
 from .conftest import NewAsk
-from .fakes import DONE, MemoryLedger, wait
+from .fakes import DONE, wait
 from .scene import Scene
 
 pytestmark = pytest.mark.unit

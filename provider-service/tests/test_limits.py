@@ -14,8 +14,9 @@ from parley_provider_service.core.model import Cost, Ended, Hold
 from parley_rpc.faults import DeadlineExceeded, TooBusy, Unavailable
 from typing_extensions import override
 
+from .books import MemoryLedger
 from .conftest import NewAsk
-from .fakes import DONE, USAGE, MemoryLedger, wait
+from .fakes import DONE, USAGE, wait
 from .scene import Scene, text_of
 
 pytestmark = pytest.mark.unit
@@ -83,7 +84,8 @@ async def test_a_vendor_is_not_asked_when_nothing_is_left_of_the_time(new_ask: N
             return await super().hold(hold)
 
     scene, ask = Scene(HI, DONE), new_ask(seconds=0.3)
-    scene.ledger = scene.generation.ledger = SlowLedger()
+    ledger = scene.ledger = scene.generation.ledger = SlowLedger()
+    scene.generation.cover.ledger = ledger
 
     _, fault = await scene.hear(ask)
 

@@ -174,3 +174,17 @@ async def test_an_attempt_that_used_nothing_has_no_sums(new_ledger: NewLedger, a
     await settled(ledger, new_hold(ada), NOTHING, DONE)
     sums = await ledger.sums(UsageFilter(), [UsageGroup.PROVIDER])
     assert [("beta", 1)] == [(one.provider, one.requests) for one in sums]
+
+
+async def test_what_is_settled_twice_at_once_is_summed_once(
+    new_ledger: NewLedger, ada: UUID
+) -> None:
+    ledger, hold = new_ledger(), new_hold(ada)
+    await ledger.hold(hold)
+    settlement = Settlement(hold.usage_id, "stop", DONE.usage, DONE.cost, 0, (DONE,))
+
+    settled = await asyncio.gather(*(ledger.settle(settlement) for _ in range(3)))
+
+    assert 1 == sum(settled)
+    [total] = await ledger.sums(UsageFilter(), [])
+    assert (1, 700) == (total.requests, total.cost_nano_usd)

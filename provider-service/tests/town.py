@@ -12,10 +12,10 @@ from parley_provider_service.core.roster import Entry, Roster
 from parley_rpc.faults import Fault
 from typing_extensions import override
 
+from .books import MemoryLedger
 from .fakes import (
     KnownPrices,
     MemoryCatalogStore,
-    MemoryLedger,
     PlainVault,
     ScriptedProvider,
     installed,

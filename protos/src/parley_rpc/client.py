@@ -43,6 +43,7 @@ READS = {
     "parley.chat.v1.ChatService": ("GetChat", "ListChats", "ListMessages"),
     "parley.prompt.v1.PromptService": ("GetPrompt", "ListPrompts", "GetActivePrompt"),
     "parley.provider.v1.ProviderService": (
+        "GetAllowances",
         "GetUsage",
         "ListProviders",
         "ListUsage",

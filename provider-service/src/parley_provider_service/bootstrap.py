@@ -30,6 +30,7 @@ from parley_provider_service.api.server import ReplyServer
 from parley_provider_service.api.servicer import ProviderServicer
 from parley_provider_service.core.administration import Administration
 from parley_provider_service.core.catalog import Catalog
+from parley_provider_service.core.cover import Terms, UnknownPrices
 from parley_provider_service.core.generation import Generation, Limits
 from parley_provider_service.core.housekeeping import Housekeeping
 from parley_provider_service.core.parameters import Unsupported
@@ -132,6 +133,7 @@ def limits_of(settings: Settings) -> Limits:
         first_token_seconds=settings.first_token_seconds,
         idle_seconds=settings.idle_seconds,
         unsupported=Unsupported(settings.unsupported_parameters),
+        terms=Terms(settings.limited_output_tokens, UnknownPrices(settings.unknown_prices)),
     )
 
 

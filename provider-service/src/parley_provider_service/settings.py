@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     # What becomes of a parameter that a model does not take: `drop` leaves it out where that is
     # harmless, `refuse` refuses the request.
     unsupported_parameters: Literal["drop", "refuse"] = "drop"
+    # What becomes of a model whose price is unknown, for a caller who has a budget: `allow` lets it
+    # answer and counts its tokens, `refuse` refuses it.
+    unknown_prices: Literal["allow", "refuse"] = "allow"
+    # For callers with a budget or a limit of tokens: the most tokens of a reply for which they ask
+    # for no length. So much is held for it, and it is kept to that.
+    limited_output_tokens: int = Field(default=8_192, ge=256)
     # How long a provider may take to begin a reply, and be silent in it, in seconds.
     first_token_seconds: float = Field(default=60.0, gt=0)
     idle_seconds: float = Field(default=30.0, gt=0)

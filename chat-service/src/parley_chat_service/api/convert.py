@@ -8,9 +8,12 @@ from datetime import datetime
 from typing import TypedDict
 from uuid import UUID
 
+from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc.status_pb2 import Status
 from parley_rpc.context import ServerContext, caller_of
-from parley_rpc.faults import InvalidArgument, Unauthenticated
+from parley_rpc.faults import Fault, InvalidArgument, Unauthenticated
+from parley_rpc.status import from_status
 
 from parley.chat.v1 import chat_pb2 as pb
 from parley.provider.v1 import reply_pb2
@@ -82,7 +85,16 @@ def send(request: pb.SendMessageRequest) -> Send:
         idempotency_key=request.idempotency_key,
         watched=not request.omit_deltas,
         fallbacks=tuple(model.Choice(one.provider, one.model) for one in request.fallbacks),
+        refusal=refusal(request.refusal) if request.refusal else None,
     )
+
+
+def refusal(status: bytes) -> Fault:
+    """Read what a send fails with."""
+    try:
+        return from_status(Status.FromString(status))
+    except DecodeError:
+        raise InvalidArgument.of("refusal", "must be a google.rpc.Status") from None
 
 
 def attachment(file: pb.Attachment) -> model.Attachment:
@@ -192,6 +204,7 @@ def attachment_info(info: model.AttachmentInfo) -> pb.AttachmentInfo:
 
 def chat(chat: model.Chat) -> pb.Chat:
     """Write a chat."""
+    totals = None if chat.totals is None else pb.ChatTotals(**chat.totals._asdict())
     return pb.Chat(
         chat_id=chat.chat_id,
         title=chat.title,
@@ -200,6 +213,7 @@ def chat(chat: model.Chat) -> pb.Chat:
         message_count=chat.message_count,
         created_at=timestamp(chat.created_at),
         updated_at=timestamp(chat.updated_at),
+        totals=totals,
     )
 
 

@@ -113,6 +113,19 @@ class Attachment:
     data: bytes
 
 
+class Totals(NamedTuple):
+    """What the messages of a chat used and cost together."""
+
+    cost_nano_usd: int = 0
+    # Used tokens at an unknown price; the ledger knows it later.
+    unpriced_messages: int = 0
+    unsettled_messages: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Chat:
     """A conversation."""
@@ -124,6 +137,8 @@ class Chat:
     message_count: int
     created_at: datetime
     updated_at: datetime
+    # Not summed for lists.
+    totals: Totals | None = None
 
 
 @dataclass(frozen=True, slots=True)

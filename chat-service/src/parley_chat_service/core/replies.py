@@ -119,6 +119,13 @@ class Replies:
 
     async def _try(self, caller: Caller, send: Send, opened: asyncio.Future[Opening]) -> None:
         """Look up what a turn needs, and run it; nothing is opened when the look was too old."""
+        if send.refusal is not None:
+            past = await self._past(caller.owner_id, send)
+            if past is None:
+                raise send.refusal
+            if not opened.done():
+                opened.set_result(past)
+            return
         chosen, prompt = await asyncio.gather(
             self._choose(caller, send), self._prompt(caller, send)
         )
@@ -160,15 +167,20 @@ class Replies:
             begun = await self.store.begin(new, MOST_RUNNING)
             if begun is not None:
                 return begun
-        if new.send.idempotency_key:
-            past = await self.store.find_send(new.owner_id, new.send.idempotency_key)
-            if past is not None:
-                return past
+        past = await self._past(new.owner_id, new.send)
+        if past is not None:
+            return past
         if new.assumed is not None:
             self.lasts.forget(new.owner_id, new.chat_id)
             if await self.store.last_choice(new.owner_id, new.chat_id) != new.assumed:
                 return None
         raise ChatBusy(new.chat_id, MOST_WAITING)
+
+    async def _past(self, owner_id: UUID, send: Send) -> PastSend | None:
+        """Find the turn that an idempotency key stands for."""
+        if not send.idempotency_key:
+            return None
+        return await self.store.find_send(owner_id, send.idempotency_key)
 
     def _repeat(
         self, caller: Caller, send: Send, past: PastSend

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from parley_rpc.faults import Fault
+
 from parley_chat_service.core.model import (
     OPEN,
     Attachment,
@@ -42,6 +44,8 @@ class Send:
     idempotency_key: str = ""
     watched: bool = True
     fallbacks: Sequence[Choice] = ()
+    # What it fails with before anything is stored, unless it repeats one.
+    refusal: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from parley_rpc.context import terms_of
 from parley_gateway.api import convert_accounts
 from parley_gateway.api.dependencies import ActingCaller, ActingIdentity, UsedGateway, guarded
 from parley_gateway.api.openapi import BODY_REFUSALS, refusals
+from parley_gateway.api.quota import KnownAllowances
 from parley_gateway.api.schemas import accounts
 from parley_gateway.core.scopes import ANY
 
@@ -18,8 +19,10 @@ router = APIRouter(route_class=guarded(reading=ANY, changing=ANY), tags=["Users 
 
 
 @router.get("/me", summary="Who am I", operation_id="get_me", responses=refusals())
-async def get_me(gateway: UsedGateway, by: ActingIdentity) -> accounts.Me:
-    """Say whose key was shown, what it is for, and within which limits."""
+async def get_me(
+    gateway: UsedGateway, by: ActingIdentity, allowances: KnownAllowances
+) -> accounts.Me:
+    """Say whose key was shown, what it is for, and what is left of its limits and budgets."""
     quota = by.user_quota
     if quota.requests_per_hour is None:
         quota = replace(quota, requests_per_hour=gateway.limiter.limit)
@@ -35,6 +38,7 @@ async def get_me(gateway: UsedGateway, by: ActingIdentity) -> accounts.Me:
         ),
         limits=convert_accounts.limits(quota),
         budgets=convert_accounts.budgets(quota),
+        allowances=allowances,
     )
 
 

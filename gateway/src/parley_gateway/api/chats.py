@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query
 
 from parley.chat.v1 import chat_pb2
-from parley_gateway.api import convert
+from parley_gateway.api import convert, convert_usage
 from parley_gateway.api.dependencies import (
     READ_SECONDS,
     ActingCaller,
@@ -74,6 +74,8 @@ router.add_api_route(
         "bad_response",
         "circuit_open",
         "too_busy",
+        "budget_exceeded",
+        "price_unknown",
     ),
     route_class_override=answered_by(post_chat, Route),
 )
@@ -122,6 +124,7 @@ async def get_chat(
     answer = await gateway.chat.unary(gateway.chat.stub.ListMessages, request, caller, READ_SECONDS)
     return chats.ChatHistory(
         **convert.chat_fields(answer.chat),
+        **convert_usage.totals(answer.chat.totals),
         messages=[convert.message(message) for message in answer.messages],
         next_page_token=answer.next_page_token or None,
     )

@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from parley.chat.v1 import chat_pb2
 from parley.provider.v1 import usage_pb2
 from parley_gateway.api.convert import cost, dollars, instant, usage
 from parley_gateway.api.schemas import usage as schemas
@@ -43,6 +44,21 @@ def total(summed: usage_pb2.UsageSum) -> dict[str, Any]:
         "reasoning_tokens": summed.reasoning_tokens,
         "cost": schemas.Money(amount=dollars(summed.cost_nano_usd), currency="USD"),
         "unpriced_requests": summed.unpriced_requests,
+    }
+
+
+def totals(chat: chat_pb2.ChatTotals) -> dict[str, Any]:
+    """Return what the messages of a chat used and cost together."""
+    return {
+        "usage": {
+            "input_tokens": chat.input_tokens,
+            "output_tokens": chat.output_tokens,
+            "cached_input_tokens": chat.cached_input_tokens,
+            "reasoning_tokens": chat.reasoning_tokens,
+        },
+        "cost": {"amount": dollars(chat.cost_nano_usd), "currency": "USD"},
+        "unpriced_messages": chat.unpriced_messages,
+        "unsettled_messages": chat.unsettled_messages,
     }
 
 

@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from parley.context.v1.context_pb2 import UserContext
 from parley_gateway.api.addresses import household
+from parley_gateway.api.allowances import allowances_of
 from parley_gateway.api.bodies import parse, read_body
 from parley_gateway.api.credential import credential
 from parley_gateway.api.door import Door, Headers
@@ -29,7 +30,7 @@ from parley_gateway.core.failures import Failures
 from parley_gateway.core.keys import Keyring, key_id_of
 from parley_gateway.core.limits import Limiter
 from parley_gateway.core.load import Load
-from parley_gateway.core.model import HOUR_SECONDS, Identity, Standing
+from parley_gateway.core.model import HOUR_SECONDS, Identity, Standing, Verdict
 from parley_gateway.core.scopes import acting_role, require, require_admin
 from parley_gateway.core.streams import Streams
 from parley_gateway.core.users import FIRST_KEY, Accounts
@@ -41,11 +42,14 @@ if TYPE_CHECKING:  # only the stubs' types know these
 
 CALLER = "parley.caller"
 IDENTITY = "parley.identity"
+VERDICT = "parley.verdict"
 BODY = "parley.body"
 Scopes = frozenset[model.Scope]
 NOBODY: Scopes = frozenset()
 ADMINISTRATORS: Scopes = frozenset({model.Scope.ADMIN})
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+# What the hours are called in the IETF's headers.
+POLICIES = {"user": b"hour", "key": b"key-hour"}
 READ_SECONDS = 10.0
 # What is left for a turn's own verdict to arrive after its time is over.
 SPARE_SECONDS = 5.0
@@ -198,11 +202,11 @@ async def admit(scope: Scope) -> None:
     identity = await identified(gateway, credential(scope["headers"]), exchange.whence)
     if identity.key_id == FIRST_KEY:
         gateway.audit.first_key(identity, exchange.whence)
-    exchange.user_id = user_id = str(identity.user_id)
+    exchange.user_id = str(identity.user_id)
     scope[IDENTITY] = identity
-    standing = await gateway.limiter.spend(f"user:{user_id}")
-    exchange.headers += standing_headers(standing)
-    limits.check(standing)
+    scope[VERDICT] = verdict = await gateway.limiter.spend(gateway.limiter.payer(identity))
+    exchange.headers += standing_headers(verdict)
+    limits.check(verdict)
     scope[CALLER] = gateway.voucher.vouch(
         user_context(identity),
         exchange.request_id,
@@ -217,20 +221,33 @@ def user_context(by: Identity) -> UserContext:
         key_id=by.key_id,
         role=acting_role(by).value,
         scopes=sorted(by.scopes),
+        allowances=allowances_of(by),
     )
 
 
-def standing_headers(standing: Standing) -> Headers:
-    """Tell what is left of the hour: in the IETF's words and in those that clients know."""
-    reset = max(1, math.ceil(standing.seconds_left))
-    left, limit = standing.remaining, standing.limit
+def standing_headers(verdict: Verdict) -> Headers:
+    """Tell what is left of the hours: in the IETF's words and in those that clients know.
+
+    Those know one limit only, and are told of the tightest.
+    """
+    states, policies = [], []
+    for one in verdict.standings:
+        name = POLICIES[one.whose]
+        states.append(b'"%s";r=%d;t=%d' % (name, one.remaining, seconds_of(one)))
+        policies.append(b'"%s";q=%d;w=%d' % (name, one.limit, HOUR_SECONDS))
+    tightest = verdict.tightest
     return [
-        (b"ratelimit", b'"hour";r=%d;t=%d' % (left, reset)),
-        (b"ratelimit-policy", b'"hour";q=%d;w=%d' % (limit, HOUR_SECONDS)),
-        (b"x-ratelimit-limit-requests", b"%d" % limit),
-        (b"x-ratelimit-remaining-requests", b"%d" % left),
-        (b"x-ratelimit-reset-requests", b"%ds" % reset),
+        (b"ratelimit", b", ".join(states)),
+        (b"ratelimit-policy", b", ".join(policies)),
+        (b"x-ratelimit-limit-requests", b"%d" % tightest.limit),
+        (b"x-ratelimit-remaining-requests", b"%d" % tightest.remaining),
+        (b"x-ratelimit-reset-requests", b"%ds" % seconds_of(tightest)),
     ]
+
+
+def seconds_of(standing: Standing) -> int:
+    """Return after how many whole seconds an hour is over."""
+    return max(1, math.ceil(standing.seconds_left))
 
 
 def gateway_of(scope: Scope) -> Gateway:

@@ -78,7 +78,15 @@ MESSAGE: Example = {
     "prompt_version": 1,
     "created_at": AT,
 }
-CHAT_HISTORY: Example = {**CHAT, "messages": [MESSAGE], "next_page_token": None}
+CHAT_HISTORY: Example = {
+    **CHAT,
+    "usage": {name: count for name, count in USAGE.items() if name != "source"},
+    "cost": {"amount": "0.00042", "currency": "USD"},
+    "unpriced_messages": 0,
+    "unsettled_messages": 0,
+    "messages": [MESSAGE],
+    "next_page_token": None,
+}
 ACTIVE_PROMPT: Example = {
     "prompt": "You are a helpful assistant.",
     "prompt_id": "default",
@@ -218,6 +226,26 @@ ME: Example = {
     "key": {"key_id": "4fK2mQ0aZ81x", "name": "laptop", "scopes": ["chat"], "expires_at": None},
     "limits": LIMITS,
     "budgets": BUDGETS,
+    "allowances": [
+        {
+            "scope": "user",
+            "meter": "requests_per_hour",
+            "limit": 1000,
+            "used": 20,
+            "held": 0,
+            "left": 980,
+            "resets_at": AT,
+        },
+        {
+            "scope": "key",
+            "meter": "daily_cost",
+            "limit": "5",
+            "used": "1.2",
+            "held": "0.05",
+            "left": "3.75",
+            "resets_at": AT,
+        },
+    ],
 }
 CONTEXT: Example = {"context": "CjQKJDAxOThjMGRl", "fresh_until": AT, "expires_at": AT}
 USER: Example = {

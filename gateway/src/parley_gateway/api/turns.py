@@ -21,6 +21,7 @@ from parley_gateway.api import convert, sse
 from parley_gateway.api.bodies import parse
 from parley_gateway.api.dependencies import BODY, CALLER, IDENTITY, SPARE_SECONDS, gateway_of
 from parley_gateway.api.middleware import exchange_of, header
+from parley_gateway.api.quota import preflight
 from parley_gateway.api.schemas import chats
 from parley_gateway.api.schemas.chats import MOST_TOKENS
 from parley_gateway.api.schemas.fields import LONGEST_CHOICE, MOST_CHOICES
@@ -95,6 +96,8 @@ async def answer(stream: Stream, scope: Scope, receive: Receive, send: Send) -> 
     request = request_of(body, idempotency_key(scope))
     streamed = wants_stream(body, scope)
     request.omit_deltas = not streamed
+    # Told by the chat service: what repeats an earlier send is not refused.
+    request.refusal = await preflight(scope)
     with convert.naming(content="message", idempotency_key="Idempotency-Key"):
         events = gateway.chat.stream(
             gateway.chat.stub.SendMessage,

@@ -45,6 +45,7 @@ class Span:
     """Whose rows of which time are asked for; nothing means all that the caller may see."""
 
     user_id: str
+    key_id: str
     since: Timestamp | None
     until: Timestamp | None
 
@@ -60,12 +61,13 @@ async def _span(
         Query(alias="to", description="Leaves out what began then or later."),
     ] = None,
     user_id: Annotated[UUID | None, Query(description="Whose; others' for administrators.")] = None,
+    key_id: Annotated[str, Query(description="Of this key only.", max_length=200)] = "",
 ) -> Span:
     if user_id is not None:
         owner_or(by, user_id)
     if since is not None and until is not None and until <= since:
         raise InvalidArgument.of("to", "It must be later than `from`.")
-    return Span(str(user_id or ""), stamp(since), stamp(until))
+    return Span(str(user_id or ""), key_id, stamp(since), stamp(until))
 
 
 AskedSpan = Annotated[Span, Depends(_span)]
@@ -107,6 +109,7 @@ async def summarize_usage(
         group_by=[convert_usage.GROUPS[group][1] for group in groups],
         to=span.until,
         user_id=span.user_id,
+        key_id=span.key_id,
         **{"from": span.since},  # a word of Python's
     )
     answer = await gateway.provider.unary(
@@ -138,6 +141,7 @@ async def list_usage_records(
         page_token=page.token,
         to=span.until,
         user_id=span.user_id,
+        key_id=span.key_id,
         provider=provider,
         model=model,
         **{"from": span.since},  # a word of Python's

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 HOUR_SECONDS = 3600
@@ -162,20 +162,58 @@ class Place(NamedTuple):
     id: str
 
 
+Whose: TypeAlias = Literal["user", "key"]
+
+
+class Subject(NamedTuple):
+    """Whose hour a request counts against, and how many requests it may hold."""
+
+    name: str
+    limit: int
+
+
+class Payer(NamedTuple):
+    """A user, and the key when it has a limit of its own: a request counts for both or neither."""
+
+    user: Subject
+    key: Subject | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A subject's hour after some requests were counted: how many of them were granted."""
+    """A subject's hour just before the requests of a payer were counted."""
 
-    granted: int
     used: int
     seconds_left: float
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What is left of a user's hour after one request, and whether that one was granted."""
+class Grant:
+    """How many of a payer's requests were granted, and what the hours were before."""
 
-    granted: bool
+    granted: int
+    user: Window
+    key: Window | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is left of an hour after one request."""
+
+    whose: Whose
     limit: int
     remaining: int
     seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a request was granted, and how the hours stand: the user's, then the key's."""
+
+    granted: bool
+    standings: tuple[Standing, ...]
+
+    @property
+    def tightest(self) -> Standing:
+        """Of which the least is left, for the longest time."""
+        return min(self.standings, key=lambda one: (one.remaining, -one.seconds_left))

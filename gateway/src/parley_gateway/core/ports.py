@@ -9,15 +9,16 @@ from uuid import UUID
 from parley_gateway.core.entries import NOWHERE, Entry, EntryFilter, Whence, WrittenEntry
 from parley_gateway.core.model import (
     Ended,
+    Grant,
     Key,
     NewKey,
+    Payer,
     Place,
     Rights,
     Role,
     StoredKey,
     User,
     UserChange,
-    Window,
 )
 
 
@@ -98,10 +99,11 @@ class AuditStore(Protocol):
 class LimitStore(Protocol):
     """Counts the requests of an hour, for all gateways together."""
 
-    async def spend(self, requests: Mapping[str, int], limit: int) -> Mapping[str, Window]:
-        """Count each subject's requests as far as the limit allows; DatabaseUnavailable.
+    async def spend(self, requests: Mapping[Payer, int]) -> Mapping[Payer, Grant]:
+        """Count payers' requests as far as the limits allow; DatabaseUnavailable.
 
-        An hour begins with a subject's first request. What is refused does not count.
+        An hour begins with a subject's first request. What a user's or a key's limit refuses
+        counts against neither. Payers differ in the names of their subjects.
         """
 
 

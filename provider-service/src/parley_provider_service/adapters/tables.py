@@ -128,6 +128,11 @@ provider_usage = Table(
     Column("settled_at", DateTime(timezone=True)),
     # Each time a vendor was asked, when that was more than once.
     Column("attempts", JSONB),
+    # What it holds of its caller's allowances: whose, of which, how much, in which window.
+    Column("hold_scopes", ARRAY(Text)),
+    Column("hold_meters", ARRAY(Text)),
+    Column("hold_amounts", ARRAY(BigInteger)),
+    Column("hold_windows", ARRAY(DateTime(timezone=True))),
     CheckConstraint("status in ('held', 'settled')", name="status"),
     CheckConstraint("(status = 'settled') = (settled_at is not null)", name="settled_at"),
     Index("ix_provider_usage_held", "started_at", postgresql_where=text("status = 'held'")),
@@ -157,4 +162,18 @@ usage_days = Table(
     # Calls that used tokens at an unknown price.
     Column("unpriced_requests", BigInteger, nullable=False, server_default=text("0")),
     Index("ix_usage_days_owner_id", "owner_id", "day"),
+)
+
+# What is used of allowances, and held by running calls: a row each for ever, which is rolled over
+# when its window ends.
+budgets = Table(
+    "budgets",
+    metadata,
+    # `user:<user_id>` or `key:<key_id>`.
+    Column("scope", Text, primary_key=True),
+    # As in core/allowances.py.
+    Column("meter", Text, primary_key=True),
+    Column("window_start", DateTime(timezone=True), nullable=False),
+    Column("used", BigInteger, nullable=False, server_default=text("0")),
+    Column("held", BigInteger, nullable=False, server_default=text("0")),
 )

@@ -12,6 +12,7 @@ from parley_rpc.context import Caller
 from parley_rpc.faults import InvalidArgument
 
 from parley.provider.v1 import reply_pb2
+from parley_provider_service.api.allowances import from_allowances
 from parley_provider_service.api.fields import from_uuid, owner_of
 from parley_provider_service.core.model import Answerer, Ask, Cost, Ended, Event, ModelChoice
 
@@ -134,6 +135,7 @@ def from_ask(request: reply_pb2.GenerateReplyRequest, caller: Caller, seconds: f
         seconds=seconds,
         fallbacks=[ModelChoice(one.provider, one.model) for one in request.fallbacks],
         scopes=caller.scopes,
+        allowances=from_allowances(caller.allowances),
     )
 
 

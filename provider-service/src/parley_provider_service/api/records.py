@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from parley_rpc.context import Caller
@@ -17,6 +18,7 @@ from parley_provider_service.core.model import (
     UsageRecord,
     UsageSum,
 )
+from parley_provider_service.core.ports import MOST_SUMS
 
 # Rows that one answer may hold.
 MOST_RECORDS = 500
@@ -103,6 +105,14 @@ def from_groups(request: usage_pb2.SummarizeUsageRequest) -> list[UsageGroup]:
     return known
 
 
+def few_enough(sums: Sequence[UsageSum]) -> Sequence[UsageSum]:
+    """Return sums, when one answer may hold all of them; InvalidArgument."""
+    if len(sums) > MOST_SUMS:
+        advice = "ask for less time, for one user or key, or divide by less"
+        raise InvalidArgument.of("group_by", f"makes more than {MOST_SUMS} sums: {advice}")
+    return sums
+
+
 def from_filter(
     request: usage_pb2.ListUsageRecordsRequest | usage_pb2.SummarizeUsageRequest, caller: Caller
 ) -> UsageFilter:
@@ -115,6 +125,7 @@ def from_filter(
         owner_id=owner_meant(request.user_id, caller),
         provider=provider,
         model=model,
+        key_id=request.key_id or None,
         since=from_time("from", bounds[0]) if request.HasField("from") else None,
         until=from_time("to", bounds[1]) if request.HasField("to") else None,
     )

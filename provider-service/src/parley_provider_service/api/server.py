@@ -8,6 +8,7 @@ from parley_rpc.server import Probe, Server
 from parley_rpc.trust import Doorkeeper
 from typing_extensions import override
 
+from parley_provider_service.api.allowances import DOMAIN
 from parley_provider_service.core.generation import Generation
 
 # What a reply that was stopped is given to be settled and to tell its listener.
@@ -24,7 +25,7 @@ class ReplyServer(Server):
     def __init__(
         self, generation: Generation, trust: Doorkeeper, *, probe: Probe, reflect: bool
     ) -> None:
-        super().__init__("provider.parley", trust, probe=probe, reflect=reflect)
+        super().__init__(DOMAIN, trust, probe=probe, reflect=reflect)
         self.generation = generation
 
     @override

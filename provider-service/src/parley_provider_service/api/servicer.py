@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from parley.provider.v1 import model_pb2, provider_pb2, reply_pb2, usage_pb2
 from parley_provider_service.api.administration import AdministrationCalls
+from parley_provider_service.api.allowances import from_allowances, to_allowances
 from parley_provider_service.api.configurations import to_checkup, to_model, to_provider
 from parley_provider_service.api.convert import SOURCES, from_ask, from_request, to_event
 from parley_provider_service.api.fields import (
@@ -22,6 +23,7 @@ from parley_provider_service.api.fields import (
 )
 from parley_provider_service.api.records import (
     MOST_RECORDS,
+    few_enough,
     from_filter,
     from_groups,
     from_usage_ids,
@@ -167,7 +169,15 @@ class ProviderServicer(AdministrationCalls):
     ) -> usage_pb2.SummarizeUsageResponse:
         which, groups = from_filter(request, caller_of(context)), from_groups(request)
         [total] = await self.ledger.sums(which, [])
-        rows = await self.ledger.sums(which, groups) if groups else []
+        rows = few_enough(await self.ledger.sums(which, groups)) if groups else []
         return usage_pb2.SummarizeUsageResponse(
             rows=[to_sum(row) for row in rows], total=to_sum(total)
         )
+
+    @override
+    async def GetAllowances(
+        self, request: usage_pb2.GetAllowancesRequest, context: ServerContext
+    ) -> usage_pb2.GetAllowancesResponse:
+        allowances = from_allowances(caller_of(context).allowances)
+        balances = await self.ledger.balances(allowances) if allowances else []
+        return to_allowances(balances)

@@ -84,6 +84,22 @@ class ProviderExists(AlreadyExists):
         super().__init__(f"There is a provider '{provider}' already.", provider=provider)
 
 
+class BudgetExceeded(FailedPrecondition):
+    """A budget of the caller's has not enough left."""
+
+    reason = "budget_exceeded"
+
+
+class PriceUnknown(FailedPrecondition):
+    """The caller has a budget, and nobody knows what the model costs."""
+
+    reason = "price_unknown"
+
+    def __init__(self, provider: str, model: str) -> None:
+        sentence = f"The price of '{model}' of '{provider}' is not known, and there is a budget."
+        super().__init__(sentence, provider=provider, model=model)
+
+
 class PluginNotFound(NotFound):
     """No plugin of that name is installed."""
 

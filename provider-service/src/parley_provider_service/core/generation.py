@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import parley_provider_sdk as sdk
@@ -14,17 +14,17 @@ from parley_rpc.faults import (
     DeadlineExceeded,
     Fault,
     Internal,
-    InvalidArgument,
     Unavailable,
     reason_of,
 )
 
 from parley_provider_service.core.catalog import Catalog
-from parley_provider_service.core.faults import ProviderNotReady, ProviderTimeout, UsageExists
+from parley_provider_service.core.cover import Cover, Terms
+from parley_provider_service.core.faults import ProviderNotReady, ProviderTimeout
 from parley_provider_service.core.guard import ask as ask_plugin
 from parley_provider_service.core.guard import guarded
 from parley_provider_service.core.model import Ask, Event, ModelChoice, Settlement
-from parley_provider_service.core.parameters import Unsupported, fitted, learn
+from parley_provider_service.core.parameters import Unsupported, fitted, learn, takes
 from parley_provider_service.core.patience import Patience
 from parley_provider_service.core.ports import Ledger
 from parley_provider_service.core.reply import Reply
@@ -58,6 +58,8 @@ class Limits:
     # How long a reply waits for a place with its provider.
     patience_seconds: float = 1.0
     unsupported: Unsupported = Unsupported.DROP
+    # How what a caller with allowances may use is reckoned.
+    terms: Terms = field(default_factory=Terms)
 
 
 class Generation:
@@ -67,6 +69,7 @@ class Generation:
         self.catalog = catalog
         self.ledger = ledger
         self.limits = limits
+        self.cover = Cover(ledger, limits.terms)
         # The calls that the ledger holds and that produce.
         self.open: dict[UUID, Reply] = {}
         # All replies that are not settled yet, by the task that makes each.
@@ -146,8 +149,7 @@ class Generation:
     async def _hold(self, reply: Reply, admission: Admission) -> None:
         """Write the call into the ledger, before anybody is asked."""
         try:
-            if not await self.ledger.hold(reply.hold):
-                raise UsageExists(reply.ask.usage_id)
+            await self.cover.hold(reply, admission)
         except Fault:
             admission.dismiss()
             raise
@@ -180,7 +182,8 @@ class Generation:
                 return None
             try:
                 fitted(reply.ask.request, admission.entry, admission.model, self.limits.unsupported)
-            except InvalidArgument:
+                await self.cover.extend(reply, admission)
+            except Fault:  # it does not take the request, or the caller cannot pay for it
                 admission.dismiss()
                 continue
             reply.ask_next(admission.entry.name, admission.model)
@@ -201,6 +204,10 @@ class Generation:
                 return failure
             if await reply.stopped_within(pause):
                 return reply.stopped_by
+            try:
+                await self.cover.extend(reply, admission)
+            except Fault:  # what has been used leaves too little for another try
+                return failure
             if not admission.ask_again():
                 return failure
             reply.ask_next(admission.entry.name, admission.model)
@@ -247,7 +254,10 @@ class Generation:
         first = max(limits.first_token_seconds, entry.installed.first_token_seconds)
         left = max(deadline - asyncio.get_running_loop().time(), 0.0)
         patience = sdk.Limits(first_token=first, idle=limits.idle_seconds, whole=left)
-        return replace(request, limits=patience)
+        most = request.max_tokens
+        if most is None and takes(entry, admission.model, "max_tokens"):
+            most = reply.output_limit
+        return replace(request, limits=patience, max_tokens=most)
 
     async def _listen(
         self, reply: Reply, admission: Admission, request: sdk.ReplyRequest, deadline: float

@@ -21,6 +21,8 @@ from parley_provider_sdk import (
 )
 from typing_extensions import override
 
+from parley_provider_service.core.allowances import Allowance, Share
+
 
 class ProviderStatus(StrEnum):
     """How a provider stands."""
@@ -235,6 +237,8 @@ class Ask:
     fallbacks: Sequence[ModelChoice] = ()
     # What the key that was shown may be used for.
     scopes: frozenset[str] = frozenset()
+    # What it counts against.
+    allowances: Sequence[Allowance] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +252,8 @@ class Hold:
     model: str
     input_chars: int
     price: Price | None
+    # What it holds of its caller's allowances, at most one of each.
+    shares: Sequence[Share] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +347,7 @@ class UsageFilter:
     owner_id: UUID | None = None
     provider: str | None = None
     model: str | None = None
+    key_id: str | None = None
     # Of when the call began; the later one is left out.
     since: datetime | None = None
     until: datetime | None = None

@@ -92,6 +92,11 @@ def unsupported(entry: Entry, model: str) -> frozenset[str]:
         return learned
 
 
+def takes(entry: Entry, model: Model, parameter: str) -> bool:
+    """Whether a model takes a parameter, as far as is known."""
+    return parameter not in unsupported(entry, model.name)
+
+
 def learn(entry: Entry, model: str, parameter: str) -> bool:
     """Remember what a model does not take; False when it does not help to leave that out.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
+from parley_provider_service.core.allowances import Allowance, Balance, Share
 from parley_provider_service.core.model import (
     Config,
     Facts,
@@ -20,6 +21,8 @@ from parley_provider_service.core.model import (
     UsageRecord,
     UsageSum,
 )
+
+MOST_SUMS = 10_000
 
 
 class CatalogStore(Protocol):
@@ -106,7 +109,16 @@ class Ledger(Protocol):
 
         A held row of the same owner of which another process has recorded no output is taken over:
         that process is dead, or nobody listens to it. It can neither record nor settle it then.
+        What the call takes of its caller's allowances is held with it, all or nothing; Exhausted
+        names those of which not enough is left. It is held until the call is settled, whoever
+        does that, and then what was used counts instead, in the window in which it was held.
         """
+
+    async def extend(self, usage_id: UUID, shares: Sequence[Share]) -> None:
+        """Let a call that this process holds hold so much at least; Exhausted."""
+
+    async def balances(self, allowances: Sequence[Allowance]) -> Sequence[Balance]:
+        """Return how allowances stand, in their order."""
 
     async def settle(self, settlement: Settlement) -> bool:
         """Settle a call that this process holds; False when it does not, or has settled it.
@@ -135,4 +147,7 @@ class Ledger(Protocol):
         """Return rows, newest first, from behind `before` on."""
 
     async def sums(self, which: UsageFilter, group_by: Sequence[UsageGroup]) -> Sequence[UsageSum]:
-        """Return sums from the roll-ups by day, in order; without groups one, even of nothing."""
+        """Return sums from the roll-ups by day, in order; without groups one, even of nothing.
+
+        At most `MOST_SUMS` and one more, which says that there are more.
+        """

@@ -12,6 +12,7 @@ import parley_provider_sdk as sdk
 from parley_rpc.faults import Fault
 
 from parley_provider_service.core.attempt import Attempt
+from parley_provider_service.core.demand import Demand
 from parley_provider_service.core.model import (
     Answerer,
     Ask,
@@ -37,6 +38,11 @@ class Reply:
     def __init__(self, ask: Ask) -> None:
         self.ask = ask
         self.input_chars = input_chars(ask.request)
+        # What it holds of its caller's allowances, and what that was reckoned from; a length of
+        # its own when it may be no longer than is held for it.
+        self.demand = Demand()
+        self.input_tokens = 0
+        self.output_limit: int | None = None
         self._stop = asyncio.Event()
         # Why it was stopped, when somebody still listens.
         self.stopped_by: Fault | None = None
@@ -65,10 +71,10 @@ class Reply:
         """What the ledger must know before a provider is asked."""
         ask, attempt = self.ask, self.attempt
         owner = (ask.owner_id, ask.key_id)
-        model = attempt.model
-        return Hold(
-            ask.usage_id, *owner, attempt.provider, model.name, self.input_chars, model.price
-        )
+        asked = (attempt.provider, attempt.model.name)
+        shares = self.demand.shares(ask.allowances)
+        price = attempt.model.price
+        return Hold(ask.usage_id, *owner, *asked, self.input_chars, price, shares)
 
     @property
     def progress(self) -> Progress:

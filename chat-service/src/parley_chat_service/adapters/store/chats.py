@@ -10,9 +10,12 @@ from parley_chat_service.adapters.store.rows import (
     CHAT,
     FOLD,
     MESSAGE,
+    SUMMED,
+    TOTALS,
     chat_of,
     fold,
     message_of,
+    summed_chat_of,
 )
 from parley_chat_service.core.model import (
     Chat,
@@ -25,7 +28,7 @@ from parley_chat_service.core.model import (
 )
 
 FIND = f"""
-    select {CHAT}, c.chat_uid from chats c
+    select {CHAT}, c.chat_uid, {TOTALS} from chats c {SUMMED}
     where c.owner_id = %s and c.chat_id = %s and c.delete_time is null
 """  # noqa: S608  (parts are constants)
 LIST = f"""
@@ -86,7 +89,7 @@ class PostgresChatStore:
         async with self.database.connection() as connection:
             cursor = await connection.execute(FIND, [owner_id, chat_id], binary=True)
             row = await cursor.fetchone()
-        return chat_of(row) if row else None
+        return summed_chat_of(row) if row else None
 
     async def list_messages(self, owner_id: UUID, query: MessageQuery) -> MessagePage | None:
         """Return a page of the messages on the active path; None when there is no such chat."""
@@ -102,7 +105,7 @@ class PostgresChatStore:
             rows = await cursor.fetchall()
         page = [message_of(row) for row in rows[: query.page_size]]
         following = page[-1].seq if len(rows) > query.page_size else None
-        return MessagePage(chat_of(found), page[::-1] if query.from_end else page, following)
+        return MessagePage(summed_chat_of(found), page[::-1] if query.from_end else page, following)
 
     async def delete_chat(self, owner_id: UUID, chat_id: str) -> Sequence[UUID] | None:
         """Delete a chat and stop its replies, which are returned; None when there is none.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from parley_chat_service.core.model import (
     Message,
     Role,
     Status,
+    Totals,
     Usage,
 )
 from parley_chat_service.core.outline import Kind, Span
@@ -26,6 +28,17 @@ from parley_chat_service.core.turn import Past
 Row = tuple[Any, ...]
 
 CHAT = "c.chat_id, c.title, c.provider, c.model, c.message_count, c.created_at, c.updated_at"
+
+# Sums of all messages of a chat `c`.
+TOTALS = """coalesce(t.cost, 0)::int8, t.unpriced, t.unsettled, coalesce(t.input, 0)::int8,
+    coalesce(t.output, 0)::int8, coalesce(t.cached, 0)::int8, coalesce(t.reasoning, 0)::int8"""
+SUMMED = """cross join lateral (
+    select sum(m.cost_nano_usd) as cost,
+        count(*) filter (where m.usage_source is not null and m.cost_nano_usd is null) as unpriced,
+        count(*) filter (where m.status = 'running' or u.message_id is not null) as unsettled,
+        sum(m.input_tokens) as input, sum(m.output_tokens) as output,
+        sum(m.cached_input_tokens) as cached, sum(m.reasoning_tokens) as reasoning
+    from messages m left join unsettled u using (message_id) where m.chat_uid = c.chat_uid) t"""
 
 # The text of a running reply stands in pieces until it ends.
 MESSAGE = """m.message_id, m.parent_id,
@@ -54,6 +67,11 @@ PAST = """h.message_id, h.role, h.status, h.content, nullif(h.attachments, '[]')
 def chat_of(row: Row) -> Chat:
     """Read the columns of CHAT."""
     return Chat(*row[:7])
+
+
+def summed_chat_of(row: Row) -> Chat:
+    """Read the columns of CHAT, another, and those of TOTALS."""
+    return replace(chat_of(row), totals=Totals(*row[8:]))
 
 
 def message_of(row: Row) -> Message:

@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from parley_gateway.api import examples
+from parley_gateway.api.schemas.allowances import Allowance
 from parley_gateway.api.schemas.fields import (
     Dollars,
     Instant,
@@ -141,6 +142,9 @@ class Me(BaseModel):
     key: MyKey
     limits: Limits
     budgets: Budgets
+    allowances: Annotated[
+        list[Allowance], Field(description="What requests count against, and what is left of it.")
+    ]
 
 
 class Context(BaseModel):

@@ -144,7 +144,36 @@ class Message(BaseModel):
     created_at: datetime
 
 
-class ChatHistory(Chat, Page):
+class Tokens(BaseModel):
+    """The tokens of all messages of a chat."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int
+    reasoning_tokens: int
+
+
+class TotalCost(BaseModel):
+    """What the messages of a chat cost whose price is known."""
+
+    amount: Annotated[str, Field(description="A decimal number.")]
+    currency: Literal["USD"] = "USD"
+
+
+class ChatTotals(BaseModel):
+    """What the messages of a chat used and cost together: the sums of what each says."""
+
+    usage: Tokens
+    cost: TotalCost
+    unpriced_messages: Annotated[
+        int, Field(description="Used tokens at an unknown price, so no cost tells them.")
+    ]
+    unsettled_messages: Annotated[
+        int, Field(description="What they used and cost is known in a moment.")
+    ]
+
+
+class ChatHistory(Chat, ChatTotals, Page):
     """A chat and a part of its messages, oldest first."""
 
     model_config = example(examples.CHAT_HISTORY)

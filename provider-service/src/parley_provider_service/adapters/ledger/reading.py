@@ -18,6 +18,7 @@ from parley_provider_service.core.model import (
     UsageRecord,
     UsageSum,
 )
+from parley_provider_service.core.ports import MOST_SUMS
 
 ROW = """
 usage_id, status = 'settled', input_tokens, output_tokens, cached_input_tokens,
@@ -37,6 +38,7 @@ select {ROW} from provider_usage
    and (%(before)s::uuid is null or usage_id < %(before)s)
    and (%(provider)s::text is null or provider = %(provider)s)
    and (%(model)s::text is null or model = %(model)s)
+   and (%(key_id)s::text is null or key_id = %(key_id)s)
    and (%(since)s::timestamptz is null or started_at >= %(since)s
         and usage_id >= first_id_of(%(since)s::timestamptz - interval '1 day'))
    and (%(until)s::timestamptz is null or started_at < %(until)s
@@ -52,11 +54,12 @@ select {groups}, coalesce(sum(requests), 0)::bigint, coalesce(sum(input_tokens),
  where (%(owner)s::uuid is null or owner_id = %(owner)s)
    and (%(provider)s::text is null or provider = %(provider)s)
    and (%(model)s::text is null or model = %(model)s)
+   and (%(key_id)s::text is null or key_id = %(key_id)s)
    and (%(since)s::timestamptz is null
         or day >= (%(since)s::timestamptz at time zone 'UTC')::date)
    and (%(until)s::timestamptz is null
         or day < %(until)s::timestamptz at time zone 'UTC')
-{grouping} limit 10000"""
+{grouping} limit %(most)s"""
 
 COLUMNS = {
     UsageGroup.DAY: "day",
@@ -91,7 +94,7 @@ class LedgerReader:
         groups = sql.SQL(", ").join(names) if names else sql.SQL("null")
         by = sql.SQL("group by {0} order by {0}").format(groups) if names else sql.SQL("")
         statement = sql.SQL(SUMS).format(groups=groups, grouping=by)
-        rows = await self.database.fetch(statement, conditions(which))
+        rows = await self.database.fetch(statement, {**conditions(which), "most": MOST_SUMS + 1})
         return [sum_of(row, group_by) for row in rows]
 
 
@@ -101,6 +104,7 @@ def conditions(which: UsageFilter) -> Mapping[str, Any]:
         "owner": which.owner_id,
         "provider": which.provider,
         "model": which.model,
+        "key_id": which.key_id,
         "since": which.since,
         "until": which.until,
     }

@@ -1,5 +1,7 @@
 """What is said to PostgreSQL to keep the ledger."""
 
+from parley_provider_service.adapters.ledger.allowances import CHARGE
+
 HOLD = """
 insert into provider_usage
     (usage_id, owner_id, key_id, provider, model, worker_id, input_chars,
@@ -16,8 +18,9 @@ select usage_id, owner_id, key_id, provider, model, %(worker)s, input_chars,
 on conflict do nothing returning usage_id"""
 
 # The row becomes what a new one would be: a sweeper settles it by these figures, and leaves a call
-# alone that has just begun. One row in a statement: what holds no lock while it waits for one is
-# never in a deadlock with those who settle and record many.
+# alone that has just begun. What it holds of allowances it holds for the same reply. One row in a
+# statement: what holds no lock while it waits for one is never in a deadlock with those who settle
+# and record many.
 TAKE_OVER = """
 update provider_usage
    set worker_id = %(worker)s, key_id = %(key_id)s, provider = %(provider)s, model = %(model)s,
@@ -68,9 +71,9 @@ with done as (
         as s(usage_id, outcome, provider, model, output_chars, source, input_tokens,
              output_tokens, cached_input_tokens, reasoning_tokens, cost, price_version, attempts)
      where u.usage_id = s.usage_id and u.status = 'held' and u.worker_id = %(worker)s
-    returning u.usage_id, u.owner_id, u.key_id, u.provider, u.model, u.started_at),
+    returning u.*),
 lines as (
-    select (done.started_at at time zone 'UTC')::date as day, done.owner_id, done.key_id,
+    select usage_id, (done.started_at at time zone 'UTC')::date as day, done.owner_id, done.key_id,
            coalesce(l.provider, done.provider) as provider, coalesce(l.model, done.model) as model,
            l.requests, l.input_tokens, l.output_tokens, l.cached_input_tokens,
            l.reasoning_tokens, l.cost, l.used
@@ -81,7 +84,7 @@ lines as (
                   %(line_cost)s::bigint[], %(line_used)s::boolean[])
         as l(usage_id, provider, model, requests, input_tokens, output_tokens,
              cached_input_tokens, reasoning_tokens, cost, used) using (usage_id)),"""
-SETTLE = _SETTLED + ROLL_UP
+SETTLE = _SETTLED + CHARGE + ROLL_UP
 
 # Whoever settles a row, a sweeper included, leaves its name in it.
 SETTLED_BY = """
@@ -135,11 +138,11 @@ done as (
      where u.usage_id = dead.usage_id and u.status = 'held'
     returning u.*),
 lines as (
-    select (started_at at time zone 'UTC')::date as day, owner_id, key_id, provider, model,
-           1 as requests, input_tokens, output_tokens, cached_input_tokens, reasoning_tokens,
+    select usage_id, (started_at at time zone 'UTC')::date as day, owner_id, key_id, provider,
+           model, 1 as requests, input_tokens, output_tokens, cached_input_tokens, reasoning_tokens,
            cost_nano_usd as cost, output_tokens > 0 as used
       from done),"""
-SWEEP = _SWEPT + ROLL_UP
+SWEEP = _SWEPT + CHARGE + ROLL_UP
 
 # Workers that are gone for so long have nothing left to sweep.
 FORGET = "delete from workers where lease_until < now() - interval '1 hour' returning 1"

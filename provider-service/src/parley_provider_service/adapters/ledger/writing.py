@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from parley_provider_service.adapters.batches import Batches
 from parley_provider_service.adapters.database import Database
+from parley_provider_service.adapters.ledger.holding import Holds
 from parley_provider_service.adapters.ledger.reading import LedgerReader, facts_of
 from parley_provider_service.adapters.ledger.statements import (
     FORGET,
@@ -25,6 +26,7 @@ from parley_provider_service.adapters.ledger.statements import (
     SWEEP,
     TAKE_OVER,
 )
+from parley_provider_service.core.allowances import Allowance, Balance, Share
 from parley_provider_service.core.model import (
     Attempted,
     Hold,
@@ -53,6 +55,7 @@ class PostgresLedger(Ledger):
         self.worker_id = worker_id
         self.lease_seconds = lease_seconds
         self.reader = LedgerReader(database)
+        self.holds = Holds(database, worker_id)
         self._holds = Batches(self._hold)
         self._settlements = Batches(self._settle)
         # What this process is to settle, from before it is held.
@@ -67,11 +70,19 @@ class PostgresLedger(Ledger):
         self._mine.add(hold.usage_id)
         held = False
         try:
-            held = await self._holds.ask(hold) or await self._take_over(hold)
+            held = await self._begin(hold) or await self._take_over(hold)
         finally:
             if not held:
                 self._mine.discard(hold.usage_id)
         return held
+
+    @override
+    async def extend(self, usage_id: UUID, shares: Sequence[Share]) -> None:
+        await self.holds.extend(usage_id, shares)
+
+    @override
+    async def balances(self, allowances: Sequence[Allowance]) -> Sequence[Balance]:
+        return await self.holds.balances(allowances)
 
     @override
     async def settle(self, settlement: Settlement) -> bool:
@@ -141,10 +152,19 @@ class PostgresLedger(Ledger):
         rows = await self.database.fetch(HOLD, values)
         return answered([hold.usage_id for hold in holds], rows)
 
+    async def _begin(self, hold: Hold) -> bool:
+        """Write a new row; together with others where nobody's allowances are asked for."""
+        if not hold.shares:
+            return await self._holds.ask(hold)
+        return await self.holds.hold(self._row(hold), hold.shares)
+
     async def _take_over(self, hold: Hold) -> bool:
         """Take a call over whose process has made nothing of it, or never knew that it has it."""
+        return bool(await self.database.fetch(TAKE_OVER, self._row(hold)))
+
+    def _row(self, hold: Hold) -> Mapping[str, Any]:
         prices = {name: price for name, [price] in prices_of([hold.price]).items()}
-        values = {
+        return {
             "worker": self.worker_id,
             "usage_id": hold.usage_id,
             "owner_id": hold.owner_id,
@@ -154,11 +174,12 @@ class PostgresLedger(Ledger):
             "input_chars": hold.input_chars,
             **prices,
         }
-        return bool(await self.database.fetch(TAKE_OVER, values))
 
     async def _settle(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
         ids = [settlement.usage_id for settlement in settlements]
-        values = {**columns_of(settlements), **lines_of(settlements), "worker": self.worker_id}
+        # Of what is settled twice only the first counts, in the roll-ups as well.
+        first = list({one.usage_id: one for one in reversed(settlements)}.values())
+        values = {**columns_of(first), **lines_of(first), "worker": self.worker_id}
         tries = 0
         while True:
             tries += 1
