@@ -28,6 +28,7 @@ from parley_chat_service.core.turn import Ending, NewTurn, Send, Start
 from parley_chat_service.migrations.upgrade import migrate
 from parley_chat_service.settings import Settings
 from parley_rpc.faults import DatabaseUnavailable
+from parley_tests.installation import Installation
 from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy import create_engine
@@ -307,6 +308,7 @@ async def test_the_process_serves_and_stops_when_told(settings: Settings) -> Non
         **os.environ,  # noqa: TID251  (a child's)
         "DATABASE_URL": settings.conninfo,
         "CHAT_PORT": "0",
+        **Installation().environment("chat_service"),
     }
     child = subprocess.Popen(  # noqa: ASYNC220  (a child whose signals matter, not its output)
         [sys.executable, "-m", "parley_chat_service", "serve"], env=environment
