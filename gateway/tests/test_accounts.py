@@ -43,6 +43,9 @@ async def test_a_context_for_calls_over_grpc_names_the_caller(
     expires_at = datetime.fromisoformat(answer.json()["expires_at"])
     assert context.expires_at.ToDatetime(UTC) == expires_at
     assert expires_at > datetime.now(UTC)
+    fresh_until = datetime.fromisoformat(answer.json()["fresh_until"])
+    assert context.fresh_until.ToDatetime(UTC) == fresh_until < expires_at
+    assert ("gateway-", 64) == (signed.signing_key_id[:8], len(signed.signature))
 
 
 async def test_a_user_is_made_and_listed(client: httpx.AsyncClient) -> None:

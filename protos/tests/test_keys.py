@@ -189,6 +189,23 @@ async def test_keys_are_rotated_under_load_and_nobody_is_refused(tmp_path: Path)
         assert old != knock()
 
 
+async def test_a_new_key_is_used_when_everybody_has_had_the_time_to_see_it(tmp_path: Path) -> None:
+    run(tmp_path, "complete")
+    source = Source("TRUSTED_KEYS", path=tmp_path / "trusted.json")
+    signs = Watched(Source("CONTEXT_KEY", path=tmp_path / "context.key"), private_key(CONTEXT))
+    user = Voucher(signs).vouch(UserContext(user_id=ADA, key_id="k"), "", valid_for=60)
+
+    def knock() -> Shown:
+        chat = Credential.of_file(tmp_path / "chat.key")
+        return [chat.entry("prompt"), (USER_CONTEXT, user.signed)]
+
+    async with door(Installation(), source=source) as opened:
+        await opened.knock(knock())  # it has just looked at the file
+        await asyncio.to_thread(run, tmp_path, "rotate", str(tmp_path / "chat.key"))
+
+        assert ADA == await opened.knock(knock())
+
+
 async def test_what_a_dropped_key_has_signed_counts_no_longer(tmp_path: Path) -> None:
     run(tmp_path, "complete")
     run(tmp_path, "add", "reports")

@@ -167,7 +167,7 @@ async def test_a_gateway_that_is_not_trusted_blames_nobodys_key(platform: Platfo
         await asyncio.to_thread(platform.wait_until_healthy, url)
         async with platform.client(url=url) as client:
             answers = [
-                await client.get("/prompts"),
+                await client.get("/system-prompt"),
                 await client.post("/chat", json={"message": "Hello"}),
             ]
     finally:
