@@ -99,6 +99,7 @@ async def test_two_hosts_are_none(stranger: httpx.AsyncClient) -> None:
         ("inner.example", 400),
         ("badinner.example", 400),
         ("parley.example.com.evil.example", 400),
+        ("evil-parley.example.com", 400),
         ("gateway", 400),
     ],
 )

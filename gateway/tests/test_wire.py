@@ -104,6 +104,24 @@ async def test_too_many_headers_are_refused(ask: Ask) -> None:
     assert [LARGE] == await ask(GET + headers + b"\r\n")
 
 
+async def test_what_stands_behind_it_is_not_obeyed(listen: Listen) -> None:
+    client = await listen()
+    reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+    kept = GET.replace(b"close", b"keep-alive")
+    headers = b"".join(b"x-%d: y\r\n" % number for number in range(server.MOST_HEADERS))
+    writer.write(kept + b"\r\n")
+    await reader.readuntil(b"}")
+
+    writer.write(kept + headers + b"\r\n" + POST + b"content-length: 14\r\n\r\n" + BODY)
+    async with asyncio.timeout(10):
+        answers = await reader.read()
+
+    writer.close()
+    assert 1 == answers.count(b"HTTP/1.1 ") == answers.count(b"HTTP/1.1 431 ")
+    users = (await client.get("/users")).json()["users"]
+    assert ["admin"] == [user["name"] for user in users]
+
+
 @pytest.mark.parametrize("start", [GET + b"x: ", b"GET /"], ids=["header", "path"])
 async def test_a_head_without_an_end_is_refused(ask: Ask, start: bytes) -> None:
     assert [LARGE] == await ask(start, *[b"y" * 200_000] * 12)

@@ -164,13 +164,13 @@ class Protocol(HttpToolsProtocol):
 
 
 def check_head(headers: Headers) -> None:
-    """Refuse what is too much, or what a proxy may have read otherwise; InvalidArgument."""
+    """Refuse what is too much, or what nobody decodes; InvalidArgument.
+
+    Two lengths, or a length beside chunks, the parser refuses itself.
+    """
     if len(headers) > MOST_HEADERS:
         raise HeadTooLarge(f"The request has more than {MOST_HEADERS} headers.")
-    named = [pair for pair in headers if pair[0] in (b"content-length", b"transfer-encoding")]
-    if len(named) > 1:
-        raise MalformedRequest("The request tells the length of its body in two ways.")
-    for name, value in named:
+    for name, value in headers:
         if name == b"transfer-encoding" and value.lower() != b"chunked":
             raise MalformedRequest("The body is transferred in a way other than in chunks.")
 
