@@ -18,10 +18,11 @@ from parley_gateway.api.dependencies import (
 )
 from parley_gateway.api.openapi import EVENT_STREAM, refusals
 from parley_gateway.api.schemas import chats
+from parley_gateway.api.schemas.fields import CHAT_ID
 from parley_gateway.api.turns import post_chat
 
 router = APIRouter(route_class=GuardedRoute, tags=["Chats"])
-ChatId = Annotated[str, Path(description="The chat's name.")]
+ChatId = Annotated[str, Path(pattern=CHAT_ID, description="The chat's name.")]
 
 
 async def send_message(

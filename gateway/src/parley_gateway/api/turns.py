@@ -29,7 +29,10 @@ from parley_gateway.api.validation import invalid
 
 LONGEST_IDEMPOTENCY_KEY = 255
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
-Choice = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*(/[^\0]+)?\Z", max_length=LONGEST_CHOICE)]
+Choice = Annotated[
+    str,
+    Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,49}(/[^\0]{1,200})?\Z", max_length=LONGEST_CHOICE),
+]
 
 
 class FastAttachment(Struct, forbid_unknown_fields=True):
