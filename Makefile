@@ -17,7 +17,7 @@ export GRPC_ENABLE_FORK_SUPPORT := 0
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
 .DEFAULT_GOAL := up
-.PHONY: up test check fmt protos bench faults sync
+.PHONY: up test check fmt protos bench faults security sync
 
 up: $(filter .uv/%,$(UV))  ## All of Parley on this machine, until Ctrl-C.
 	@$(SYNC) --no-dev --inexact
@@ -49,6 +49,9 @@ endif
 
 bench: sync  ## CPU time per turn and per streamed token.
 	.venv/bin/python tests/bench/run.py
+
+security: sync  ## Schemathesis over all routes, 200 examples of each (ARGS='--examples 50 --seed 7').
+	.venv/bin/python -m tests.security.exploration $(ARGS)
 
 faults: sync  ## Kills, freezes and cuts for half an hour, then the rules (ARGS='--seed 7').
 	.venv/bin/python -m parley_tests.checker $(ARGS)

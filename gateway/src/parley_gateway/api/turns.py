@@ -38,8 +38,8 @@ Choice = Annotated[
 class FastAttachment(Struct, forbid_unknown_fields=True):
     """`Attachment` of the schemas, for the fast decoder."""
 
-    media_type: Label
-    data: bytes
+    media_type: chats.Picture
+    data: Annotated[bytes, Meta(min_length=1)]
     name: Label | None = None
 
 
@@ -72,9 +72,7 @@ class FastBody(Struct, forbid_unknown_fields=True):
 
     def _texts(self) -> list[str]:
         texts = [self.message, self.provider or "", self.model or "", self.system_prompt_id or ""]
-        for attachment in self.attachments or ():
-            texts += attachment.media_type, attachment.name or ""
-        return texts
+        return texts + [attachment.name or "" for attachment in self.attachments or ()]
 
 
 DECODER = Decoder(FastBody)

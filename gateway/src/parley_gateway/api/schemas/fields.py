@@ -38,11 +38,13 @@ def not_blank(text: str) -> str:
 
 
 def base64_only(text: str) -> str:
-    """Refuse what does not decode."""
+    """Refuse what does not decode, or to nothing."""
     try:
-        base64.b64decode(text, validate=True)
+        decoded = base64.b64decode(text, validate=True)
     except binascii.Error:
         raise ValueError("It must be base64.") from None
+    if not decoded:
+        raise ValueError("It must not be empty.")
     return text
 
 
