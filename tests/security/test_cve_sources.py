@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import yaml
-from packaging.version import Version
 
 pytestmark = pytest.mark.unit
 
@@ -89,10 +88,10 @@ def test_march_2026_everything_foreign_is_installed_by_its_hash() -> None:
     assert "--frozen" in (ROOT / "Makefile").read_text()
 
 
-@pytest.mark.parametrize(("package", "floor"), [("starlette", "1.1"), ("streamlit", "1.50")])
-def test_cve_2026_48818_and_48710(package: str, floor: str) -> None:
+@pytest.mark.parametrize(("package", "floor"), [("starlette", (1, 1)), ("streamlit", (1, 50))])
+def test_cve_2026_48818_and_48710(package: str, floor: tuple[int, int]) -> None:
     """Starlette before 1.1 followed odd paths on Windows, before 1.0.1 it believed any Host."""
-    assert Version(floor) <= Version(PACKAGES[package]["version"])
+    assert floor <= tuple(map(int, PACKAGES[package]["version"].split(".")[:2]))
 
 
 def test_litellm_and_open_webui_are_no_part_of_it() -> None:
