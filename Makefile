@@ -9,6 +9,8 @@ UV := $(shell printf '0.9\n%s\n' "$$(uv --version 2>/dev/null | cut -d' ' -f2)" 
 SYNC := $(UV) sync --frozen --python "$(shell $(PYTHON) -c 'import sys; print(sys.executable)')"
 SOURCES := $(wildcard */src gateway/client/src provider-service/sdk/src provider-service/plugins/*/src provider-service/template/src deploy/local/src)
 BUF := $(if $(shell command -v npm),protos/node_modules/.package-lock.json)
+SHIPPED := $(filter-out tests/src,$(SOURCES))
+SEMGREP := tests/security/semgrep
 PARTS := $(patsubst %/src,%,$(filter-out tests/src,$(SOURCES)))
 
 export UV_PYTHON_DOWNLOADS := never
@@ -33,7 +35,10 @@ check: sync protos  ## What CI demands beside the tests.
 	@for part in $(PARTS); do MYPYPATH=$$part .venv/bin/mypy $$part/tests || exit 1; done
 	MYPYPATH=tests/bench .venv/bin/mypy tests
 	.venv/bin/lint-imports
-	.venv/bin/pytest -q tests/test_house_rules.py
+	.venv/bin/bandit --quiet --recursive --configfile pyproject.toml $(SHIPPED)
+	@$(UV) sync --quiet --frozen --project $(SEMGREP) --python .venv/bin/python
+	$(SEMGREP)/.venv/bin/semgrep scan --quiet --error --disable-version-check --metrics=off --config $(SEMGREP)/rules.yaml $(SHIPPED)
+	.venv/bin/pytest -q tests/test_house_rules.py tests/security/test_rules.py
 
 fmt: sync  ## Formats, and mends what can be mended.
 	.venv/bin/ruff check --fix
