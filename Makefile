@@ -9,6 +9,8 @@ UV := $(shell printf '0.9\n%s\n' "$$(uv --version 2>/dev/null | cut -d' ' -f2)" 
 SYNC := $(UV) sync --frozen --python "$(shell $(PYTHON) -c 'import sys; print(sys.executable)')"
 SOURCES := $(wildcard */src gateway/client/src provider-service/sdk/src provider-service/plugins/*/src provider-service/template/src deploy/local/src)
 BUF := $(if $(shell command -v npm),protos/node_modules/.package-lock.json)
+SHIPPED := $(filter-out tests/src,$(SOURCES))
+SEMGREP := tests/security/semgrep
 PARTS := $(patsubst %/src,%,$(filter-out tests/src,$(SOURCES)))
 
 export UV_PYTHON_DOWNLOADS := never
@@ -17,7 +19,7 @@ export GRPC_ENABLE_FORK_SUPPORT := 0
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
 .DEFAULT_GOAL := up
-.PHONY: up test check fmt protos bench faults sync
+.PHONY: up test check fmt protos bench faults security sync
 
 up: $(filter .uv/%,$(UV))  ## All of Parley on this machine, until Ctrl-C.
 	@$(SYNC) --no-dev --inexact
@@ -33,7 +35,10 @@ check: sync protos  ## What CI demands beside the tests.
 	@for part in $(PARTS); do MYPYPATH=$$part .venv/bin/mypy $$part/tests || exit 1; done
 	MYPYPATH=tests/bench .venv/bin/mypy tests
 	.venv/bin/lint-imports
-	.venv/bin/pytest -q tests/test_house_rules.py
+	.venv/bin/bandit --quiet --recursive --configfile pyproject.toml $(SHIPPED)
+	@$(UV) sync --quiet --frozen --project $(SEMGREP) --python .venv/bin/python
+	$(SEMGREP)/.venv/bin/semgrep scan --quiet --error --disable-version-check --metrics=off --config $(SEMGREP)/rules.yaml $(SHIPPED)
+	.venv/bin/pytest -q tests/test_house_rules.py tests/security/test_rules.py
 
 fmt: sync  ## Formats, and mends what can be mended.
 	.venv/bin/ruff check --fix
@@ -49,6 +54,9 @@ endif
 
 bench: sync  ## CPU time per turn and per streamed token.
 	.venv/bin/python tests/bench/run.py
+
+security: sync  ## Schemathesis over all routes, 200 examples of each (ARGS='--examples 50 --seed 7').
+	.venv/bin/python -m tests.security.exploration $(ARGS)
 
 faults: sync  ## Kills, freezes and cuts for half an hour, then the rules (ARGS='--seed 7').
 	.venv/bin/python -m parley_tests.checker $(ARGS)

@@ -206,6 +206,12 @@ async def test_what_is_not_there_is_said_so(
         assert answer.headers["allow"]
 
 
+async def test_what_a_path_takes_is_told_for_all_of_its_routes(client: httpx.AsyncClient) -> None:
+    answer = await client.options("/system-prompts/{any}")
+
+    assert (405, "DELETE, GET, PUT") == (answer.status_code, answer.headers["allow"])
+
+
 @pytest.mark.parametrize("chat_id", ["%00", "%ed%a0%80", "..%2f", "x" * 10_000, "a b", "A"])
 async def test_an_odd_name_in_a_path_is_no_fault_of_ours(
     client: httpx.AsyncClient, chat_id: str

@@ -110,3 +110,21 @@ def test_the_stream_is_described(operations: dict[str, Operation]) -> None:
 
     assert {"application/json", "text/event-stream"} == set(content)
     assert "event: delta" in content["text/event-stream"]["example"]
+
+
+def test_what_one_operation_makes_others_are_linked_to(app: FastAPI) -> None:
+    paths = describe(app)["paths"]
+    links = {
+        name: link["parameters"]
+        for verbs in paths.values()
+        for operation in verbs.values()
+        for response in operation["responses"].values()
+        for name, link in response.get("links", {}).items()
+    }
+
+    assert {"prompt_id": "$response.body#/prompt_id"} == links["activate_prompt"]
+    assert {
+        "chat_id": "$response.body#/chat_id",
+        "message_id": "$response.body#/message_id",
+    } == links["stop_message"]
+    assert "update_model" not in links

@@ -216,13 +216,16 @@ CHOICE = st.sampled_from(
         "a\n",
         "a/\n",
         "a/b\0",
-        "a/" + "x" * 249,
+        "a/" + "x" * 200,
+        "a/" + "x" * 201,
+        "x" * 50 + "/a",
+        "x" * 51,
     ]
 )
 ENCODED = st.text(alphabet="AQg+/=-_ \n", max_size=9)
 FILE = st.fixed_dictionaries(
     {
-        "media_type": TEXT | NOT_IT,
+        "media_type": st.sampled_from(["image/png", "image/tiff"]) | NOT_IT,
         "data": st.sampled_from(["", "YQ==", "YR==", "é"]) | ENCODED | NOT_IT,
     },
     optional={"name": TEXT | NOT_IT | st.none()},

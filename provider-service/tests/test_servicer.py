@@ -457,6 +457,9 @@ async def test_the_ledger_is_told_to_its_owner_and_all_of_it_to_administrators(
     assert "permission_denied" == reason_of(caught.value)
     with pytest.raises(Fault, match="page_token"):
         await call("ListUsageRecords", page_token="bm9uc2Vuc2U=")
+    for field in ("provider", "model"):
+        with pytest.raises(Fault, match=f"{field}: must not hold a NUL"):
+            await call("ListUsageRecords", **{field: "a\0b"})
 
 
 async def test_sums_are_divided_as_asked(call: Call, generate: Call) -> None:

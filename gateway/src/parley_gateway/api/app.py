@@ -31,6 +31,7 @@ from parley_gateway.api.auditing import note_refusal
 from parley_gateway.api.cors import CrossOrigins
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.health import Monitor
+from parley_gateway.api.methods import allowed
 from parley_gateway.api.middleware import Exchanges, exchange_of
 from parley_gateway.api.validation import invalid
 from parley_gateway.core.faults import (
@@ -38,6 +39,7 @@ from parley_gateway.core.faults import (
     RouteNotFound,
 )
 
+METHOD_NOT_ALLOWED = 405
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 # The hot route first: routes are tried in order.
 ROUTERS = (
@@ -103,11 +105,13 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  (what it is registered for)
     known: dict[int, Fault] = {
         404: RouteNotFound(request.scope["path"]),
-        405: MethodNotAllowed(request.method),
+        METHOD_NOT_ALLOWED: MethodNotAllowed(request.method),
     }
     fault = known.get(error.status_code, Internal(error.detail))
     response = await answer_fault(request, fault)
     response.headers.update(error.headers or {})
+    if error.status_code == METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = allowed(request.scope)
     return response
 
 

@@ -18,12 +18,13 @@ from parley_gateway.api.dependencies import (
 )
 from parley_gateway.api.openapi import BODY_REFUSALS, EVENT_STREAM, refusals
 from parley_gateway.api.schemas import chats
+from parley_gateway.api.schemas.fields import CHAT_ID
 from parley_gateway.api.turns import post_chat
 from parley_gateway.core.model import Scope
 
 Route = guarded(reading=frozenset({Scope.READ, Scope.CHAT}), changing=frozenset({Scope.CHAT}))
 router = APIRouter(route_class=Route, tags=["Chats"])
-ChatId = Annotated[str, Path(description="The chat's name.")]
+ChatId = Annotated[str, Path(pattern=CHAT_ID, description="The chat's name.")]
 
 
 async def send_message(

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from parley_gateway.api import problems
 from parley_gateway.api.dependencies import GuardedRoute, Scopes
+from parley_gateway.api.links import add_links
 from parley_gateway.api.schemas.platform import Problem
 from parley_gateway.core.scopes import ANY
 
@@ -134,6 +135,7 @@ def describe(app: FastAPI) -> Document:
             title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes
         )
         complete(app.openapi_schema, app)
+        add_links(app.openapi_schema)
     return app.openapi_schema
 
 

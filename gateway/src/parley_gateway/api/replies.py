@@ -7,6 +7,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path
 from parley_rpc.faults import InvalidArgument
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -27,10 +29,12 @@ from parley_gateway.api.dependencies import (
 from parley_gateway.api.middleware import exchange_of, header
 from parley_gateway.api.openapi import EVENT_STREAM, refusals
 from parley_gateway.api.schemas import chats
+from parley_gateway.api.schemas.fields import CHAT_ID
 from parley_gateway.api.turn import Turn
 from parley_gateway.core import model
 from parley_gateway.core.streams import Stream
 
+CHAT_NAME = re.compile(CHAT_ID)
 POSITION = re.compile(r"^[0-9]{1,12}\.[0-9]{1,12}$")
 
 Route = guarded(
@@ -38,7 +42,7 @@ Route = guarded(
     changing=frozenset({model.Scope.CHAT}),
 )
 router = APIRouter(route_class=Route, tags=["Chats"])
-ChatId = Annotated[str, Path(description="The chat's name.")]
+ChatId = Annotated[str, Path(pattern=CHAT_ID, description="The chat's name.")]
 MessageId = Annotated[str, Path(description="The reply's name.")]
 
 
@@ -46,12 +50,9 @@ async def stream_message(
     chat_id: ChatId,
     message_id: MessageId,
     last_event_id: Annotated[
-        str,
-        Header(
-            pattern=POSITION.pattern,
-            description="The `id` of the last event that was received, such as `0.120`.",
-        ),
-    ] = "0.0",
+        Annotated[str, Field(pattern=POSITION.pattern)] | SkipJsonSchema[None],
+        Header(description="The `id` of the last event that was received, such as `0.120`."),
+    ] = None,
 ) -> None:
     """Read a reply as events, from behind `Last-Event-ID` on: without gap, without repeat.
 
@@ -71,6 +72,8 @@ async def follow(stream: Stream, scope: Scope, receive: Receive, send: Send) -> 
     """Tell a reply as long as the key is valid."""
     gateway = gateway_of(scope)
     names = scope["path_params"]
+    if not CHAT_NAME.fullmatch(names["chat_id"]):
+        raise InvalidArgument.of("chat_id", f"It must match {CHAT_ID}.")
     after = last_event_id(scope)
     request = StreamMessageRequest(
         chat_id=names["chat_id"], message_id=names["message_id"], after=after

@@ -38,14 +38,17 @@ from parley_gateway.core.streams import Stream
 
 LONGEST_IDEMPOTENCY_KEY = 255
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
-Choice = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*(/[^\0]+)?\Z", max_length=LONGEST_CHOICE)]
+Choice = Annotated[
+    str,
+    Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,49}(/[^\0]{1,200})?\Z", max_length=LONGEST_CHOICE),
+]
 
 
 class FastAttachment(Struct, forbid_unknown_fields=True):
     """`Attachment` of the schemas, for the fast decoder."""
 
-    media_type: Label
-    data: bytes
+    media_type: chats.Picture
+    data: Annotated[bytes, Meta(min_length=1)]
     name: Label | None = None
 
 
@@ -78,9 +81,7 @@ class FastBody(Struct, forbid_unknown_fields=True):
 
     def _texts(self) -> list[str]:
         texts = [self.message, self.provider or "", self.model or "", self.system_prompt_id or ""]
-        for attachment in self.attachments or ():
-            texts += attachment.media_type, attachment.name or ""
-        return texts
+        return texts + [attachment.name or "" for attachment in self.attachments or ()]
 
 
 DECODER = Decoder(FastBody)

@@ -120,6 +120,9 @@ def from_filter(
     provider = model = None
     if isinstance(request, usage_pb2.ListUsageRecordsRequest):
         provider, model = request.provider or None, request.model or None
+        for field, name in (("provider", provider), ("model", model)):
+            if name and "\0" in name:
+                raise InvalidArgument.of(field, "must not hold a NUL character")
     bounds = getattr(request, "from"), request.to  # the one is a word of Python's
     return UsageFilter(
         owner_id=owner_meant(request.user_id, caller),

@@ -21,6 +21,7 @@ from parley_gateway.api.schemas.fields import (
 )
 
 MOST_TOKENS = 2**31 - 1
+Picture = Literal["image/png", "image/jpeg", "image/webp", "image/gif"]
 
 
 class Attachment(BaseModel):
@@ -28,11 +29,15 @@ class Attachment(BaseModel):
 
     model_config = body(examples.ATTACHMENT)
 
-    media_type: Annotated[Label, Field(description="`image/png`, `image/jpeg`, …")]
+    media_type: Picture
     data: Annotated[
         str,
         AfterValidator(base64_only),
-        Field(description="The bytes, in base64.", json_schema_extra={"format": "byte"}),
+        Field(
+            min_length=1,
+            description="The bytes, in base64.",
+            json_schema_extra={"format": "byte"},
+        ),
     ]
     name: Label | None = None
 

@@ -38,11 +38,13 @@ def not_blank(text: str) -> str:
 
 
 def base64_only(text: str) -> str:
-    """Refuse what does not decode."""
+    """Refuse what does not decode, or to nothing."""
     try:
-        base64.b64decode(text, validate=True)
+        decoded = base64.b64decode(text, validate=True)
     except binascii.Error:
         raise ValueError("It must be base64.") from None
+    if not decoded:
+        raise ValueError("It must not be empty.")
     return text
 
 
@@ -82,8 +84,8 @@ def model_choice(text: str) -> str:
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.]\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
-CHOICE = re.compile(r"[a-z0-9][a-z0-9-]*(/[^\0]+)?")
-LONGEST_CHOICE = 250
+CHOICE = re.compile(r"[a-z0-9][a-z0-9-]{0,49}(/[^\0]{1,200})?")
+LONGEST_CHOICE = 251
 MOST_CHOICES = 8
 NO_NUL = {"pattern": r"^[^\u0000]*$"}
 FILLED = {"pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"}
@@ -93,7 +95,8 @@ FilledText = Annotated[
 ]
 Name = Annotated[FilledText, Field(max_length=100)]
 Label = Annotated[Text, Field(min_length=1, max_length=200)]
-ChatId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,50}$")]
+CHAT_ID = r"^[A-Za-z0-9_-]{1,50}$"
+ChatId = Annotated[str, Field(pattern=CHAT_ID)]
 Instant = Annotated[
     AwareDatetime,
     BeforeValidator(text_only),
@@ -116,7 +119,7 @@ ModelChoice = Annotated[
     AfterValidator(model_choice),
     Field(
         max_length=LONGEST_CHOICE,
-        json_schema_extra={"pattern": r"^[a-z0-9][a-z0-9-]*(/[^\u0000]+)?$"},
+        json_schema_extra={"pattern": r"^[a-z0-9][a-z0-9-]{0,49}(/[^\u0000]{1,200})?$"},
     ),
 ]
 ModelChoices = Annotated[list[ModelChoice], Field(max_length=MOST_CHOICES)]

@@ -26,7 +26,8 @@ Switch = Annotated[bool, Field(default_factory=bool)]
 TokenCount = Annotated[
     int, Field(default_factory=int, ge=1, le=MOST_TOKENS), BeforeValidator(whole)
 ]
-BaseUrl = Annotated[Text, Field(max_length=2000)]
+BaseUrl = Annotated[str, Field(max_length=500, pattern=r"^[ -~]*$")]
+Capability = Literal["text", "images", "files", "tools", "reasoning", "structured_output"]
 
 
 class ProviderCreate(BaseModel):
@@ -198,12 +199,8 @@ class ModelUpdate(BaseModel):
     context_window: TokenCount
     max_output_tokens: TokenCount
     capabilities: Annotated[
-        list[Annotated[str, Field(pattern=r"^[a-z_]{1,50}$")]],
-        Field(
-            default_factory=list,
-            max_length=20,
-            description="`text`, `images`, `tools`, `reasoning`, `structured_output`.",
-        ),
+        list[Capability],
+        Field(default_factory=list, max_length=20, description="What it can be asked for."),
     ]
     price: Annotated[PriceSet | None, Field(description="Null changes nothing.")] = None
 

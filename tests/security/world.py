@@ -1,0 +1,227 @@
+"""Three users with things of their own, keys in every state, and requests in anybody's name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import count
+from typing import Any
+
+import httpx
+import psycopg
+from parley_tests.platform import ADMIN_KEY, Platform
+from uuid_utils.compat import uuid7
+
+from .document import Operation, properties
+from .dumps import Dump
+from .table import NAMES, Name, Row
+
+# Stands in all that is the owner's, and so in no answer to anybody else.
+MARK = "owners-mark"
+EXPIRES_AFTER_SECONDS = 1.0
+SETTLED_WITHIN_SECONDS = 20.0
+
+
+class Who(StrEnum):
+    """Who asks."""
+
+    OWNER = "owner"
+    OTHER = "other"
+    ADMIN = "admin"
+    READER = "owner, reading"
+    EXPIRED = "owner, expired"
+    REVOKED = "owner, revoked"
+    DISABLED = "disabled"
+    NOBODY = "nobody"
+
+
+class Spelling(StrEnum):
+    """How a key is shown."""
+
+    BEARER = "Authorization"
+    PLAIN = "x-api-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer, and what was asked for by name."""
+
+    answer: httpx.Response
+    asked: tuple[str, ...]
+
+    @property
+    def status(self) -> int:
+        return self.answer.status_code
+
+    @property
+    def text(self) -> str:
+        """The body without the request id and without what was asked for."""
+        text = self.answer.text.replace(self.answer.headers["x-request-id"], "REQUEST")
+        for name in sorted(filter(None, self.asked), key=len, reverse=True):
+            text = text.replace(name, "ASKED")
+        return text
+
+    @property
+    def alike(self) -> tuple[int, str, list[tuple[str, str]]]:
+        """All that must not differ between what is foreign and what is missing."""
+        own = {"x-request-id", "date", "content-length"}
+        headers = [
+            (name, value)
+            for name, value in self.answer.headers.items()
+            if name not in own and "ratelimit" not in name
+        ]
+        return self.status, self.text, headers
+
+
+class World:
+    """A platform with people in it."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.http = httpx.Client(base_url=platform.url, timeout=30)
+        self.dump = Dump(platform.environment["DATABASE_URL"])
+        self.numbers = count()
+        self.keys: dict[Who, str] = {Who.ADMIN: ADMIN_KEY, Who.NOBODY: ""}
+        self.users = {who: self.new_user(f"{who} {mark_of(who)}") for who in PEOPLE}
+        self.users[Who.ADMIN] = self.ok("GET", "/me", Who.ADMIN)["user_id"]
+        for who in PEOPLE:
+            self.keys[who] = self.new_key(who)["key"]
+        self.expires = datetime.now(UTC) + timedelta(seconds=EXPIRES_AFTER_SECONDS)
+        self.keys[Who.EXPIRED] = self.new_key(Who.OWNER, expires_at=self.expires.isoformat())["key"]
+        revoked = self.new_key(Who.OWNER)
+        self.keys[Who.REVOKED] = revoked["key"]
+        self.ok("DELETE", f"/keys/{revoked['key_id']}", Who.ADMIN)
+        if self.keys_have_scopes():
+            self.keys[Who.READER] = self.new_key(Who.OWNER, scopes=["read"])["key"]
+        self.disable(self.users[Who.DISABLED])
+        time.sleep(max(0.0, (self.expires - datetime.now(UTC)).total_seconds()))
+
+    def close(self) -> None:
+        self.http.close()
+        self.dump.close()
+
+    def keys_have_scopes(self) -> bool:
+        """Whether a key can be made that only reads, as the document says."""
+        described = self.http.get("/openapi.json").json()
+        return "scopes" in properties(described, described["paths"]["/keys"]["post"])
+
+    def new_user(self, name: str) -> str:
+        return str(self.ok("POST", "/users", Who.ADMIN, json={"name": name})["user_id"])
+
+    def new_key(self, who: Who, **fields: Any) -> Any:
+        body = {"name": f"{who} {mark_of(who)}", "user_id": self.users[who], **fields}
+        return self.ok("POST", "/keys", Who.ADMIN, json=body)
+
+    def disable(self, user_id: str) -> None:
+        """As the owner of the database, for that works whatever routes there are."""
+        with psycopg.connect(self.platform.environment["DATABASE_URL"]) as connection:
+            statement = "update gateway.users set disabled = true where user_id = %s"
+            assert connection.execute(statement, [user_id]).rowcount == 1
+
+    def send(
+        self, method: str, path: str, who: Who, spelling: Spelling = Spelling.BEARER, **more: Any
+    ) -> httpx.Response:
+        """Ask for something in somebody's name."""
+        key = self.keys[who]
+        value = f"Bearer {key}" if spelling is Spelling.BEARER else key
+        headers = {spelling.value: value} if key else {}
+        return self.http.request(method, path, headers=headers, **more)
+
+    def ok(self, method: str, path: str, who: Who, **more: Any) -> Any:
+        answer = self.send(method, path, who, **more)
+        assert answer.is_success, (method, path, answer.text)
+        return answer.json() if answer.content else None
+
+    def fresh(self, who: Who) -> str:
+        return f"{mark_of(who)}-{next(self.numbers):04d}"
+
+    def things(self, names: tuple[Name, ...], who: Who) -> dict[Name, str]:
+        """New things of somebody's, as many as are named."""
+        made: dict[Name, str] = {}
+        for name in names:
+            if name not in made:
+                made |= self.thing(name, who)
+        return made
+
+    def thing(self, name: Name, who: Who) -> dict[Name, str]:
+        """A new thing, and what stands in it."""
+        if name in (Name.CHAT, Name.MESSAGE):
+            body = {"chat_id": self.fresh(who), "message": f"I am {mark_of(who)}."}
+            turn = self.ok("POST", "/chat", who, json=body)
+            return {Name.CHAT: turn["chat_id"], Name.MESSAGE: turn["message_id"]}
+        if name in (Name.PROMPT, Name.VERSION):
+            body = {"name": self.fresh(who), "content": f"Obey {mark_of(who)}."}
+            made = self.ok("POST", "/system-prompts", who, json=body)
+            return {Name.PROMPT: made["prompt_id"], Name.VERSION: "1"}
+        if name in (Name.PROVIDER, Name.MODEL):
+            body = {"name": f"p-{next(self.numbers):07d}", "plugin": "demo"}
+            made = self.ok("POST", "/providers", Who.ADMIN, json=body)
+            self.ok("POST", f"/providers/{made['name']}/models/refresh", Who.ADMIN)
+            laid = {"context_window": 4096}
+            self.ok("PATCH", f"/providers/{made['name']}/models/demo", Who.ADMIN, json=laid)
+            return {Name.PROVIDER: made["name"], Name.MODEL: "demo"}
+        if name is Name.KEY:
+            return {Name.KEY: self.new_key(who)["key_id"]}
+        assert name is Name.USER, name
+        return {Name.USER: self.new_user(self.fresh(who))}
+
+    def state(self) -> dict[str, list[str]]:
+        """What is stored, once nothing is still to be written."""
+        give_up = time.monotonic() + SETTLED_WITHIN_SECONDS
+        while time.monotonic() < give_up and self.pending():
+            time.sleep(0.02)
+        return self.dump.state()
+
+    def pending(self) -> bool:
+        calls = self.dump.rows("provider", "provider_usage")
+        held = any(row["status"] == "held" for row in calls)
+        return held or bool(self.dump.rows("chat", "unsettled"))
+
+    def perform(
+        self,
+        operation: Operation,
+        row: Row,
+        who: Who,
+        spelling: Spelling,
+        ids: Mapping[Name, str],
+        **more: Any,
+    ) -> Told:
+        """Ask for an operation on the things named."""
+        asked = {name: ids[NAMES["path", name]] for name in operation.path_names}
+        body = more.pop("body", None) or self.body(row)
+        answer = self.send(
+            operation.method,
+            operation.path.format(**asked),
+            who,
+            spelling,
+            params=row.query | more.pop("query", {}),
+            **({} if row.body is None else {"json": body}),
+        )
+        return Told(answer, (*asked.values(), *more.pop("also", ())))
+
+    def body(self, row: Row) -> dict[str, Any]:
+        """The body of a row, with names that nobody has taken."""
+        number = f"{next(self.numbers):04d}"
+        return {
+            name: value.replace("{fresh}", number) if isinstance(value, str) else value
+            for name, value in (row.body or {}).items()
+        }
+
+
+PEOPLE = (Who.OWNER, Who.OTHER, Who.DISABLED)
+
+
+def mark_of(who: Who) -> str:
+    return MARK if who in (Who.OWNER, Who.READER) else f"mark-of-{who}"
+
+
+def missing(name: Name, like: str) -> str:
+    """A name as long and of the same form that nothing has."""
+    if name in (Name.MESSAGE, Name.USER):
+        return str(uuid7())
+    if name is Name.VERSION:
+        return "9"
+    return "z" * len(like)
