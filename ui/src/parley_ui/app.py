@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from parley_ui.views import chat, prompts, providers, sidebar, trouble, usage
+from parley_ui import visitor
+from parley_ui.views import chat, entrance, prompts, providers, sidebar, trouble, usage
 
 ICON = str(Path(__file__).parent / "icon.png")
 
@@ -15,6 +16,8 @@ st.set_page_config(
 )
 st.logo(ICON, size="large")
 
+me = entrance.reader()
+door = visitor.door()
 pages = [
     st.Page(chat.page, title="Chat", icon=":material/chat:", default=True),
     st.Page(prompts.page, title="Prompts", icon=":material/psychology:", url_path="prompts"),
@@ -22,6 +25,9 @@ pages = [
     st.Page(usage.page, title="Usage", icon=":material/monitoring:", url_path="usage"),
 ]
 page = st.navigation(pages, position="hidden")
-sidebar.draw(pages)
-with trouble.explained():
-    page.run()
+if door:
+    entrance.page(door)
+else:
+    sidebar.draw(pages, me)
+    with trouble.explained():
+        page.run()

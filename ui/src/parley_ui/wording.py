@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -54,20 +55,41 @@ NO_KEY = (
     "Set `API_KEY` to a key of the gateway, or `PARLEY_HOME` to the folder that holds its "
     "`admin.key`, and start this page again."
 )
+# What a key that is not accepted means: the page's own, that of somebody who was in, and of
+# somebody who is at the door.
+PAGE_KEY = ("The gateway does not accept this page's key", NO_KEY)
+OWN_KEY = (
+    "Your key is not accepted any more",
+    "It was revoked, has expired, or you were disabled. Sign in with another key.",
+)
+SIGNING_IN = (
+    "The gateway does not accept this key",
+    "Is it whole? A key that was revoked or has expired is not accepted either.",
+)
 
 
-def explain(error: ParleyError, api_url: str) -> Explanation:
-    """Returns what to tell people about a failure."""
+def is_refusal(error: ParleyError) -> bool:
+    """Tells whether it is the key that was refused."""
+    return isinstance(error, ProblemError) and error.status == 401
+
+
+def explain_refusal(error: ParleyError, *, own: bool) -> Explanation:
+    """Returns what to tell somebody whose key, or the page's, is not accepted."""
+    return explain(error, "", unaccepted=OWN_KEY if own else PAGE_KEY)
+
+
+def explain(
+    error: ParleyError, api_url: str, *, unaccepted: tuple[str, str] = PAGE_KEY
+) -> Explanation:
+    """Returns what to tell people about a failure; `unaccepted` about a key that is refused."""
     if isinstance(error, ProblemError):
-        return _explain_problem(error)
+        return Explanation(*unaccepted, _facts(error)) if is_refusal(error) else _problem(error)
     if isinstance(error, GatewayUnreachable):
         return Explanation(f"The gateway at {api_url} does not answer", AWAY, (str(error),))
     return Explanation(f"What answers at {api_url} is not a gateway", AWAY, (str(error),))
 
 
-def _explain_problem(error: ProblemError) -> Explanation:
-    if error.status == 401:
-        return Explanation("The gateway does not accept this page's key", NO_KEY, _facts(error))
+def _problem(error: ProblemError) -> Explanation:
     details = [f"{one.pointer.strip('/')}: {one.detail}" for one in error.errors]
     advice = ADVICE.get(error.reason) or ("Try again in a moment." if error.retryable else "")
     return Explanation(error.detail or error.title, " ".join([*details, advice]), _facts(error))
@@ -85,6 +107,11 @@ def duration(seconds: float) -> str:
         if seconds >= size:
             return f"{-(-seconds // size):.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def moment(at: datetime) -> str:
+    """Returns a time to the minute, in UTC as all of the gateway's are."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def account(message: Message) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from parley_tests.fake_gateway.account_routes import account_routes
 from parley_tests.fake_gateway.provider_routes import provider_routes
 from parley_tests.fake_gateway.routes import GATEWAY, front, routes
 from parley_tests.fake_gateway.state import FakeGateway, Received, problem
@@ -43,6 +44,7 @@ async def _start(fake: FakeGateway, port: int) -> web.AppRunner:
     app[GATEWAY] = fake
     app.add_routes(routes)
     app.add_routes(turn_routes)
+    app.add_routes(account_routes)
     app.add_routes(provider_routes)
     app.add_routes(usage_routes)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)

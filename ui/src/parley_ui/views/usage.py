@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 from parley_client import UsageReport, UsageRow, UsageTotal
 
-from parley_ui import state
+from parley_ui import reads
 from parley_ui.views import trouble
 from parley_ui.wording import money
 
@@ -23,7 +23,7 @@ def page() -> None:
         user_id = _whose()
         days = PERIODS[st.selectbox("Period", PERIODS, index=1, key="usage_period", width=180)]
     today = datetime.now(UTC).date()
-    report = state.usage(today - timedelta(days=days - 1), user_id)
+    report = reads.usage(("day", "provider", "model"), today - timedelta(days=days - 1), user_id)
     if not report.rows:
         st.info("Nothing was used in this time.", icon=":material/info:")
         return
@@ -35,7 +35,7 @@ def page() -> None:
 
 def _whose() -> str | None:
     """Returns whose usage is asked for; administrators may ask for everybody's."""
-    me = state.me()
+    me = reads.me()
     if me.role != "admin":
         return me.user_id
     chosen = st.selectbox("Whose", (MINE, EVERYBODY), key="usage_whose", width=180)
