@@ -59,6 +59,7 @@ class StoredMessage:
     pieces: list[Piece] = field(default_factory=list)
     spans: Sequence[Span] = ()
     stop_requested: bool = False
+    key_id: str = ""
     watched_at: datetime | None = None
 
 
@@ -178,6 +179,7 @@ class MemoryStore:
             self.messages[message.message_id] = StoredMessage(stored, message)
         reply = self.messages[turn.message_id]
         reply.worker_id = turn.worker_id
+        reply.key_id = turn.key_id
         reply.deadline = now + timedelta(seconds=turn.seconds)
         return Begun(stored.chat_uid, seq, parent_id, now, path)
 
@@ -218,6 +220,19 @@ class MemoryStore:
     async def ask_to_stop(self, owner_id: UUID, chat_id: str, message_id: UUID) -> None:
         if await self.find_reply(owner_id, chat_id, message_id):
             self.messages[message_id].stop_requested = True
+
+    async def ask_all_to_stop(self, owner_id: UUID, key_id: str) -> Sequence[UUID]:
+        self.answer()
+        running = [
+            name
+            for name, stored in self.messages.items()
+            if stored.chat.owner_id == owner_id
+            and stored.message.status is Status.RUNNING
+            and key_id in {"", stored.key_id}
+        ]
+        for name in running:
+            self.messages[name].stop_requested = True
+        return running
 
     async def wishes(
         self, worker_id: UUID, running: Sequence[UUID], unwatched: Sequence[UUID], seconds: float

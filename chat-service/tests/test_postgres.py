@@ -107,7 +107,7 @@ def test_who_may_not_is_given_the_sql(
 def migrated_back(settings: Settings) -> None:
     """Make the schema that of the release before."""
     with psycopg.connect(settings.conninfo, options=f"-c search_path={SCHEMA}") as owner:
-        for column in ("error", "stop_requested", "watched_at"):
+        for column in ("error", "stop_requested", "watched_at", "key_id"):
             owner.execute(sql.SQL("alter table messages drop {}").format(sql.Identifier(column)))
         owner.execute("drop table unsettled")
         owner.execute("update alembic_version set version_num = '0002'")

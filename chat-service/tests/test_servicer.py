@@ -114,6 +114,25 @@ async def test_stream_message_says_what_is_wrong(
     assert reason == reason_of(raised.value)
 
 
+async def test_stop_messages_stops_what_a_key_began(
+    stub: ChatServiceAsyncStub, me: Caller, small_world: World
+) -> None:
+    small_world.providers.script = ["Half", asyncio.Event()]
+    request = pb.SendMessageRequest(chat_id="c", content="Hi")
+    call = stub.SendMessage(request, timeout=WITHIN, metadata=me.metadata)
+    events = aiter(call)
+    await anext(events)
+    counts = []
+    for key_id in ("other", "k"):
+        stop = pb.StopMessagesRequest(key_id=key_id)
+        answer = await stub.StopMessages(stop, timeout=WITHIN, metadata=me.metadata)
+        counts.append(answer.stopped)
+
+    *_, end = [event async for event in events]
+    assert [0, 1] == counts
+    assert pb.MESSAGE_STATUS_STOPPED == end.end.message.status
+
+
 async def test_stop_message_answers_with_what_there_is(
     peer: Peer, me: Caller, small_world: World
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from parley_chat_service.core.faults import ChatNotFound, MessageNotFound
@@ -109,6 +110,27 @@ async def test_others_cannot_stop_it(world: World, ada: Caller, bob: Caller) -> 
         await world.server.stops.stop(ada, "c", uuid7())
 
     assert not world.providers.cancelled.is_set()
+
+
+async def test_what_a_key_began_is_stopped_wherever_it_is_made(
+    world: World, ada: Caller, bob: Caller
+) -> None:
+    laptop, phone = (replace(ada, key_id=name) for name in ("laptop", "phone"))
+    world.providers.script = ["Half", asyncio.Event()]
+    for caller, chat in ((laptop, "c"), (phone, "d"), (replace(bob, key_id="laptop"), "e")):
+        events = world.server.replies.send(caller, Send("Hi", chat))
+        await anext(events)
+        await anext(events)
+        await events.aclose()
+
+    async with running(world.edges) as other:
+        assert 1 == await other.server.stops.stop_all(ada, "laptop")
+        await until(lambda: 2 == len(world.server.worker.turns))
+        assert 1 == await world.server.stops.stop_all(ada, "")
+        await until(lambda: 1 == len(world.server.worker.turns))
+        assert 0 == await world.server.stops.stop_all(ada, "")
+
+    assert Status.STOPPED == (await messages(world, ada))[1].status
 
 
 @pytest.mark.unit

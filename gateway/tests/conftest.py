@@ -13,10 +13,12 @@ from parley_gateway.adapters.clients import Client
 from parley_gateway.api.app import build_app
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.server import build_server
+from parley_gateway.core.audit import Audit
 from parley_gateway.core.keys import Keyring
 from parley_gateway.core.limits import Limiter
 from parley_gateway.core.load import Load
 from parley_gateway.core.model import Role
+from parley_gateway.core.streams import Streams
 from parley_gateway.core.users import Accounts
 
 from parley.chat.v1.chat_pb2_grpc import ChatServiceStub
@@ -26,12 +28,11 @@ from parley.provider.v1.provider_pb2_grpc import ProviderServiceStub
 from .fakes import (
     Clock,
     FakeServices,
-    MemoryKeyStore,
     MemoryLimitStore,
-    MemoryUserStore,
     Outage,
     Script,
 )
+from .memory import MemoryAuditStore, MemoryKeyStore, MemoryUserStore, NoTurns
 
 ADMIN_KEY = "the administrator's key"
 PEPPER = "a pepper for the tests"
@@ -45,8 +46,13 @@ def outage() -> Outage:
 
 
 @pytest.fixture
-def user_store(outage: Outage) -> MemoryUserStore:
-    return MemoryUserStore(outage)
+def audit_store(outage: Outage) -> MemoryAuditStore:
+    return MemoryAuditStore(outage)
+
+
+@pytest.fixture
+def user_store(outage: Outage, audit_store: MemoryAuditStore) -> MemoryUserStore:
+    return MemoryUserStore(outage, audit_store)
 
 
 @pytest.fixture
@@ -70,8 +76,25 @@ def keyring(key_store: MemoryKeyStore, clock: Clock) -> Keyring:
 
 
 @pytest.fixture
-def accounts(user_store: MemoryUserStore, key_store: MemoryKeyStore, keyring: Keyring) -> Accounts:
-    return Accounts(user_store, key_store, keyring)
+def no_turns() -> NoTurns:
+    return NoTurns()
+
+
+@pytest.fixture
+def streams(key_store: MemoryKeyStore, no_turns: NoTurns) -> Streams:
+    return Streams(key_store, no_turns)
+
+
+@pytest.fixture
+def audit(audit_store: MemoryAuditStore) -> Audit:
+    return Audit(audit_store)
+
+
+@pytest.fixture
+def accounts(
+    user_store: MemoryUserStore, key_store: MemoryKeyStore, keyring: Keyring, streams: Streams
+) -> Accounts:
+    return Accounts(user_store, key_store, keyring, streams)
 
 
 @pytest.fixture
@@ -93,6 +116,7 @@ async def gateway(
     keyring: Keyring,
     accounts: Accounts,
     limit_store: MemoryLimitStore,
+    audit: Audit,
     outage: Outage,
 ) -> AsyncIterator[Gateway]:
     async def database_answers() -> bool:
@@ -114,6 +138,8 @@ async def gateway(
         provider=provider,
         database_answers=database_answers,
         load=Load(MOST_TURNS),
+        streams=accounts.streams,
+        audit=audit,
     )
     for client in clients:
         await client.aclose()

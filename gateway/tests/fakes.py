@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from google.protobuf.message import Message
-from parley_gateway.core.model import Identity, Key, NewKey, Place, Role, StoredKey, User, Window
-from parley_gateway.core.ports import KeyStore, LimitStore, UserStore
+from parley_gateway.core.model import Window
+from parley_gateway.core.ports import LimitStore
 from parley_rpc.context import caller_of
 from parley_rpc.faults import DatabaseUnavailable, Fault
 from parley_rpc.server import SERVING, Server
 from typing_extensions import override
-from uuid_utils.compat import uuid7
 
 from parley.chat.v1 import chat_pb2, chat_pb2_grpc
 from parley.prompt.v1 import prompt_pb2, prompt_pb2_grpc
@@ -47,83 +45,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-class MemoryUserStore(UserStore):
-    def __init__(self, outage: Outage) -> None:
-        self.outage = outage
-        self.users: dict[UUID, User] = {}
-
-    @override
-    async def administrator(self) -> User:
-        known = next((u for u in self.users.values() if u.name == "admin"), None)
-        return known or await self._add(uuid7(), "admin", Role.ADMIN)
-
-    @override
-    async def add(self, user_id: UUID, name: str, role: Role) -> User | None:
-        if any(user.name == name for user in self.users.values()):
-            return None
-        return await self._add(user_id, name, role)
-
-    @override
-    async def page(self, after: Place | None, size: int) -> Sequence[User]:
-        newest = sorted(
-            self.users.values(), key=lambda u: (u.created_at, str(u.user_id)), reverse=True
-        )
-        return [u for u in newest if not after or (u.created_at, str(u.user_id)) < after][:size]
-
-    async def _add(self, user_id: UUID, name: str, role: Role) -> User:
-        self.outage.check()
-        user = User(user_id, name, role, disabled=False, created_at=datetime.now(UTC))
-        self.users[user_id] = user
-        return user
-
-
-class MemoryKeyStore(KeyStore):
-    def __init__(self, outage: Outage, users: MemoryUserStore) -> None:
-        self.outage = outage
-        self.users = users
-        self.keys: dict[str, tuple[NewKey, Key]] = {}
-
-    @override
-    async def find(self, key_id: str) -> StoredKey | None:
-        self.outage.check()
-        if key_id not in self.keys:
-            return None
-        new, key = self.keys[key_id]
-        user, now = self.users.users[new.user_id], datetime.now(UTC)
-        if user.disabled or (key.expires_at and key.expires_at <= now):
-            return None
-        if key.last_used_at is None or key.last_used_at < now - timedelta(minutes=1):
-            self.keys[key_id] = (new, replace(key, last_used_at=now))
-        identity = Identity(
-            user.user_id, user.name, user.role, key.key_id, key.name, key.expires_at
-        )
-        return StoredKey(new.digest, identity)
-
-    @override
-    async def add(self, key: NewKey) -> Key | None:
-        self.outage.check()
-        if key.user_id not in self.users.users:
-            return None
-        made = Key(key.key_id, key.name, key.last4, key.expires_at, None, datetime.now(UTC))
-        self.keys[key.key_id] = (key, made)
-        return made
-
-    @override
-    async def page(self, user_id: UUID, after: Place | None, size: int) -> Sequence[Key]:
-        own = [key for new, key in self.keys.values() if new.user_id == user_id]
-        newest = sorted(own, key=lambda k: (k.created_at, k.key_id), reverse=True)
-        return [k for k in newest if not after or (k.created_at, k.key_id) < after][:size]
-
-    @override
-    async def revoke(self, key_id: str, user_id: UUID | None) -> bool:
-        self.outage.check()
-        known = self.keys.get(key_id)
-        if known is None or (user_id and known[0].user_id != user_id):
-            return False
-        del self.keys[key_id]
-        return True
 
 
 class MemoryLimitStore(LimitStore):
@@ -157,6 +78,8 @@ class Received:
     request: Any
     user_id: str
     request_id: str
+    role: str = ""
+    scopes: frozenset[str] = frozenset()
 
 
 class Script:
@@ -167,10 +90,13 @@ class Script:
         self.paged: dict[str, Mapping[str, Message]] = {}
         self.turn: list[Scripted | asyncio.Event] = []
         self.received: list[Received] = []
+        self.asked = asyncio.Event()
 
     def note(self, method: str, request: Any, context: Any) -> None:
         caller = caller_of(context)
-        self.received.append(Received(method, request, caller.user_id, caller.request_id))
+        names = (caller.user_id, caller.request_id, caller.role, caller.scopes)
+        self.received.append(Received(method, request, *names))
+        self.asked.set()
 
     def answer(self, method: str, default: Message) -> Any:
         if method in self.paged:
@@ -223,6 +149,7 @@ class FakeChat(chat_pb2_grpc.ChatServiceServicer):
             self.left.set()
             raise
 
+    StopMessages = unary("StopMessages", chat_pb2.StopMessagesResponse)
     StopMessage = unary("StopMessage", chat_pb2.StopMessageResponse)
     ListChats = unary("ListChats", chat_pb2.ListChatsResponse)
     GetChat = unary("GetChat", chat_pb2.GetChatResponse)

@@ -7,32 +7,36 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from parley_gateway.adapters.audit_store import PostgresAuditStore
 from parley_gateway.adapters.database import Database
 from parley_gateway.adapters.key_store import PostgresKeyStore
 from parley_gateway.adapters.limit_store import PostgresLimitStore
 from parley_gateway.adapters.user_store import PostgresUserStore
-from parley_gateway.core.ports import KeyStore, LimitStore, UserStore
+from parley_gateway.core.ports import AuditStore, KeyStore, LimitStore, UserStore
 from parley_gateway.migrations.upgrade import migrate
 from parley_gateway.settings import Settings
 from pydantic import SecretStr
 
-from .fakes import MemoryKeyStore, MemoryLimitStore, MemoryUserStore, Outage
+from .fakes import MemoryLimitStore, Outage
+from .memory import MemoryAuditStore, MemoryKeyStore, MemoryUserStore
 
 
 @dataclass
 class Stores:
-    """One of each; the last three come from one process."""
+    """One of each, of one process."""
 
     users: UserStore
     keys: KeyStore
     limits: LimitStore
+    audit: AuditStore
 
 
 def memory_stores() -> Stores:
     """Return stores that remember until the test ends."""
     outage = Outage()
-    users = MemoryUserStore(outage)
-    return Stores(users, MemoryKeyStore(outage, users), MemoryLimitStore(outage))
+    audit = MemoryAuditStore(outage)
+    users = MemoryUserStore(outage, audit)
+    return Stores(users, MemoryKeyStore(outage, users), MemoryLimitStore(outage), audit)
 
 
 async def migrated(database_url: str) -> Settings:
@@ -54,6 +58,7 @@ async def postgres_stores(settings: Settings) -> AsyncIterator[Stores]:
             PostgresUserStore(database),
             PostgresKeyStore(database),
             PostgresLimitStore(counters),
+            PostgresAuditStore(database),
         )
     finally:
         await database.aclose()

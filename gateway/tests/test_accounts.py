@@ -24,12 +24,10 @@ async def ada(client: httpx.AsyncClient) -> str:
 async def test_the_caller_is_told_who_they_are(client: httpx.AsyncClient) -> None:
     me = (await client.get("/me")).json()
 
-    assert ("admin", "admin", {"requests_per_hour": 1000}) == (
-        me["name"],
-        me["role"],
-        me["limits"],
-    )
-    assert {"key_id": "admin", "name": "admin", "expires_at": None} == me["key"]
+    limits = {"requests_per_hour": 1000, "tokens_per_minute": None, "concurrent_turns": None}
+    assert ("admin", "admin", limits) == (me["name"], me["role"], me["limits"])
+    assert {"daily": None, "monthly": None} == me["budgets"]
+    assert {"key_id": "admin", "name": "admin", "scopes": [], "expires_at": None} == me["key"]
 
 
 async def test_a_context_for_calls_over_grpc_names_the_caller(
@@ -79,7 +77,8 @@ async def test_a_key_is_shown_once_and_works(client: httpx.AsyncClient, ada: str
     assert (ada, key["key_id"]) == (me.json()["user_id"], me.json()["key"]["key_id"])
     listed = (await client.get(f"/keys?user_id={ada}")).json()["keys"]
     assert [key["key_id"]] == [one["key_id"] for one in listed]
-    assert {"key_id", "name", "last4", "expires_at", "last_used_at", "created_at"} == set(listed[0])
+    promised = "key_id name last4 scopes expires_at last_used_at created_at"
+    assert set(promised.split()) | {"user_id", "limits", "budgets"} == set(listed[0])
 
 
 async def test_a_revoked_key_is_refused_at_once(client: httpx.AsyncClient, user_key: str) -> None:

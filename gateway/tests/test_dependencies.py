@@ -7,7 +7,8 @@ import asyncio
 import httpx
 import pytest
 from fastapi import FastAPI
-from parley_gateway.api.dependencies import Gateway, GuardedRoute, credential
+from parley_gateway.api.credential import credential
+from parley_gateway.api.dependencies import Gateway, GuardedRoute
 from parley_rpc.faults import Unauthenticated
 from starlette.routing import BaseRoute
 

@@ -14,7 +14,8 @@ from parley_gateway.core.users import Accounts
 from parley_rpc.faults import DatabaseUnavailable, Unauthenticated
 
 from .conftest import ADMIN_KEY, PEPPER
-from .fakes import Clock, MemoryKeyStore, MemoryUserStore, Outage
+from .fakes import Clock, Outage
+from .memory import MemoryKeyStore, MemoryUserStore
 
 pytestmark = pytest.mark.unit
 

@@ -24,7 +24,8 @@ DELETE /providers/{provider} | PUT /providers/{provider}/credentials
 DELETE /providers/{provider}/credentials | POST /providers/{provider}/models/refresh
 PATCH /providers/{provider}/models/{model} | DELETE /providers/{provider}/models/{model}
 GET /usage | GET /usage/records
-GET /users | POST /users | GET /keys | POST /keys | DELETE /keys/{key_id}
+GET /users | POST /users | GET /users/{user_id} | PATCH /users/{user_id}
+GET /keys | POST /keys | DELETE /keys/{key_id} | POST /keys/{key_id}/rotate | GET /audit
 """
 PUBLIC = {"/", "/health", "/livez", "/readyz"}
 Operation = dict[str, object]

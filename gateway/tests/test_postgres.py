@@ -16,17 +16,21 @@ from alembic.script import ScriptDirectory
 from parley_gateway import migrations
 from parley_gateway.adapters.database import SCHEMA, SCHEMA_REVISION, Database
 from parley_gateway.adapters.tables import metadata
+from parley_gateway.core.entries import Entry, EntryFilter
 from parley_gateway.core.limits import Limiter
 from parley_gateway.core.model import NewKey, Role
 from parley_gateway.migrations.upgrade import migrate
 from parley_gateway.settings import Settings
 from parley_rpc.faults import DatabaseUnavailable
+from psycopg import errors
 from pydantic import SecretStr
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 from uuid_utils.compat import uuid7
 
 from .stores import Stores, migrated, postgres_stores
+
+ENTRY = Entry("test")
 
 pytestmark = pytest.mark.integration
 
@@ -108,6 +112,49 @@ async def test_the_gateways_role_cannot_change_the_schema(
         await database.aclose()
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update audit_log set actor = null returning 1",
+        "delete from audit_log returning 1",
+        "truncate audit_log",
+        "drop table audit_log",
+        "alter table audit_log disable trigger all",
+        "insert into audit_log table audit_log on conflict (entry_id) do update set ip = ''",
+    ],
+)
+@pytest.mark.parametrize("again", [False, True], ids=["once", "migrated again"])
+async def test_the_gateways_role_cannot_change_what_the_log_says(
+    settings: Settings, stores: Stores, statement: str, *, again: bool
+) -> None:
+    """However often it was migrated, for that grants anew."""
+    await stores.audit.write([ENTRY])
+    if again:
+        assert 0 == await asyncio.to_thread(migrate, settings)
+    database = Database(settings.conninfo, connections=1)
+    await database.open()
+    try:
+        with pytest.raises(DatabaseUnavailable) as raised:
+            await database.fetch(statement)
+    finally:
+        await database.aclose()
+
+    assert isinstance(raised.value.__cause__, errors.InsufficientPrivilege)
+    assert ["test"] == [one.entry.action for one in await stores.audit.page(EntryFilter(), None, 9)]
+
+
+async def test_a_change_whose_entry_cannot_be_written_is_not_made(
+    settings: Settings, stores: Stores
+) -> None:
+    with psycopg.connect(settings.conninfo) as owner:
+        owner.execute("revoke insert on gateway.audit_log from parley_gateway")
+
+    with pytest.raises(DatabaseUnavailable):
+        await stores.users.add(uuid7(), "ada", Role.USER, ENTRY)
+
+    assert [] == await stores.users.page(None, 9)
+
+
 async def test_two_gateways_count_one_limit(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         gateways = [
@@ -140,7 +187,7 @@ async def test_only_a_digest_of_a_key_is_in_the_database(
     settings: Settings, stores: Stores
 ) -> None:
     user = await stores.users.administrator()
-    await stores.keys.add(NewKey("abcdefghijkl", user.user_id, "k", b"\1\2", "last", None))
+    await stores.keys.add(NewKey("abcdefghijkl", user.user_id, "k", b"\1\2", "last", None), ENTRY)
 
     with psycopg.connect(settings.conninfo) as owner:
         row = owner.execute("select * from gateway.api_keys").fetchone()
@@ -149,14 +196,14 @@ async def test_only_a_digest_of_a_key_is_in_the_database(
 
 
 async def test_a_disabled_users_keys_are_not_found(settings: Settings, stores: Stores) -> None:
-    user = await stores.users.add(uuid7(), "ada", Role.USER)
+    user = await stores.users.add(uuid7(), "ada", Role.USER, ENTRY)
     assert user
-    await stores.keys.add(NewKey("abcdefghijkl", user.user_id, "k", b"\1\2", "last", None))
-    assert await stores.keys.find("abcdefghijkl")
+    await stores.keys.add(NewKey("abcdefghijkl", user.user_id, "k", b"\1\2", "last", None), ENTRY)
+    assert await stores.keys.find("abcdefghijkl", b"\1\2")
     with psycopg.connect(settings.conninfo) as owner:
         owner.execute("update gateway.users set disabled = true")
 
-    assert await stores.keys.find("abcdefghijkl") is None
+    assert await stores.keys.find("abcdefghijkl", b"\1\2") is None
 
 
 async def test_many_gateways_make_one_administrator(settings: Settings, stores: Stores) -> None:

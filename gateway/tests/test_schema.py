@@ -62,7 +62,7 @@ def explore(url: str, mode: GenerationMode) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("mode", "operations"), [(GenerationMode.POSITIVE, 36), (GenerationMode.NEGATIVE, 31)]
+    ("mode", "operations"), [(GenerationMode.POSITIVE, 40), (GenerationMode.NEGATIVE, 35)]
 )
 async def test_the_document_is_true(
     listen: Listen, script: Script, gateway: Gateway, mode: GenerationMode, operations: int

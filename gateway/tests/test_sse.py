@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from parley_gateway.api import sse
-from parley_rpc.faults import Fault, NotFound, Origin, RemoteFault
+from parley_rpc.faults import Fault, NotFound, Origin, RemoteFault, Unauthenticated
 
 from .fakes import FakeServices, Script
 from .turns import END, START, delta, vendor_fault
@@ -208,8 +208,10 @@ class Wire:
         return {"type": "http.disconnect"}
 
     async def stream(self, *steps: bytes | asyncio.Event | Exception) -> None:
+        cut = self.cut = asyncio.get_running_loop().create_future()
+        frames = frames_of(*steps)
         await sse.stream(
-            frames_of(*steps), self.receive, self.send, problem=problem_frame, keep_alive=0.02
+            frames, self.receive, self.send, problem=problem_frame, cut=cut, keep_alive=0.02
         )
 
 
@@ -258,3 +260,30 @@ async def test_a_stream_that_is_cut_ends_with_a_problem() -> None:
     await streaming
 
     assert (b"unavailable", True) == (wire.sent[-1], wire.finished)
+
+
+async def test_what_is_cut_ends_with_the_reason() -> None:
+    wire, held = Wire(), asyncio.Event()
+    streaming = asyncio.create_task(wire.stream(b"one", held, b"two"))
+    await asyncio.sleep(0.01)
+
+    wire.cut.set_result(Unauthenticated("Over."))
+    await streaming
+
+    assert (b"one", b"unauthenticated", True) == (wire.sent[1], wire.sent[-1], wire.finished)
+    assert b"two" not in wire.sent
+
+
+async def test_a_client_that_does_not_read_is_not_waited_for_when_it_is_cut() -> None:
+    wire, held = Wire(), asyncio.Event()
+    streaming = asyncio.create_task(wire.stream(b"one", held, b"two"))
+    await asyncio.sleep(0.01)
+    wire.blocked.clear()
+    held.set()
+    await asyncio.sleep(0.01)
+
+    wire.cut.set_result(Unauthenticated("Over."))
+    async with asyncio.timeout(10):
+        await streaming
+
+    assert not wire.finished

@@ -12,7 +12,7 @@ from parley_gateway.core.users import Accounts
 from parley_rpc.faults import InvalidArgument, PermissionDenied
 from uuid_utils.compat import uuid7
 
-from .fakes import MemoryKeyStore
+from .memory import MemoryKeyStore
 
 pytestmark = pytest.mark.unit
 

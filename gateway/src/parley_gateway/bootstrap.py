@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -15,17 +15,21 @@ from parley_rpc.faults import DatabaseUnavailable
 from parley.chat.v1.chat_pb2_grpc import ChatServiceStub
 from parley.prompt.v1.prompt_pb2_grpc import PromptServiceStub
 from parley.provider.v1.provider_pb2_grpc import ProviderServiceStub
+from parley_gateway.adapters.audit_store import PostgresAuditStore
 from parley_gateway.adapters.clients import Client
 from parley_gateway.adapters.database import Database
 from parley_gateway.adapters.key_store import PostgresKeyStore
 from parley_gateway.adapters.limit_store import PostgresLimitStore
+from parley_gateway.adapters.turns import ChatTurns
 from parley_gateway.adapters.user_store import PostgresUserStore
 from parley_gateway.api.app import build_app
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.server import build_server
-from parley_gateway.core.keys import Keyring
+from parley_gateway.core.audit import Audit
+from parley_gateway.core.keys import LIVES_SECONDS, Keyring
 from parley_gateway.core.limits import Limiter
 from parley_gateway.core.load import Load
+from parley_gateway.core.streams import Streams
 from parley_gateway.core.users import Accounts
 from parley_gateway.settings import Settings
 
@@ -63,15 +67,20 @@ class Parts:
             pepper=settings.key_pepper.get_secret_value(),
             admin_key=settings.api_key.get_secret_value(),
         )
+        self.streams = Streams(keys, ChatTurns(self.chat))
+        self.audit = Audit(PostgresAuditStore(self.database))
         self.gateway = Gateway(
             keyring=keyring,
             limiter=Limiter(PostgresLimitStore(self.counters), settings.rate_limit_per_hour),
-            accounts=Accounts(PostgresUserStore(self.database), keys, keyring),
+            accounts=Accounts(PostgresUserStore(self.database), keys, keyring, self.streams),
             chat=self.chat,
             prompt=self.prompt,
             provider=self.provider,
             database_answers=self.database.answers,
             load=Load(QUEUE * settings.max_turns),
+            streams=self.streams,
+            audit=self.audit,
+            trusted_proxies=settings.proxies,
             turn_seconds=settings.turn_seconds,
             max_message_chars=settings.max_message_chars,
         )
@@ -81,23 +90,42 @@ class Parts:
         """Open all of it without waiting for anybody, and close it again."""
         await self.database.open()
         await self.counters.open()
-        preparing = asyncio.create_task(self.prepare())
+        working = [
+            asyncio.create_task(kept(work))
+            for work in (self.prepare, self.streams.run, self.audit.run)
+        ]
         try:
             yield
         finally:
-            preparing.cancel()
-            await asyncio.wait({preparing})
+            for task in working:
+                task.cancel()
+            await asyncio.wait(working)
+            with contextlib.suppress(DatabaseUnavailable):
+                await self.audit.flush()
             for part in (self.chat, self.prompt, self.provider, self.database, self.counters):
                 await part.aclose()
 
     async def prepare(self) -> None:
-        """Let the administrator in as soon as the schema is there."""
+        """Let the administrator in as soon as the schema is there, and heed their limits."""
         while True:
             with contextlib.suppress(DatabaseUnavailable):
-                if await self.database.answers():
+                if self.gateway.keyring.administrator or await self.database.answers():
                     await self.gateway.accounts.prepare()
-                    return
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            known = self.gateway.keyring.administrator is not None
+            await asyncio.sleep(LIVES_SECONDS if known else LOOK_AGAIN_SECONDS)
+
+
+async def kept(work: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Do what is never done: what ends by a fault of ours is told, and begun again."""
+    while True:
+        task = asyncio.create_task(work())
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+        logger.error("failed", exc_info=task.exception())
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
 async def run(settings: Settings) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
 from psycopg.conninfo import make_conninfo
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SHORTEST_PEPPER = 16
+
+
+def networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Read networks and addresses, with commas between them."""
+    return tuple(ip_network(word.strip()) for word in text.split(",") if word.strip())
 
 
 class Settings(BaseSettings):
@@ -45,6 +52,9 @@ class Settings(BaseSettings):
         default=1000, alias="RATE_LIMIT_PER_HOUR", ge=1, le=1_000_000_000
     )
 
+    # Networks of proxies, such as `10.0.0.0/8`, whose `X-Forwarded-For` the audit log believes.
+    trusted_proxies: str = Field(default="", alias="TRUSTED_PROXIES")
+
     # The longest message, in characters.
     max_message_chars: int = Field(default=200_000, alias="MAX_MESSAGE_CHARS", ge=1)
     # Turns that one chat service runs at once; a gateway lets as many more wait for it.
@@ -55,6 +65,17 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(default=7.0, alias="GRACE_SECONDS", ge=0)
     # How much is logged: DEBUG, INFO, WARNING or ERROR.
     log_level: str = Field(default="INFO", alias="LOG_LEVEL")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks_only(cls, text: str) -> str:
+        networks_of(text)
+        return text
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of proxies that are believed."""
+        return networks_of(self.trusted_proxies)
 
     @property
     def conninfo(self) -> str:

@@ -4,6 +4,7 @@
       + InvalidArgument        a field breaks its rule
       + Unauthenticated        no valid credential
       + PermissionDenied       known, but may not
+      |   x ScopeMissing
       + NotFound               no such thing, or not yours
       + AlreadyExists          the name is taken
       + Aborted                somebody else was at it
@@ -84,6 +85,15 @@ class PermissionDenied(Fault):
     """The caller is known but may not do this."""
 
     reason = "permission_denied"
+
+
+class ScopeMissing(PermissionDenied):
+    """The key lacks the scope that this needs."""
+
+    reason = "scope_missing"
+
+    def __init__(self, scope: str, /) -> None:
+        super().__init__(f"The key lacks the scope {scope}.", scope=scope)
 
 
 class NotFound(Fault):

@@ -21,7 +21,7 @@ from typing_extensions import override
 SCHEMA = "chat"
 ROLE = "parley_chat"
 # What `serve` needs. Revisions are numbered, so that a newer one is known to be newer.
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 
 # What one waits for a connection; and what when the one before waited in vain.
 ACQUIRE_WITHIN_SECONDS = 0.75

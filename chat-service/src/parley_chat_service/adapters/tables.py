@@ -106,6 +106,8 @@ class Messages(Table):
     stop_requested: Mapped[bool] = mapped_column(server_default=text("false"))
     # When a running reply was last read through another process; kept only where that counts.
     watched_at: Mapped[datetime | None]
+    # The key that a reply was asked for with; null for what is older than keys' names here.
+    key_id: Mapped[str | None]
 
     __table_args__ = (
         CheckConstraint("role in ('user', 'assistant')", name="role"),

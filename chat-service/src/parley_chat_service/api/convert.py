@@ -66,7 +66,7 @@ def caller(context: ServerContext) -> model.Caller:
         owner_id = UUID(found.user_id)
     except ValueError:
         raise Unauthenticated("The user context names no user: user_id is not a UUID.") from None
-    return model.Caller(owner_id, found.metadata, found.deadline)
+    return model.Caller(owner_id, found.metadata, found.deadline, found.key_id)
 
 
 def send(request: pb.SendMessageRequest) -> Send:

@@ -55,6 +55,13 @@ class ChatServicer(ChatServiceServicer):
         return pb.StopMessageResponse(message=convert.message(message))
 
     @override
+    async def StopMessages(
+        self, request: pb.StopMessagesRequest, context: ServerContext
+    ) -> pb.StopMessagesResponse:
+        stopped = await self.stops.stop_all(convert.caller(context), request.key_id)
+        return pb.StopMessagesResponse(stopped=stopped)
+
+    @override
     async def ListChats(
         self, request: pb.ListChatsRequest, context: ServerContext
     ) -> pb.ListChatsResponse:

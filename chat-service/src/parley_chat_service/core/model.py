@@ -39,6 +39,8 @@ class Caller:
     owner_id: UUID
     metadata: Sequence[tuple[str, str | bytes]] = ()
     deadline: float = field(default=math.inf, compare=False)
+    # The key that was shown.
+    key_id: str = ""
 
 
 class Position(NamedTuple):

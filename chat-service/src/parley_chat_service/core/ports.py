@@ -111,6 +111,12 @@ class ReplyStore(Protocol):
     async def ask_to_stop(self, owner_id: UUID, chat_id: str, message_id: UUID) -> None:
         """Note that a reply is to stop, if it is running."""
 
+    async def ask_all_to_stop(self, owner_id: UUID, key_id: str) -> Sequence[UUID]:
+        """Note that a user's running replies are to stop; return them.
+
+        Of one key when there is a `key_id`.
+        """
+
     async def wishes(
         self, worker_id: UUID, running: Sequence[UUID], unwatched: Sequence[UUID], seconds: float
     ) -> Sequence[UUID]:

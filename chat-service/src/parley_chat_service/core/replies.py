@@ -214,6 +214,7 @@ class Replies:
             choice=choice,
             prompt_version=prompt.version,
             seconds=self.limits.turn_seconds,
+            key_id=caller.key_id,
         )
 
     @contextlib.asynccontextmanager

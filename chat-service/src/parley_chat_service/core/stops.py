@@ -12,6 +12,7 @@ from parley_rpc.faults import DatabaseUnavailable
 
 from parley_chat_service.core.model import Caller, Message, Status
 from parley_chat_service.core.ports import ReplyStore
+from parley_chat_service.core.rules import check_text
 from parley_chat_service.core.running import RunningTurn
 from parley_chat_service.core.streams import Streams
 from parley_chat_service.core.worker import Worker
@@ -52,6 +53,14 @@ class Stops:
             async with asyncio.timeout(ENDED_WITHIN_SECONDS):
                 await showing.finished()
         return await self.streams.find(caller, chat_id, message_id)
+
+    async def stop_all(self, caller: Caller, key_id: str) -> int:
+        """Ask the caller's running replies to stop, or those of one key; count them."""
+        check_text("key_id", key_id)
+        stopped = await self.store.ask_all_to_stop(caller.owner_id, key_id)
+        for message_id in stopped:
+            self.worker.stop(message_id)
+        return len(stopped)
 
     async def run(self) -> None:
         """Heed the wishes of others for ever."""

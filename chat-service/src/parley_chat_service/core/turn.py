@@ -121,6 +121,8 @@ class NewTurn:
     prompt_version: int
     seconds: float
     assumed: Choice | None = None
+    # The key that it was asked for with.
+    key_id: str = ""
 
 
 class Begun(NamedTuple):

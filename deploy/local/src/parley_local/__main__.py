@@ -6,7 +6,8 @@ import typer
 from pydantic import ValidationError
 
 from parley_local.asking import complain
-from parley_local.commands import models, providers
+from parley_local.commands import keys, models, providers, users
+from parley_local.commands.audit import audit
 from parley_local.commands.backup import backup, restore
 from parley_local.commands.chat import chat
 from parley_local.commands.doctor import doctor
@@ -20,10 +21,12 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # A traceback with local variables would show secrets.
 )
-for command in (up, doctor, migrate, backup, restore, chat, usage):
+for command in (up, doctor, migrate, backup, restore, chat, usage, audit):
     app.command()(command)
 app.add_typer(providers.app, name="providers")
 app.add_typer(models.app, name="models")
+app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ with Client("http://127.0.0.1:8000", key) as client:
         ...
 """
 
+from parley_client.accounts import AuditEntry, Budgets, Key, Limits, Me, NewKey, User
 from parley_client.call import Call
 from parley_client.calls import ChatOptions
 from parley_client.client import AsyncClient, Client
@@ -19,19 +20,14 @@ from parley_client.ledger import Attempt, UsageRecord, UsageReport, UsageRow, Us
 from parley_client.types import (
     About,
     ActivePrompt,
-    Budgets,
     Chat,
     Configuration,
     Cost,
     Credential,
     Health,
     History,
-    Key,
-    Limits,
-    Me,
     Message,
     Model,
-    NewKey,
     Page,
     Plugin,
     Price,
@@ -46,7 +42,6 @@ from parley_client.types import (
     TurnEvent,
     TurnStart,
     Usage,
-    User,
 )
 from parley_client.wire import Timeouts
 
@@ -55,6 +50,7 @@ __all__ = [
     "ActivePrompt",
     "AsyncClient",
     "Attempt",
+    "AuditEntry",
     "Budgets",
     "Call",
     "Chat",

@@ -1,8 +1,6 @@
-"""The calls of conversations, prompts, users and keys."""
+"""The calls of conversations and prompts."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from datetime import datetime
 from typing import Any, TypedDict, TypeVar, Unpack
 from uuid import uuid4
 
@@ -42,16 +40,6 @@ class PromptChange(TypedDict, total=False):
     name: str
     content: str
     description: str | None
-
-
-class KeyOptions(TypedDict, total=False):
-    """What else may be said of a new key; `user_id` by administrators only."""
-
-    user_id: str | None
-    scopes: Sequence[str] | None
-    expires_at: datetime | None
-    limits: types.Limits | None
-    budgets: types.Budgets | None
 
 
 def about() -> Call[types.About]:
@@ -158,40 +146,6 @@ def delete_prompt(prompt_id: str) -> Call[None]:
 def activate_prompt(prompt_id: str) -> Call[types.Prompt]:
     """Makes a prompt the one that the caller's next message uses."""
     return Call("POST", path("/system-prompts", prompt_id, "activate"), into(types.Prompt))
-
-
-def me() -> Call[types.Me]:
-    """Asks whom the key belongs to."""
-    return Call("GET", "/me", into(types.Me))
-
-
-def list_users(**query: Unpack[Paging]) -> Call[types.Page[types.User]]:
-    """Asks for all users (administrators only)."""
-    return Call("GET", "/users", page_of(types.User, "users"), known(query))
-
-
-def create_user(name: str, role: str | None = None) -> Call[types.User]:
-    """Adds a user (administrators only); `role` is user or admin."""
-    return Call("POST", "/users", into(types.User), body=known({"name": name, "role": role}))
-
-
-def list_keys(**query: Unpack[Paging]) -> Call[types.Page[types.Key]]:
-    """Asks for the caller's keys."""
-    return Call("GET", "/keys", page_of(types.Key, "keys"), known(query))
-
-
-def create_key(name: str, **options: Unpack[KeyOptions]) -> Call[types.NewKey]:
-    """Makes a key; its secret is in this answer and never again."""
-    body = known({"name": name, **options})
-    for part in ("limits", "budgets"):
-        if part in body:
-            body[part] = known(asdict(body[part]))
-    return Call("POST", "/keys", into(types.NewKey), body=body)
-
-
-def delete_key(key_id: str) -> Call[None]:
-    """Revokes a key."""
-    return Call("DELETE", path("/keys", key_id), nothing)
 
 
 def _turn(body: dict[str, Any], options: ChatOptions, read: Callable[[Answer], T]) -> Call[T]:

@@ -1,6 +1,6 @@
 """The two clients. They differ in how they wait, and in nothing else.
 
-Each method is a function of `calls`, `provider_calls` or `usage_calls`, lifted onto the client: it
+Each method is a function of one of the modules `…calls`, lifted onto the client: it
 takes the same arguments, sends the call, and returns what the answer says. The `all_…` methods walk
 through a list page by page.
 """
@@ -15,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 import httpx
 
-from parley_client import calls, provider_calls, usage_calls
+from parley_client import account_calls, calls, provider_calls, usage_calls
 from parley_client.answers import refusal
 from parley_client.call import Call
 from parley_client.calls import ChatOptions
@@ -183,14 +183,19 @@ class Client:
     summarize_usage_as_csv = _calling(usage_calls.summarize_usage_as_csv)
     list_usage_records = _calling(usage_calls.list_usage_records)
     all_usage_records = _walking(usage_calls.list_usage_records)
-    me = _calling(calls.me)
-    list_users = _calling(calls.list_users)
-    all_users = _walking(calls.list_users)
-    create_user = _calling(calls.create_user)
-    list_keys = _calling(calls.list_keys)
-    all_keys = _walking(calls.list_keys)
-    create_key = _calling(calls.create_key)
-    delete_key = _calling(calls.delete_key)
+    me = _calling(account_calls.me)
+    list_users = _calling(account_calls.list_users)
+    all_users = _walking(account_calls.list_users)
+    create_user = _calling(account_calls.create_user)
+    get_user = _calling(account_calls.get_user)
+    update_user = _calling(account_calls.update_user)
+    list_keys = _calling(account_calls.list_keys)
+    all_keys = _walking(account_calls.list_keys)
+    create_key = _calling(account_calls.create_key)
+    rotate_key = _calling(account_calls.rotate_key)
+    delete_key = _calling(account_calls.delete_key)
+    list_audit = _calling(account_calls.list_audit)
+    all_audit = _walking(account_calls.list_audit)
 
 
 class AsyncClient:
@@ -299,11 +304,16 @@ class AsyncClient:
     summarize_usage_as_csv = _async_calling(usage_calls.summarize_usage_as_csv)
     list_usage_records = _async_calling(usage_calls.list_usage_records)
     all_usage_records = _async_walking(usage_calls.list_usage_records)
-    me = _async_calling(calls.me)
-    list_users = _async_calling(calls.list_users)
-    all_users = _async_walking(calls.list_users)
-    create_user = _async_calling(calls.create_user)
-    list_keys = _async_calling(calls.list_keys)
-    all_keys = _async_walking(calls.list_keys)
-    create_key = _async_calling(calls.create_key)
-    delete_key = _async_calling(calls.delete_key)
+    me = _async_calling(account_calls.me)
+    list_users = _async_calling(account_calls.list_users)
+    all_users = _async_walking(account_calls.list_users)
+    create_user = _async_calling(account_calls.create_user)
+    get_user = _async_calling(account_calls.get_user)
+    update_user = _async_calling(account_calls.update_user)
+    list_keys = _async_calling(account_calls.list_keys)
+    all_keys = _async_walking(account_calls.list_keys)
+    create_key = _async_calling(account_calls.create_key)
+    rotate_key = _async_calling(account_calls.rotate_key)
+    delete_key = _async_calling(account_calls.delete_key)
+    list_audit = _async_calling(account_calls.list_audit)
+    all_audit = _async_walking(account_calls.list_audit)

@@ -244,66 +244,6 @@ class ProviderHealth:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What a key may do; None is the platform's own limit."""
-
-    requests_per_hour: int | None = None
-    tokens_per_minute: int | None = None
-    concurrent_turns: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Budgets:
-    """What may be spent, in USD; None is no budget."""
-
-    daily: Decimal | None = None
-    monthly: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key as it is listed: never the secret itself."""
-
-    key_id: str
-    name: str
-    last4: str | None = None
-    scopes: tuple[str, ...] = ()
-    expires_at: datetime | None = None
-    last_used_at: datetime | None = None
-    created_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewKey(Key):
-    """A key just made, with the secret that is shown this once."""
-
-    key: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Me:
-    """The caller."""
-
-    user_id: str
-    name: str
-    role: str
-    key: Key | None = None
-    limits: Limits | None = None
-    budgets: Budgets | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A user, as administrators see them."""
-
-    user_id: str
-    name: str
-    role: str
-    disabled: bool = False
-    created_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class TurnStart:
     """A turn was accepted: from here on it goes on without us.
 

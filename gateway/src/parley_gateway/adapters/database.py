@@ -22,7 +22,7 @@ from typing_extensions import override
 SCHEMA = "gateway"
 ROLE = "parley_gateway"
 # What `serve` needs. Revisions are numbered, so that a newer one is known to be newer.
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 
 # What one waits for a connection; and what when the one before waited in vain.
 ACQUIRE_WITHIN_SECONDS = 0.75

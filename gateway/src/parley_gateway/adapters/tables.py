@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from parley_gateway.adapters.database import SCHEMA
 
@@ -31,6 +33,19 @@ CONVENTION = {
 }
 metadata = MetaData(schema=SCHEMA, naming_convention=CONVENTION)
 
+
+def quota() -> list[Column[int]]:
+    """Make the columns of what a user or a key may use; null sets no limit."""
+    return [
+        Column("requests_per_hour", Integer),
+        Column("tokens_per_minute", BigInteger),
+        Column("concurrent_turns", Integer),
+        # Nano-dollars of a calendar day and month in UTC.
+        Column("daily_nano_usd", BigInteger),
+        Column("monthly_nano_usd", BigInteger),
+    ]
+
+
 users = Table(
     "users",
     metadata,
@@ -39,7 +54,11 @@ users = Table(
     Column("role", Text, nullable=False),
     Column("disabled", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # When the user was disabled, or made an ordinary one, the last time.
+    Column("lowered_at", DateTime(timezone=True)),
+    *quota(),
     CheckConstraint("role in ('user', 'admin')", name="role"),
+    Index("ix_users_lowered_at", "lowered_at"),
     Index("ix_users_place", "created_at", "user_id"),
 )
 
@@ -56,7 +75,13 @@ api_keys = Table(
     Column("revoked_at", DateTime(timezone=True)),
     Column("last_used_at", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # When a successor was made: it ends by itself then.
+    Column("rotated_at", DateTime(timezone=True)),
+    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    *quota(),
     Index("ix_api_keys_place", "user_id", "created_at", "key_id"),
+    Index("ix_api_keys_revoked_at", "revoked_at"),
+    Index("ix_api_keys_expires_at", "expires_at"),
 )
 
 # One row for each subject, rolled over in place.
@@ -70,4 +95,22 @@ rate_limits = Table(
     # What the last statement asked for and was given.
     Column("asked", Integer, nullable=False),
     Column("granted", Integer, nullable=False),
+)
+
+# Only ever added to. No foreign keys: an entry outlives whom it speaks of.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("entry_id", Uuid, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("action", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("actor", Uuid),
+    Column("key_id", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("ip", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("details", JSONB, nullable=False),
+    Index("ix_audit_log_place", "at", "entry_id"),
+    Index("ix_audit_log_actor", "actor", "at", "entry_id"),
 )

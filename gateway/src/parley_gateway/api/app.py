@@ -14,16 +14,20 @@ from starlette.middleware import Middleware
 from parley_gateway.api import (
     about,
     accounts,
+    audit,
     chats,
     configuration,
     health,
+    keys,
     openapi,
     problems,
     prompts,
     providers,
     replies,
     usage,
+    users,
 )
+from parley_gateway.api.auditing import note_refusal
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.health import Monitor
 from parley_gateway.api.middleware import Exchanges, exchange_of
@@ -35,7 +39,20 @@ from parley_gateway.core.faults import (
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 # The hot route first: routes are tried in order.
-ROUTERS = (chats, replies, prompts, providers, configuration, usage, accounts, health, about)
+ROUTERS = (
+    chats,
+    replies,
+    prompts,
+    providers,
+    configuration,
+    usage,
+    accounts,
+    users,
+    keys,
+    audit,
+    health,
+    about,
+)
 
 
 def build_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:
@@ -70,6 +87,7 @@ def build_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:
 async def answer_fault(request: Request, fault: Exception) -> Response:
     """Answer with a fault that a route, or a service behind it, reported."""
     assert isinstance(fault, Fault)  # noqa: S101  (what it is registered for)
+    note_refusal(request, fault)
     return problems.response(fault, exchange_of(request.scope).request_id)
 
 

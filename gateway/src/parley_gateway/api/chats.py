@@ -12,15 +12,17 @@ from parley_gateway.api.dependencies import (
     READ_SECONDS,
     ActingCaller,
     AskedPage,
-    GuardedRoute,
     UsedGateway,
     answered_by,
+    guarded,
 )
 from parley_gateway.api.openapi import EVENT_STREAM, refusals
 from parley_gateway.api.schemas import chats
 from parley_gateway.api.turns import post_chat
+from parley_gateway.core.model import Scope
 
-router = APIRouter(route_class=GuardedRoute, tags=["Chats"])
+Route = guarded(reading=frozenset({Scope.READ, Scope.CHAT}), changing=frozenset({Scope.CHAT}))
+router = APIRouter(route_class=Route, tags=["Chats"])
 ChatId = Annotated[str, Path(description="The chat's name.")]
 
 
@@ -75,7 +77,7 @@ router.add_api_route(
         "circuit_open",
         "too_busy",
     ),
-    route_class_override=answered_by(post_chat),
+    route_class_override=answered_by(post_chat, Route),
 )
 
 

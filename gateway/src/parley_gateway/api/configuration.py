@@ -8,17 +8,21 @@ from fastapi import APIRouter, Path
 
 from parley.provider.v1 import model_pb2, provider_pb2
 from parley_gateway.api import convert, convert_providers
+from parley_gateway.api.auditing import AuditedRoute
 from parley_gateway.api.dependencies import (
+    ADMINISTRATORS,
     READ_SECONDS,
     ActingAdministrator,
-    GuardedRoute,
+    ThisExchange,
     UsedGateway,
+    guarded,
 )
 from parley_gateway.api.openapi import BODY_REFUSALS, refusals
 from parley_gateway.api.providers import VENDOR_REFUSALS, VENDOR_SECONDS, ProviderName
 from parley_gateway.api.schemas import providers
 
-router = APIRouter(route_class=GuardedRoute, tags=["Providers"])
+Route = guarded(reading=ADMINISTRATORS, changing=ADMINISTRATORS, among=AuditedRoute)
+router = APIRouter(route_class=Route, tags=["Providers"])
 ModelName = Annotated[
     str,
     Path(
@@ -82,6 +86,7 @@ async def update_provider(
     body: providers.ProviderUpdate,
     gateway: UsedGateway,
     by: ActingAdministrator,
+    exchange: ThisExchange,
 ) -> providers.Provider:
     """Change what is sent of a provider; it holds everywhere within 5 s. For administrators."""
     request = convert_providers.provider_update(provider, body)
@@ -89,7 +94,12 @@ async def update_provider(
         answer = await gateway.provider.unary(
             gateway.provider.stub.UpdateProvider, request, by, READ_SECONDS
         )
-    return convert_providers.provider(answer.provider, by)
+    changed = convert_providers.provider(answer.provider, by)
+    if "base_url" in body.model_fields_set and changed.configuration is not None:
+        # Another address clears the stored key.
+        credential = changed.configuration.credential
+        exchange.details["credential"] = credential.source if credential else None
+    return changed
 
 
 @router.delete(

@@ -16,7 +16,7 @@ from parley_rpc.faults import Fault, InvalidArgument, Violation
 from parley.chat.v1 import chat_pb2
 from parley.prompt.v1 import prompt_pb2
 from parley.provider.v1 import reply_pb2, usage_pb2
-from parley_gateway.api.schemas import accounts, chats, prompts
+from parley_gateway.api.schemas import chats, prompts
 from parley_gateway.core import model
 
 NANO = 10**9
@@ -167,29 +167,6 @@ def active_prompt(stored: prompt_pb2.Prompt) -> prompts.ActivePrompt:
         name=stored.name,
         version=stored.version,
     )
-
-
-def user(known: model.User) -> accounts.User:
-    """Return a user."""
-    return accounts.User(
-        user_id=known.user_id,
-        name=known.name,
-        role=known.role.value,
-        disabled=known.disabled,
-        created_at=known.created_at,
-    )
-
-
-def key_fields(key: model.Key) -> dict[str, Any]:
-    """Return what is told of a key."""
-    return {
-        "key_id": key.key_id,
-        "name": key.name,
-        "last4": key.last4,
-        "expires_at": key.expires_at,
-        "last_used_at": key.last_used_at,
-        "created_at": key.created_at,
-    }
 
 
 def page_token(place: model.Place) -> str:

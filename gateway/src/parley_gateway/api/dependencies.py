@@ -5,24 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, TypeVar
 
 import grpc
 from fastapi import Depends, Query, Request
 from fastapi.routing import APIRoute
-from parley_rpc.context import Caller, new_caller
-from parley_rpc.faults import Unauthenticated
+from parley_rpc.context import Caller, vouched
+from parley_rpc.faults import PermissionDenied
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
+from parley.context.v1.context_pb2 import UserContext
 from parley_gateway.api.bodies import parse, read_body
-from parley_gateway.api.middleware import Headers, exchange_of
-from parley_gateway.core import limits
+from parley_gateway.api.credential import credential
+from parley_gateway.api.middleware import Exchange, Headers, exchange_of
+from parley_gateway.api.origin import Networks, whence_of
+from parley_gateway.core import limits, model
+from parley_gateway.core.audit import Audit
+from parley_gateway.core.entries import Whence
 from parley_gateway.core.keys import Keyring
 from parley_gateway.core.limits import Limiter
 from parley_gateway.core.load import Load
 from parley_gateway.core.model import HOUR_SECONDS, Identity, Standing
-from parley_gateway.core.users import Accounts, require_admin
+from parley_gateway.core.scopes import acting_role, require, require_admin
+from parley_gateway.core.streams import Streams
+from parley_gateway.core.users import FIRST_KEY, Accounts
 
 if TYPE_CHECKING:  # only the stubs' types know these
     from parley.chat.v1.chat_pb2_grpc import ChatServiceAsyncStub
@@ -32,8 +39,10 @@ if TYPE_CHECKING:  # only the stubs' types know these
 CALLER = "parley.caller"
 IDENTITY = "parley.identity"
 BODY = "parley.body"
+Scopes = frozenset[model.Scope]
+NOBODY: Scopes = frozenset()
+ADMINISTRATORS: Scopes = frozenset({model.Scope.ADMIN})
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-LONGEST_TOKEN = 8 * 1024
 READ_SECONDS = 10.0
 # What is left for a turn's own verdict to arrive after its time is over.
 SPARE_SECONDS = 5.0
@@ -84,16 +93,25 @@ class Gateway:
     provider: Service[ProviderServiceAsyncStub]
     database_answers: Callable[[], Awaitable[bool]]
     load: Load
+    streams: Streams
+    audit: Audit
+    # Whose `X-Forwarded-For` is believed.
+    trusted_proxies: Networks = ()
     turn_seconds: float = 600.0
     max_message_chars: int = 200_000
 
 
 class GuardedRoute(APIRoute):
-    """A route for those with a valid key, within their limit.
+    """A route for those with a valid key that is for it, within their limit.
 
-    Every router uses it; a public route says so by another class. The body is read after
-    that, so strangers cannot make the gateway read theirs.
+    Every router uses a class that `guarded` makes of it; a public route says so by another
+    class, and one that says nothing is for nobody. The body is read after that, so strangers
+    cannot make the gateway read theirs.
     """
+
+    # Any of these scopes will do for what only reads, and for what changes something.
+    reading: ClassVar[Scopes] = NOBODY
+    changing: ClassVar[Scopes] = NOBODY
 
     @override
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,14 +119,22 @@ class GuardedRoute(APIRoute):
             await super().handle(scope, receive, send)  # which answers 405
             return
         await admit(scope)
+        require_scope(scope[IDENTITY], self.scopes_for(scope["method"]))
         if scope["method"] in WITH_BODY:
             scope[BODY] = await read_body(scope, receive)
             receive = replay(scope[BODY], receive)
         await self.answer(scope, receive, send)
 
+    @classmethod
+    def scopes_for(cls, method: str) -> Scopes:
+        """Return the scopes of which a key needs one."""
+        return cls.reading if method == "GET" else cls.changing
+
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer somebody who was admitted."""
-        if self.body_field is not None:
+        if self.body_field is not None and (
+            scope[BODY] or self.body_field.field_info.is_required()
+        ):
             parse(scope[BODY])  # refuses what is not JSON in the words of the hot route
         # Bodies are JSON, whatever a client calls them.
         named = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
@@ -116,15 +142,29 @@ class GuardedRoute(APIRoute):
         await super().handle(scope, receive, send)
 
 
-def answered_by(app: ASGIApp) -> type[GuardedRoute]:
+def guarded(
+    *, reading: Scopes, changing: Scopes, among: type[GuardedRoute] = GuardedRoute
+) -> type[GuardedRoute]:
+    """Make the class of routes for keys with one of these scopes."""
+    return type("ScopedRoute", (among,), {"reading": reading, "changing": changing})
+
+
+def require_scope(by: Identity, needed: Scopes) -> None:
+    """Refuse keys that are not for a route; PermissionDenied, ScopeMissing."""
+    if not needed:
+        raise PermissionDenied("The route says of no key that it may use it.")
+    if needed == ADMINISTRATORS:
+        require_admin(by)
+    require(by, needed)
+
+
+def answered_by(app: ASGIApp, route: type[GuardedRoute]) -> type[GuardedRoute]:
     """Make the class of a hot route: documented by its endpoint, answered by `app`."""
 
-    class HotRoute(GuardedRoute):
-        @override
-        async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-            await app(scope, receive, send)
+    async def answer(_: GuardedRoute, scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
 
-    return HotRoute
+    return type("HotRoute", (route,), {"answer": answer})
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
@@ -140,47 +180,30 @@ def replay(body: bytes, receive: Receive) -> Receive:
 async def admit(scope: Scope) -> None:
     """Let a request in; Unauthenticated, LimitExceeded, DatabaseUnavailable."""
     gateway, exchange = gateway_of(scope), exchange_of(scope)
-    identity = await gateway.keyring.identify(credential(scope["headers"]))
+    whence = whence_of(scope, gateway.trusted_proxies)
+    identity = await gateway.keyring.identify(credential(scope["headers"]), whence)
+    if identity.key_id == FIRST_KEY:
+        gateway.audit.first_key(identity, whence)
     exchange.user_id = user_id = str(identity.user_id)
+    scope[IDENTITY] = identity
     standing = await gateway.limiter.spend(f"user:{user_id}")
     exchange.headers += standing_headers(standing)
     limits.check(standing)
-    scope[IDENTITY] = identity
-    scope[CALLER] = new_caller(
-        user_id,
-        identity.key_id,
+    scope[CALLER] = vouched(
+        user_context(identity),
         exchange.request_id,
         valid_for=gateway.turn_seconds + 2 * SPARE_SECONDS,
-        role=identity.role.value,
     )
 
 
-def credential(headers: Headers) -> bytes:
-    """Return the one key that a request shows; Unauthenticated.
-
-    `Authorization: Bearer` and `x-api-key` mean the same, and both may be sent when they hold
-    the same key.
-    """
-    shown = [bearer(value) for name, value in headers if name == b"authorization"]
-    if len(shown) > 1:
-        raise Unauthenticated("The request has more than one Authorization header.")
-    shown += [value.strip() for name, value in headers if name == b"x-api-key"]
-    if not shown:
-        raise Unauthenticated("The request shows no key: send `Authorization: Bearer <key>`.")
-    token = shown[0]
-    if any(other != token for other in shown):
-        raise Unauthenticated("The request shows more than one key.")
-    if not token or len(token) > LONGEST_TOKEN:
-        raise Unauthenticated("The key is not valid.")
-    return token
-
-
-def bearer(value: bytes) -> bytes:
-    """Return the token of an Authorization header; Unauthenticated for any other scheme."""
-    scheme, _, token = value.strip().partition(b" ")
-    if scheme.lower() != b"bearer":
-        raise Unauthenticated("The Authorization header must be `Bearer <key>`.")
-    return token.strip()
+def user_context(by: Identity) -> UserContext:
+    """Say to the services who calls, and what the key is for."""
+    return UserContext(
+        user_id=str(by.user_id),
+        key_id=by.key_id,
+        role=acting_role(by).value,
+        scopes=sorted(by.scopes),
+    )
 
 
 def standing_headers(standing: Standing) -> Headers:
@@ -216,10 +239,12 @@ async def _caller(request: Request) -> Caller:
     return caller
 
 
-async def _administrator(request: Request) -> Caller:
-    """Refuse others before anything is said of what they sent; PermissionDenied."""
-    require_admin(request.scope[IDENTITY])
-    return await _caller(request)
+async def _exchange(request: Request) -> Exchange:
+    return exchange_of(request.scope)
+
+
+async def _whence(request: Request) -> Whence:
+    return whence_of(request.scope, gateway_of(request.scope).trusted_proxies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,5 +267,8 @@ async def _paging(
 UsedGateway = Annotated[Gateway, Depends(_gateway)]
 ActingIdentity = Annotated[Identity, Depends(_identity)]
 ActingCaller = Annotated[Caller, Depends(_caller)]
-ActingAdministrator = Annotated[Caller, Depends(_administrator)]
+# Of a route that is for administrators alone, as its class says.
+ActingAdministrator = ActingCaller
+ThisExchange = Annotated[Exchange, Depends(_exchange)]
+AskedFrom = Annotated[Whence, Depends(_whence)]
 AskedPage = Annotated[Paging, Depends(_paging)]

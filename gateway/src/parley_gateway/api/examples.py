@@ -24,7 +24,19 @@ PROMPT_BODY: Example = {
 }
 PROMPT_CHANGE: Example = {"content": "You help customers, and stay polite."}
 USER_BODY: Example = {"name": "ada", "role": "user"}
-KEY_BODY: Example = {"name": "laptop", "expires_at": "2027-11-23T12:00:00Z"}
+LIMITS: Example = {
+    "requests_per_hour": 1000,
+    "tokens_per_minute": None,
+    "concurrent_turns": 4,
+}
+BUDGETS: Example = {"daily": "2.50", "monthly": None}
+USER_CHANGE: Example = {"disabled": False, "limits": LIMITS, "budgets": BUDGETS}
+KEY_BODY: Example = {
+    "name": "laptop",
+    "scopes": ["chat", "provider:demo"],
+    "expires_at": "2027-11-23T12:00:00Z",
+}
+ROTATION_BODY: Example = {"overlap_seconds": 3600}
 
 USAGE: Example = {
     "input_tokens": 12,
@@ -203,8 +215,9 @@ ME: Example = {
     "user_id": USER_ID,
     "name": "ada",
     "role": "user",
-    "key": {"key_id": "4fK2mQ0aZ81x", "name": "laptop", "expires_at": None},
-    "limits": {"requests_per_hour": 1000},
+    "key": {"key_id": "4fK2mQ0aZ81x", "name": "laptop", "scopes": ["chat"], "expires_at": None},
+    "limits": LIMITS,
+    "budgets": BUDGETS,
 }
 CONTEXT: Example = {"context": "CjQKJDAxOThjMGRl", "expires_at": AT}
 USER: Example = {
@@ -213,18 +226,36 @@ USER: Example = {
     "role": "user",
     "disabled": False,
     "created_at": AT,
+    "limits": LIMITS,
+    "budgets": BUDGETS,
 }
 USER_PAGE: Example = {"users": [USER], "next_page_token": None}
 KEY: Example = {
     "key_id": "4fK2mQ0aZ81x",
+    "user_id": USER_ID,
     "name": "laptop",
     "last4": "x7Qz",
+    "scopes": ["chat"],
     "expires_at": None,
     "last_used_at": None,
     "created_at": AT,
+    "limits": LIMITS,
+    "budgets": BUDGETS,
 }
 KEY_PAGE: Example = {"keys": [KEY], "next_page_token": None}
 NEW_KEY: Example = {**KEY, "key": "parley_key_4fK2mQ0aZ81x_…"}
+AUDIT_ENTRY: Example = {
+    "at": AT,
+    "actor": USER_ID,
+    "key_id": "4fK2mQ0aZ81x",
+    "action": "update_provider",
+    "outcome": "done",
+    "target": "acme",
+    "ip": "192.0.2.7",
+    "request_id": "01990000-0000-7000-8000-000000000000",
+    "details": {"fields": ["base_url"], "credential": None},
+}
+AUDIT_PAGE: Example = {"entries": [AUDIT_ENTRY], "next_page_token": None}
 ABOUT: Example = {
     "name": "Parley",
     "version": "0.1.0",

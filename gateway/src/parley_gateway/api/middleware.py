@@ -37,6 +37,9 @@ class Exchange:
     user_id: str = ""
     status: int = 0
     headers: Headers = field(default_factory=list)
+    # Why it was refused, and what the audit log is to say of it.
+    reason: str = ""
+    details: dict[str, object] = field(default_factory=dict)
 
 
 class Exchanges:

@@ -8,8 +8,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from parley_gateway.api import problems
-from parley_gateway.api.dependencies import GuardedRoute
+from parley_gateway.api.dependencies import GuardedRoute, Scopes
 from parley_gateway.api.schemas.platform import Problem
+from parley_gateway.core.scopes import ANY
 
 Document = dict[str, Any]
 Responses = dict[int | str, Document]
@@ -20,6 +21,7 @@ Conversations with large language models of any vendor.
 Every route but the public ones wants a key, as `Authorization: Bearer <key>` or as `x-api-key`.
 Every answer carries `X-Request-Id`, and every answer to a key tells in `RateLimit` what is left
 of its user's hour. Every failure is a problem document (RFC 9457): branch on its `reason`.
+A key may be for some things only: it needs one of the scopes in an operation's `x-scope`.
 """
 EVENTS = """\
 event: start
@@ -141,3 +143,16 @@ def complete(document: Document, app: FastAPI) -> None:
             for method in route.methods or ():
                 operation = document["paths"][route.path_format][method.lower()]
                 operation["security"] = [{name: []} for name in SCHEMES]
+                tell_scopes(operation, route.scopes_for(method))
+
+
+def tell_scopes(operation: Document, scopes: Scopes) -> None:
+    """Tell of which scopes a key needs one; none when any key will do."""
+    operation["x-scope"] = [] if scopes == ANY else sorted(scopes)
+    if scopes == ANY:
+        return
+    [(status, refusal)] = failures("scope_missing").items()
+    known = operation["responses"].setdefault(str(status), refusal)
+    shown = known["content"][problems.MEDIA_TYPE]["examples"]
+    shown |= refusal["content"][problems.MEDIA_TYPE]["examples"]
+    known["description"] = ", ".join(f"`{name}`" for name in shown)

@@ -72,6 +72,9 @@ PROBLEMS: dict[str, Row] = {
     "user_not_found": Row(404, "No such user"),
     "key_not_found": Row(404, "No such key"),
     "user_exists": Row(409, "The user's name is taken"),
+    "scope_missing": Row(403, "The key is not for this"),
+    "last_administrator": Row(409, "Somebody must be able to administer"),
+    "key_rotated": Row(409, "The key has a successor"),
 }
 # For a reason that a newer service knows and this gateway does not.
 UNKNOWN: dict[type[Fault], Row] = {

@@ -12,13 +12,15 @@ from parley_gateway.api.dependencies import (
     READ_SECONDS,
     ActingCaller,
     AskedPage,
-    GuardedRoute,
     UsedGateway,
+    guarded,
 )
 from parley_gateway.api.openapi import BODY_REFUSALS, refusals
 from parley_gateway.api.schemas import prompts
+from parley_gateway.core.model import Scope
 
-router = APIRouter(route_class=GuardedRoute, tags=["System prompts"])
+Route = guarded(reading=frozenset({Scope.READ, Scope.PROMPTS}), changing=frozenset({Scope.PROMPTS}))
+router = APIRouter(route_class=Route, tags=["System prompts"])
 PromptId = Annotated[str, Path(description="The prompt's name, as a slug.")]
 
 

@@ -10,14 +10,16 @@ from parley_rpc.context import Caller
 from parley.provider.v1 import model_pb2, provider_pb2
 from parley_gateway.api import convert, convert_providers
 from parley_gateway.api.dependencies import (
+    NOBODY,
     READ_SECONDS,
     ActingCaller,
     Gateway,
-    GuardedRoute,
     UsedGateway,
+    guarded,
 )
 from parley_gateway.api.openapi import refusals
 from parley_gateway.api.schemas import providers
+from parley_gateway.core.scopes import ANY
 
 # Where a vendor has to be asked first.
 VENDOR_SECONDS = 15.0
@@ -35,7 +37,8 @@ VENDOR_REFUSALS = (
     "bad_response",
     "circuit_open",
 )
-router = APIRouter(route_class=GuardedRoute, tags=["Providers"])
+Route = guarded(reading=ANY, changing=NOBODY)
+router = APIRouter(route_class=Route, tags=["Providers"])
 ProviderName = Annotated[str, Path(description="The provider's name.")]
 
 

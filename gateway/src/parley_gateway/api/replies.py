@@ -14,22 +14,29 @@ from parley.chat.v1.chat_pb2 import StopMessageRequest, StreamMessageRequest
 from parley_gateway.api import convert, sse
 from parley_gateway.api.dependencies import (
     CALLER,
+    IDENTITY,
     READ_SECONDS,
     SPARE_SECONDS,
     ActingCaller,
-    GuardedRoute,
     UsedGateway,
     answered_by,
     gateway_of,
+    guarded,
 )
 from parley_gateway.api.middleware import exchange_of, header
 from parley_gateway.api.openapi import EVENT_STREAM, refusals
 from parley_gateway.api.schemas import chats
 from parley_gateway.api.turn import Turn
+from parley_gateway.core import model
+from parley_gateway.core.streams import Stream
 
 POSITION = re.compile(r"^[0-9]{1,12}\.[0-9]{1,12}$")
 
-router = APIRouter(route_class=GuardedRoute, tags=["Chats"])
+Route = guarded(
+    reading=frozenset({model.Scope.READ, model.Scope.CHAT}),
+    changing=frozenset({model.Scope.CHAT}),
+)
+router = APIRouter(route_class=Route, tags=["Chats"])
 ChatId = Annotated[str, Path(description="The chat's name.")]
 MessageId = Annotated[str, Path(description="The reply's name.")]
 
@@ -55,6 +62,12 @@ async def stream_message(
 
 async def get_stream(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request of somebody who was admitted."""
+    with gateway_of(scope).streams.open(scope[IDENTITY]) as stream:
+        await follow(stream, scope, receive, send)
+
+
+async def follow(stream: Stream, scope: Scope, receive: Receive, send: Send) -> None:
+    """Tell a reply as long as the key is valid."""
     gateway = gateway_of(scope)
     names = scope["path_params"]
     after = last_event_id(scope)
@@ -70,9 +83,10 @@ async def get_stream(scope: Scope, receive: Receive, send: Send) -> None:
         )
         turn = Turn(events, exchange_of(scope).request_id)
         # Until it has begun a failure still has a status line.
-        await turn.begin()
+        async with stream.waiting():
+            await turn.begin()
     frames = turn.frames(start=not after)
-    await sse.stream(frames, receive, send, problem=turn.problem)
+    await sse.stream(frames, receive, send, problem=turn.problem, cut=stream.cut)
 
 
 def last_event_id(scope: Scope) -> str:
@@ -98,7 +112,7 @@ router.add_api_route(
         "chat_not_found",
         "message_not_found",
     ),
-    route_class_override=answered_by(get_stream),
+    route_class_override=answered_by(get_stream, Route),
 )
 
 

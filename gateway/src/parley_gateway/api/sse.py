@@ -16,6 +16,7 @@ from starlette.types import Receive, Send
 from parley_gateway.api.middleware import UNEXPECTED
 
 KEEP_ALIVE_SECONDS = 15.0
+CUT_WITHIN_SECONDS = 1.0
 KEEP_ALIVE = b": keep-alive\n\n"
 START = {
     "type": "http.response.start",
@@ -40,9 +41,10 @@ async def stream(
     send: Send,
     *,
     problem: Callable[[Fault], bytes],
+    cut: asyncio.Future[Fault],
     keep_alive: float = KEEP_ALIVE_SECONDS,
 ) -> None:
-    """Send frames until they end, the client leaves, or the server stops.
+    """Send frames until they end, the client leaves, the server stops, or it is cut.
 
     A slow client slows the reading of `frames` down, so what waits for it is bounded.
     `problem` makes the last event of a stream that is cut.
@@ -51,21 +53,25 @@ async def stream(
     writing = _Writing(send)
     writer = asyncio.create_task(writing.write(frames))
     leaving = asyncio.create_task(left(receive))
+    beating = asyncio.create_task(writing.keep_alive(keep_alive))
+    ends: set[asyncio.Future[Any]] = {writer, leaving, cut}
     try:
-        while not writer.done() and not leaving.done():
-            wait = max(0.0, writing.last + keep_alive - time.monotonic())
-            await asyncio.wait({writer, leaving}, timeout=wait, return_when=FIRST_COMPLETED)
-            await writing.break_silence(keep_alive)
+        await asyncio.wait(ends, return_when=FIRST_COMPLETED)
     except asyncio.CancelledError:
         # The server cancels what still runs when it has waited long enough.
         writer.cancel()
         await end(send, problem(Unavailable("The gateway is stopping.", retry_after=1.0)))
         return
     finally:
-        leaving.cancel()
-        writer.cancel()
-        await asyncio.wait({writer, leaving})
+        for task in (leaving, beating, writer):
+            task.cancel()
+        await asyncio.wait({writer, leaving, beating})
     if writer.cancelled():
+        if cut.done():
+            # A client that reads nothing is not waited for: the server hangs up then.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CUT_WITHIN_SECONDS):
+                    await end(send, problem(cut.result()))
         return
     error = writer.exception()
     await end(send, problem(Internal(UNEXPECTED)) if error else b"")
@@ -89,15 +95,18 @@ class _Writing:
                 self.busy = False
                 self.last = time.monotonic()
 
-    async def break_silence(self, after: float) -> None:
-        """Write a comment when nothing has been written for a while.
+    async def keep_alive(self, after: float) -> None:
+        """Write a comment whenever nothing has been written for a while.
 
         Not while a frame waits for a client that does not read: that is no silence.
         """
-        if not self.busy and time.monotonic() >= self.last + after:
-            await self.send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
-        if self.busy or time.monotonic() >= self.last + after:
-            self.last = time.monotonic()
+        comment = {"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True}
+        while True:
+            await asyncio.sleep(max(0.0, self.last + after - time.monotonic()))
+            if time.monotonic() >= self.last + after:
+                if not self.busy:
+                    await self.send(comment)
+                self.last = time.monotonic()
 
 
 async def end(send: Send, frame: bytes = b"") -> None:

@@ -19,13 +19,14 @@ from starlette.types import Receive, Scope, Send
 from parley.chat.v1.chat_pb2 import Attachment, SendMessageRequest
 from parley_gateway.api import convert, sse
 from parley_gateway.api.bodies import parse
-from parley_gateway.api.dependencies import BODY, CALLER, SPARE_SECONDS, Gateway, gateway_of
+from parley_gateway.api.dependencies import BODY, CALLER, IDENTITY, SPARE_SECONDS, gateway_of
 from parley_gateway.api.middleware import exchange_of, header
 from parley_gateway.api.schemas import chats
 from parley_gateway.api.schemas.chats import MOST_TOKENS
 from parley_gateway.api.schemas.fields import LONGEST_CHOICE, MOST_CHOICES
 from parley_gateway.api.turn import Turn
 from parley_gateway.api.validation import invalid
+from parley_gateway.core.streams import Stream
 
 LONGEST_IDEMPOTENCY_KEY = 255
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -80,12 +81,13 @@ DECODER = Decoder(FastBody)
 async def post_chat(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request of somebody who was admitted."""
     gateway = gateway_of(scope)
-    with gateway.load.one_more():
-        await answer(gateway, scope, receive, send)
+    with gateway.load.one_more(), gateway.streams.open(scope[IDENTITY]) as stream:
+        await answer(stream, scope, receive, send)
 
 
-async def answer(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send a message and tell what comes back."""
+async def answer(stream: Stream, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a message and tell what comes back, as long as the key is valid."""
+    gateway = gateway_of(scope)
     body = decode(scope[BODY])
     if len(body.message) > gateway.max_message_chars:
         limit = f"It must have at most {gateway.max_message_chars} characters."
@@ -102,12 +104,14 @@ async def answer(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -
         )
         turn = Turn(events, exchange_of(scope).request_id)
         if not streamed:
-            answer = orjson.dumps(await turn.whole())
+            async with stream.waiting():
+                answer = orjson.dumps(await turn.whole())
             await Response(answer, media_type="application/json")(scope, receive, send)
             return
         # Until it has begun a failure still has a status line.
-        await turn.begin()
-    await sse.stream(turn.frames(), receive, send, problem=turn.problem)
+        async with stream.waiting():
+            await turn.begin()
+    await sse.stream(turn.frames(), receive, send, problem=turn.problem, cut=stream.cut)
 
 
 def decode(body: bytes) -> FastBody:

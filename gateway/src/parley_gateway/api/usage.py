@@ -14,16 +14,18 @@ from parley_rpc.faults import InvalidArgument
 from parley.provider.v1 import usage_pb2
 from parley_gateway.api import convert_usage, examples
 from parley_gateway.api.dependencies import (
+    NOBODY,
     READ_SECONDS,
     ActingCaller,
     ActingIdentity,
     AskedPage,
-    GuardedRoute,
     UsedGateway,
+    guarded,
 )
 from parley_gateway.api.openapi import Responses, refusals
 from parley_gateway.api.schemas import usage
 from parley_gateway.api.schemas.fields import Moment
+from parley_gateway.core.model import Scope
 from parley_gateway.core.users import owner_or
 
 CSV = "text/csv"
@@ -34,7 +36,8 @@ AS_CSV: Responses = {
         "content": {CSV: {"schema": {"type": "string"}, "example": examples.USAGE_CSV}},
     }
 }
-router = APIRouter(route_class=GuardedRoute, tags=["Usage"])
+Route = guarded(reading=frozenset({Scope.READ}), changing=NOBODY)
+router = APIRouter(route_class=Route, tags=["Usage"])
 
 
 @dataclass(frozen=True, slots=True)

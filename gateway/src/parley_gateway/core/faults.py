@@ -9,13 +9,22 @@ NotFound
 + KeyNotFound
 AlreadyExists
 + UserExists
+FailedPrecondition
++ LastAdministrator
++ KeyRotated
 Unimplemented
 + MethodNotAllowed
 """
 
 from __future__ import annotations
 
-from parley_rpc.faults import AlreadyExists, InvalidArgument, NotFound, Unimplemented
+from parley_rpc.faults import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Unimplemented,
+)
 
 
 class MalformedBody(InvalidArgument):
@@ -76,3 +85,23 @@ class KeyNotFound(NotFound):
 
     def __init__(self, key_id: str) -> None:
         super().__init__(f"There is no key {key_id}.", key_id=key_id)
+
+
+class LastAdministrator(FailedPrecondition):
+    """Somebody must be able to administer: the first administrator always is."""
+
+    reason = "last_administrator"
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(
+            "The first administrator can be neither demoted nor disabled.", user_id=user_id
+        )
+
+
+class KeyRotated(FailedPrecondition):
+    """The key has a successor already."""
+
+    reason = "key_rotated"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"The key {key_id} was rotated already.", key_id=key_id)

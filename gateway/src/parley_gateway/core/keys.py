@@ -11,9 +11,11 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from parley_rpc.faults import DatabaseUnavailable, Unauthenticated
 
+from parley_gateway.core.entries import NOWHERE, Whence
 from parley_gateway.core.model import Identity
 from parley_gateway.core.ports import KeyStore
 
@@ -108,7 +110,7 @@ class Keyring:
         """
         return hmac.digest(self._pepper, token, "sha256")
 
-    async def identify(self, token: bytes) -> Identity:
+    async def identify(self, token: bytes, whence: Whence = NOWHERE) -> Identity:
         """Say whose key this is; Unauthenticated, DatabaseUnavailable."""
         digest = self.digest(token)
         if hmac.compare_digest(digest, self._admin_digest):
@@ -118,11 +120,11 @@ class Keyring:
             raise Unauthenticated("The key is not valid.")
         known, now = self._remembered.get(digest), self.clock()
         if known is None or now >= known.at + LIVES_SECONDS:
-            identity = await asyncio.shield(self._ask(digest, key_id))
+            identity = await asyncio.shield(self._ask(digest, key_id, whence))
         else:
             identity = known.identity
             if now >= known.at + FRESH_SECONDS:
-                self._ask(digest, key_id)
+                self._ask(digest, key_id, whence)
         if identity is None or has_ended(identity):
             raise Unauthenticated("The key is not valid.")
         return identity
@@ -133,22 +135,28 @@ class Keyring:
             if known.identity.key_id == key_id:
                 del self._remembered[digest]
 
+    def forget_user(self, user_id: UUID) -> None:
+        """Forget all keys of a user at once."""
+        for digest, known in list(self._remembered.items()):
+            if known.identity.user_id == user_id:
+                del self._remembered[digest]
+
     def _first_administrator(self) -> Identity:
         # Before the store could be asked for the row, nobody knows who that is.
         if self.administrator is None:
             raise DatabaseUnavailable
         return self.administrator
 
-    def _ask(self, digest: bytes, key_id: str) -> asyncio.Task[Identity | None]:
+    def _ask(self, digest: bytes, key_id: str, whence: Whence) -> asyncio.Task[Identity | None]:
         task = self._asking.get(digest)
         if task is None:
-            task = self._asking[digest] = asyncio.create_task(self._find(digest, key_id))
+            task = self._asking[digest] = asyncio.create_task(self._find(digest, key_id, whence))
             task.add_done_callback(lambda done: self._asked(digest, done))
         return task
 
-    async def _find(self, digest: bytes, key_id: str) -> Identity | None:
+    async def _find(self, digest: bytes, key_id: str, whence: Whence) -> Identity | None:
         began = self.clock()
-        found = await self.store.find(key_id)
+        found = await self.store.find(key_id, digest, whence)
         # Compared even when there is nothing to compare with, so that time tells nothing.
         same = hmac.compare_digest(found.digest if found else bytes(len(digest)), digest)
         self._remembered.pop(digest, None)

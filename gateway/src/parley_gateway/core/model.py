@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -52,6 +53,17 @@ NO_QUOTA = Quota()
 
 
 @dataclass(frozen=True, slots=True)
+class Restriction:
+    """What a key is for, and how much of it; nothing of either is all that its user may do."""
+
+    scopes: frozenset[str] = frozenset()
+    quota: Quota = NO_QUOTA
+
+
+UNRESTRICTED = Restriction()
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """Somebody who owns chats, prompts and keys."""
 
@@ -60,6 +72,17 @@ class User:
     role: Role
     disabled: bool
     created_at: datetime
+    quota: Quota = NO_QUOTA
+
+
+@dataclass(frozen=True, slots=True)
+class UserChange:
+    """What is to change in a user; None leaves it. In a quota None takes back what is named."""
+
+    name: str | None = None
+    role: Role | None = None
+    disabled: bool | None = None
+    quota: Mapping[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +90,16 @@ class Key:
     """A key as it may be shown: everything but its secret."""
 
     key_id: str
+    user_id: UUID
     name: str
     last4: str
     expires_at: datetime | None
     last_used_at: datetime | None
     created_at: datetime
+    scopes: frozenset[str] = frozenset()
+    quota: Quota = NO_QUOTA
+    # When another key took its place.
+    rotated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +112,8 @@ class NewKey:
     digest: bytes
     last4: str
     expires_at: datetime | None
+    scopes: frozenset[str] = frozenset()
+    quota: Quota = NO_QUOTA
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +130,21 @@ class Identity:
     scopes: frozenset[str] = frozenset()
     user_quota: Quota = NO_QUOTA
     key_quota: Quota = NO_QUOTA
+
+
+class Rights(NamedTuple):
+    """What a valid key still makes of its user."""
+
+    role: Role
+    scopes: frozenset[str]
+
+
+class Ended(NamedTuple):
+    """Whose turns are to end: a key's, or all of a user's when no key is named; since when."""
+
+    user_id: UUID
+    key_id: str
+    seconds_ago: float
 
 
 @dataclass(frozen=True, slots=True)

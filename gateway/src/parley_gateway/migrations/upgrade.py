@@ -139,11 +139,16 @@ def upgrade(owner: psycopg.Connection, target: str = "head") -> None:
 
 
 def grant(owner: psycopg.Connection) -> None:
-    """Let the service's role use the tables, and nothing but read the alembic version."""
+    """Let the service's role use the tables, only add to some, and read the alembic version."""
     names = {"role": sql.Identifier(ROLE), "schema": sql.Identifier(SCHEMA)}
-    for statement in (
+    statements: list[LiteralString] = [
         "grant usage on schema {schema} to {role}",
         "grant select, insert, update, delete on all tables in schema {schema} to {role}",
         "revoke insert, update, delete on {schema}.alembic_version from {role}",
-    ):
-        owner.execute(sql.SQL(statement).format(**names))
+    ]
+    if found(owner, "select where to_regclass(%s) is not null", [f"{SCHEMA}.audit_log"]):
+        # What has happened stays as it is, whatever becomes of the service.
+        statements.append("revoke update, delete, truncate on {schema}.audit_log from {role}")
+    with owner.transaction():  # so that nobody may do meanwhile what is taken back
+        for statement in statements:
+            owner.execute(sql.SQL(statement).format(**names))

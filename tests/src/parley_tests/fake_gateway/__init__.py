@@ -47,6 +47,7 @@ async def _start(fake: FakeGateway, port: int) -> web.AppRunner:
     app.add_routes(account_routes)
     app.add_routes(provider_routes)
     app.add_routes(usage_routes)
+    app.add_routes(account_routes)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port)

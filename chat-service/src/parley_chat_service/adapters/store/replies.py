@@ -35,6 +35,12 @@ ASK_TO_STOP = """
     where m.owner_id = %s and c.chat_id = %s and m.message_id = %s and m.role = 'assistant'
         and m.status = 'running' and c.chat_uid = m.chat_uid and c.delete_time is null
 """
+ASK_ALL_TO_STOP = """
+    update messages set stop_requested = true
+    where owner_id = %(owner)s and status = 'running' and role = 'assistant'
+        and (%(key_id)s::text = '' or key_id = %(key_id)s::text)
+    returning message_id
+"""
 WISHES = """
     select message_id from messages
     where message_id = any(%(running)b) and status = 'running' and worker_id = %(worker)s
@@ -87,6 +93,13 @@ class PostgresReplyStore:
         """Note that a reply is to stop, if it is running."""
         async with self.database.connection() as connection:
             await connection.execute(ASK_TO_STOP, [owner_id, chat_id, message_id])
+
+    async def ask_all_to_stop(self, owner_id: UUID, key_id: str) -> Sequence[UUID]:
+        """Note that a user's running replies are to stop, or those of one key; return them."""
+        async with self.database.connection() as connection:
+            parameters = {"owner": owner_id, "key_id": key_id}
+            cursor = await connection.execute(ASK_ALL_TO_STOP, parameters, binary=True)
+            return [row[0] for row in await cursor.fetchall()]
 
     async def wishes(
         self, worker_id: UUID, running: Sequence[UUID], unwatched: Sequence[UUID], seconds: float

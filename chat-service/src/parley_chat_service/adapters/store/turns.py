@@ -71,13 +71,13 @@ BEGIN = f"""
         returning chat_uid, last_seq, prev_leaf_id, updated_at),
     m as (
         insert into messages (message_id, chat_uid, owner_id, parent_id, seq, role, status,
-            content, attachments, provider, model, prompt_version, worker_id, deadline)
+            content, attachments, provider, model, prompt_version, worker_id, deadline, key_id)
         select %(user)s, chat_uid, %(owner)s, prev_leaf_id, last_seq - 1, 'user', 'complete',
-            %(content)s::text, %(attachments)s::jsonb, '', '', 0, null, null from c
+            %(content)s::text, %(attachments)s::jsonb, '', '', 0, null, null, null from c
         union all
         select %(reply)s, chat_uid, %(owner)s, %(user)s, last_seq, 'assistant', 'running',
             '', '[]', %(provider)s::text, %(model)s::text, %(prompt_version)s::int,
-            %(worker)s, now() + %(seconds)s::float8 * interval '1 second' from c)
+            %(worker)s, now() + %(seconds)s::float8 * interval '1 second', %(key_id)s::text from c)
     select c.chat_uid, c.last_seq, c.prev_leaf_id, c.updated_at, {PAST}
     from c left join messages h on h.chat_uid = c.chat_uid and h.on_path order by h.seq
 """  # noqa: S608  (parts are constants)
@@ -271,6 +271,7 @@ def begin_parameters(turn: NewTurn, most_running: int) -> dict[str, object]:
         "prompt_version": turn.prompt_version,
         "worker": turn.worker_id,
         "seconds": turn.seconds,
+        "key_id": turn.key_id,
     }
 
 

@@ -1,15 +1,74 @@
-"""Users and keys over HTTP."""
+"""Users, keys and the audit log over HTTP."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Annotated, Literal
+from types import NoneType
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from parley_gateway.api import examples
-from parley_gateway.api.schemas.fields import Instant, Name, Page, body, example
+from parley_gateway.api.schemas.fields import (
+    Dollars,
+    Instant,
+    Name,
+    Page,
+    Text,
+    body,
+    example,
+    whole,
+)
+
+RoleName = Literal["user", "admin"]
+LONGEST_OVERLAP = 30 * 24 * 3600
+USUAL_OVERLAP = 24 * 3600
+SCOPE = (
+    r"^(read|chat|prompts|keys|admin|provider:[a-z0-9][a-z0-9-]{0,49}"
+    r"|model:[a-z0-9][a-z0-9-]{0,49}/[^\u0000]+)$"
+)
+AS_SCOPE = {"pattern": SCOPE}
+
+
+def scope(text: str) -> str:
+    """Refuse what is no scope."""
+    if not re.fullmatch(SCOPE.strip("^$"), text, re.DOTALL):
+        raise ValueError("It must be a scope, such as `chat` or `provider:demo`.")
+    return text
+
+
+Count = Annotated[int, Field(ge=1, le=1_000_000_000), BeforeValidator(whole)]
+Amount = Annotated[Dollars, Field(description="In USD, to the nano-dollar.")]
+Scopes = Annotated[
+    list[Annotated[Text, AfterValidator(scope), Field(max_length=300, json_schema_extra=AS_SCOPE)]],
+    Field(
+        max_length=100,
+        description="What the key is for: any of `read`, `chat`, `prompts`, `keys`, `admin`; and "
+        "whom it may ask: `provider:<name>`, `model:<provider>/<model>`. None of a kind allows all "
+        "of it that the user may do.",
+    ),
+]
+
+
+class Limits(BaseModel):
+    """How much may be used; null sets no limit of its own."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    requests_per_hour: Count | None = None
+    tokens_per_minute: Count | None = None
+    concurrent_turns: Count | None = None
+
+
+class Budgets(BaseModel):
+    """How much may be spent in a calendar day and month in UTC; null sets no budget."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    daily: Amount | None = None
+    monthly: Amount | None = None
 
 
 class UserCreate(BaseModel):
@@ -18,7 +77,19 @@ class UserCreate(BaseModel):
     model_config = body(examples.USER_BODY)
 
     name: Name
-    role: Literal["user", "admin"] = "user"
+    role: RoleName = "user"
+
+
+class UserUpdate(BaseModel):
+    """What is to change in a user; what is left out stays, null takes limits back."""
+
+    model_config = ConfigDict(**body(examples.USER_CHANGE), strict=True)
+
+    name: Annotated[Name, Field(default_factory=str)]
+    role: Annotated[RoleName, Field(default_factory=lambda: "user")]
+    disabled: Annotated[bool, Field(default_factory=bool)]
+    limits: Annotated[Limits | None, Field(default_factory=NoneType)]
+    budgets: Annotated[Budgets | None, Field(default_factory=NoneType)]
 
 
 class KeyCreate(BaseModel):
@@ -28,7 +99,26 @@ class KeyCreate(BaseModel):
 
     name: Name
     user_id: Annotated[UUID | None, Field(description="Whose; others' for administrators.")] = None
+    scopes: Scopes | None = None
     expires_at: Instant | None = None
+    limits: Limits | None = None
+    budgets: Budgets | None = None
+
+
+class KeyRotation(BaseModel):
+    """How a key's successor takes its place."""
+
+    model_config = ConfigDict(**body(examples.ROTATION_BODY), strict=True)
+
+    overlap_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=LONGEST_OVERLAP,
+            description="How long the old key still works; with 0 it ends at once.",
+        ),
+        BeforeValidator(whole),
+    ] = USUAL_OVERLAP
 
 
 class MyKey(BaseModel):
@@ -36,13 +126,8 @@ class MyKey(BaseModel):
 
     key_id: str
     name: str
+    scopes: list[str]
     expires_at: datetime | None
-
-
-class MyLimits(BaseModel):
-    """What the caller may do in an hour."""
-
-    requests_per_hour: int
 
 
 class Me(BaseModel):
@@ -52,9 +137,10 @@ class Me(BaseModel):
 
     user_id: UUID
     name: str
-    role: Literal["user", "admin"]
+    role: RoleName
     key: MyKey
-    limits: MyLimits
+    limits: Limits
+    budgets: Budgets
 
 
 class Context(BaseModel):
@@ -73,9 +159,11 @@ class User(BaseModel):
 
     user_id: UUID
     name: str
-    role: Literal["user", "admin"]
+    role: RoleName
     disabled: bool
     created_at: datetime
+    limits: Limits
+    budgets: Budgets
 
 
 class UserPage(Page):
@@ -90,11 +178,15 @@ class Key(BaseModel):
     """A key without its secret."""
 
     key_id: str
+    user_id: UUID
     name: str
     last4: str
+    scopes: list[str]
     expires_at: datetime | None
     last_used_at: datetime | None
     created_at: datetime
+    limits: Limits
+    budgets: Budgets
 
 
 class NewKey(Key):
@@ -111,3 +203,33 @@ class KeyPage(Page):
     model_config = example(examples.KEY_PAGE)
 
     keys: list[Key]
+
+
+class AuditEntry(BaseModel):
+    """Who did what to what, from where, and what came of it."""
+
+    at: datetime
+    actor: Annotated[UUID | None, Field(description="The user; null when nobody is known.")]
+    key_id: Annotated[str | None, Field(description="The key that was shown.")]
+    action: Annotated[
+        str, Field(description="The `operationId` of what was asked for, or `login`.")
+    ]
+    outcome: Annotated[
+        str,
+        Field(
+            description="`done`, or the `reason` of the refusal; `asked` before another service "
+            "was asked for a change."
+        ),
+    ]
+    target: str
+    ip: str
+    request_id: str
+    details: dict[str, Any]
+
+
+class AuditPage(Page):
+    """Entries of the audit log, newest first."""
+
+    model_config = example(examples.AUDIT_PAGE)
+
+    entries: list[AuditEntry]
