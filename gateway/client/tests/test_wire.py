@@ -15,4 +15,7 @@ def test_a_key_that_cannot_be_sent_is_not_told(gateway: FakeGateway) -> None:
         pytest.raises(GatewayUnreachable, match="line break") as caught,
     ):
         client.me()
+    with Client(gateway.url) as other:
+        assert other.is_live()
+    assert [one.path for one in gateway.received] == ["/livez"]
     assert "parley_secret" not in "".join(traceback.format_exception(caught.value))

@@ -38,6 +38,11 @@ def usage(groups: tuple[str, ...], since: date, user_id: str | None) -> UsageRep
     return _usage(visitor.access(), groups, since, user_id)
 
 
+def names() -> dict[str, str]:
+    """Returns the names of all users by their ids, for administrators."""
+    return _names(visitor.access())
+
+
 def chats(page_token: str | None) -> Page[Chat]:
     return _chats(visitor.access(), page_token)
 
@@ -50,8 +55,9 @@ def prompts() -> tuple[Prompt, ...]:
     return _prompts(visitor.access())
 
 
-def forget_me() -> None:
+def forget_users() -> None:
     _me.clear()
+    _names.clear()
 
 
 def forget_chats() -> None:
@@ -86,6 +92,11 @@ def _models(by: Access, provider: str) -> tuple[Model, ...]:
 @st.cache_data(ttl=15, max_entries=8, show_spinner=False, scope="session", hash_funcs=MARKED)
 def _usage(by: Access, groups: tuple[str, ...], since: date, user_id: str | None) -> UsageReport:
     return by.client.summarize_usage(groups, since=since, user_id=user_id)
+
+
+@st.cache_data(ttl=60, max_entries=2, show_spinner=False, scope="session", hash_funcs=MARKED)
+def _names(by: Access) -> dict[str, str]:
+    return {user.user_id: user.name for user in by.client.all_users(page_size=100)}
 
 
 @st.cache_data(ttl=15, max_entries=20, show_spinner=False, scope="session", hash_funcs=MARKED)

@@ -90,6 +90,18 @@ def door() -> Door | None:
     return known or (Door() if everybody_signs_in() and not signed_in() else None)
 
 
+def may(me: Me | None, *scopes: str) -> bool:
+    """Tells whether somebody's key is for one of these; who is not known may try."""
+    named = me.key.scopes if me and me.key else ()
+    kinds = {scope for scope in named if ":" not in scope}
+    return not kinds or not kinds.isdisjoint(scopes)
+
+
+def is_admin(me: Me | None) -> bool:
+    """Tells whether somebody may administer."""
+    return me is not None and me.role == "admin" and may(me, "admin")
+
+
 def sign_in(key: str) -> Me:
     """Lets the owner of a key in; raises ParleyError when the gateway does not know it."""
     own = Shown(api_url(), key)
@@ -139,8 +151,6 @@ def _forget() -> None:
 
 def _key_of_the_page() -> str:
     """Returns the key of the settings, or else of the file that the gateway keeps it in."""
-    if everybody_signs_in():
-        return ""
     file = Path(st.secrets["key_file"])
     return st.secrets["api_key"] or (file.read_text().strip() if file.is_file() else "")
 

@@ -5,6 +5,7 @@ from aiohttp import web
 from parley_tests.fake_gateway.routes import GATEWAY, found, page, reader
 from parley_tests.fake_gateway.state import JSON, problem, refused
 
+MADE = "parley_secret_wxyz"  # the secret of every key that is asked for
 account_routes = web.RouteTableDef()
 
 
@@ -56,8 +57,11 @@ async def get_user(request: web.Request) -> web.Response:
 
 @account_routes.patch("/users/{user_id}")
 async def update_user(request: web.Request) -> web.Response:
-    user = asked(request)
-    user |= await request.json()
+    user, change = asked(request), await request.json()
+    for part in ("limits", "budgets"):  # laid over what there is; null takes all of it back
+        if part in change:
+            change[part] = {**user[part], **change[part]} if change[part] else {}
+    user |= change
     return web.json_response(user)
 
 
@@ -80,15 +84,18 @@ async def create_key(request: web.Request) -> web.Response:
     whose = body.pop("user_id", by["user_id"])
     if whose != by["user_id"]:
         administrator(request)
-    key, token = fake.add_key(whose, **body)
+    key, token = fake.add_key(whose, token=MADE, **body)
     return web.json_response({**key, "key": token}, status=201)
 
 
 @account_routes.post("/keys/{key_id}/rotate")
 async def rotate_key(request: web.Request) -> web.Response:
     fake, old = request.app[GATEWAY], own_key(request)
-    kept = {name: old[name] for name in ("scopes", "limits", "budgets")}
-    key, token = fake.add_key(old["user_id"], old["name"], **kept)
+    if old.get("rotated"):
+        raise refused(problem(409, "key_rotated", "The key was rotated already."))
+    old["rotated"] = True
+    kept = {name: old[name] for name in ("scopes", "limits", "budgets", "expires_at")}
+    key, token = fake.add_key(old["user_id"], old["name"], token=MADE, **kept)
     return web.json_response({**key, "key": token}, status=201)
 
 

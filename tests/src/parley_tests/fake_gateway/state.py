@@ -203,10 +203,12 @@ class FakeGateway:
         self.users.append({**known, "created_at": now(), "limits": {}, "budgets": {}, **more})
         return self.users[-1]
 
-    def add_key(self, user_id: str, name: str, **more: Any) -> tuple[JSON, str]:
+    def add_key(
+        self, user_id: str, name: str, token: str | None = None, **more: Any
+    ) -> tuple[JSON, str]:
         """Adds a key; returns it with its secret."""
-        key_id = f"k{len(self.tokens) + 1}x{uuid.uuid4().hex[:8]}"
-        token = f"parley_secret_{key_id}_wxyz"
+        key_id = uuid.uuid4().hex[:12]
+        token = token or f"parley_{key_id}_wxyz"
         self.tokens[token] = (user_id, key_id)
         times = {"expires_at": None, "last_used_at": None, "created_at": now()}
         known = {"key_id": key_id, "user_id": user_id, "name": name, "last4": "wxyz", "scopes": []}

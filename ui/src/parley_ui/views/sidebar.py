@@ -7,9 +7,9 @@ import streamlit as st
 from parley_client import ActivePrompt, Chat, Me
 
 from parley_ui import reads, state, visitor
+from parley_ui.figures import moment
 from parley_ui.markdown import plain
 from parley_ui.views import trouble
-from parley_ui.wording import moment
 
 StreamlitPage: TypeAlias = Any  # what `st.Page` returns; Streamlit has no public name for it
 
@@ -24,8 +24,9 @@ def draw(pages: Sequence[StreamlitPage], me: Me | None) -> None:
         if me:
             _who(me)
         with trouble.explained():
-            _system_prompt(reads.active_prompt())
-            _chats(pages[0])
+            if visitor.may(me, "read", "prompts"):
+                _system_prompt(reads.active_prompt(), fixed=not visitor.may(me, "prompts"))
+            _chats(pages[0], listed=visitor.may(me, "read", "chat"))
 
 
 def _who(me: Me) -> None:
@@ -41,7 +42,7 @@ def _who(me: Me) -> None:
         st.button(word, key="leave", icon=f":material/{icon}:", on_click=visitor.leave)
 
 
-def _chats(chat_page: StreamlitPage) -> None:
+def _chats(chat_page: StreamlitPage, *, listed: bool) -> None:
     if st.button(
         "New chat",
         key="new_chat",
@@ -50,6 +51,8 @@ def _chats(chat_page: StreamlitPage) -> None:
         width="stretch",
     ):
         st.switch_page(chat_page)
+    if not listed:
+        return
     with st.container(gap=None, key="chats"):
         token = None
         for _ in range(st.session_state.setdefault("chat_pages", 1)):
@@ -80,7 +83,7 @@ def _more_chats() -> None:
     st.session_state.chat_pages += 1
 
 
-def _system_prompt(active: ActivePrompt) -> None:
+def _system_prompt(active: ActivePrompt, *, fixed: bool) -> None:
     """Draws the active prompt, to be changed here or exchanged for another of the library."""
     label = f"System prompt: **{plain(active.name)}**"
     panel = st.expander(label, icon=":material/psychology:", key="system_prompt", on_change="rerun")
@@ -95,10 +98,11 @@ def _system_prompt(active: ActivePrompt) -> None:
             index=list(names).index(active.prompt_id) if active.prompt_id in names else None,
             format_func=names.__getitem__,
             key=f"active_{mark}",
+            disabled=fixed,
         )
         with st.form(f"active_form_{mark}", border=False):
             text = st.text_area("Text", active.prompt, key=f"active_text_{mark}", height=160)
-            edited = st.form_submit_button("Use this text", width="stretch")
+            edited = st.form_submit_button("Use this text", width="stretch", disabled=fixed)
         if edited and text.strip():
             visitor.client().set_active_prompt(text)
         elif chosen and chosen != active.prompt_id:
