@@ -120,7 +120,8 @@ def running_page(target: Target, folder: Path) -> Iterator[str]:
         finally:
             process.terminate()
             code = process.wait(15)
-    assert (code, "Traceback" in (folder / "log").read_text()) == (0, False)
+    told = (folder / "log").read_text()
+    assert (code, "Traceback" in told) == (0, False), told
 
 
 def wait_for_health(port: int, log: Path) -> None:

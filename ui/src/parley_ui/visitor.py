@@ -11,6 +11,7 @@ from hashlib import sha256
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import streamlit as st
 from parley_client import Client, Me, ParleyError
@@ -18,7 +19,7 @@ from parley_client import Client, Me, ParleyError
 from parley_ui import state
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Access:
     """A key at work. `mark` tells it from others without telling it: caches know it by that."""
 
@@ -44,7 +45,7 @@ class Visitor:
     """Somebody who signed in."""
 
     user_id: str
-    shown: Shown
+    access: Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def api_url() -> str:
 def access() -> Access:
     """Returns what this visit acts with: its own key, or the one that all visits share."""
     visitor = _visitor()
-    return _own(visitor.shown) if visitor else _shared(Shown(api_url(), _key_of_the_page()))
+    return visitor.access if visitor else _shared(Shown(api_url(), _key_of_the_page()))
 
 
 def api_key() -> str:
@@ -104,9 +105,8 @@ def is_admin(me: Me | None) -> bool:
 
 def sign_in(key: str) -> Me:
     """Lets the owner of a key in; raises ParleyError when the gateway does not know it."""
-    own = Shown(api_url(), key)
-    with Client(own.url, own.key) as asking:
-        me = asking.me()
+    own = _opened(Shown(api_url(), key))
+    me = own.client.me()
     before = door()
     _forget()
     st.session_state.visitor = Visitor(me.user_id, own)
@@ -145,7 +145,6 @@ def _leave_for(door: Door) -> None:
 
 def _forget() -> None:
     st.session_state.clear()
-    _own.clear()
     st.cache_data.clear()
 
 
@@ -156,11 +155,10 @@ def _key_of_the_page() -> str:
 
 
 def _opened(shown: Shown) -> Access:
-    return Access(shown.mark, shown.key, Client(shown.url, shown.key or None))
-
-
-def _closed(access: Access) -> None:
-    access.client.close()
+    """Returns an access whose connections end with it, and so with the visit that holds it."""
+    access = Access(shown.mark, shown.key, Client(shown.url, shown.key or None))
+    finalize(access, access.client.close)
+    return access
 
 
 # What a cache knows of a key.
@@ -170,11 +168,6 @@ MARKED: dict[str | type, Callable[[Any], Any]] = {
 }
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=MARKED, on_release=_closed)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=MARKED)
 def _shared(shown: Shown) -> Access:
-    return _opened(shown)
-
-
-@st.cache_resource(scope="session", show_spinner=False, hash_funcs=MARKED, on_release=_closed)
-def _own(shown: Shown) -> Access:
     return _opened(shown)
