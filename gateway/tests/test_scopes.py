@@ -143,7 +143,7 @@ async def test_an_administrators_key_without_the_scope_acts_as_an_ordinary_user(
     me = (await stranger.get("/me")).json()
     assert ("admin", ["keys", "read"]) == (me["role"], me["key"]["scopes"])
     await stranger.get("/usage")
-    assert ("user", {"read", "keys"}) == (script.last.role, script.last.scopes)
+    assert ("user", frozenset({"read", "keys"})) == (script.last.role, script.last.scopes)
 
 
 async def test_keys_of_others_are_not_revoked_with_a_key_that_is_not_for_it(

@@ -15,9 +15,11 @@ from parley_gateway.core.streams import Streams
 from parley_gateway.core.users import Accounts
 from parley_rpc.faults import Unauthenticated
 
+from parley.chat.v1.chat_pb2 import MESSAGE_STATUS_STOPPED, SendMessageResponse
+
 from .fakes import Clock, Outage, Script
 from .memory import MemoryKeyStore, NoTurns
-from .turns import START, delta
+from .turns import END, START, delta
 
 pytestmark = pytest.mark.unit
 
@@ -248,3 +250,33 @@ async def test_who_waits_for_a_reply_is_told_401(
     answer = await asking
     assert (401, "unauthenticated") == (answer.status_code, answer.json()["reason"])
     assert {} == gateway.streams._open
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("revoked", [False, True])
+async def test_a_reply_that_was_stopped_because_of_its_key_is_told_as_that(
+    stranger: httpx.AsyncClient,
+    token: str,
+    key_store: MemoryKeyStore,
+    script: Script,
+    *,
+    streamed: bool,
+    revoked: bool,
+) -> None:
+    """Another gateway has it stopped at once, before this one has heard of it."""
+    held = asyncio.Event()
+    end = SendMessageResponse.FromString(END.SerializeToString())
+    end.end.message.status = MESSAGE_STATUS_STOPPED
+    script.turn = [START, held, end]
+    body = {"message": "Hi", "stream": streamed}
+    asking = asyncio.create_task(stranger.post("/chat", json=body, headers={"x-api-key": token}))
+    await script.asked.wait()
+    if revoked:
+        key_store.keys.clear()
+    held.set()
+
+    answer = await asking
+    assert ("unauthenticated" in answer.text) == revoked
+    assert ('"status":"stopped"' in answer.text) != revoked
+    if not streamed:
+        assert (401 if revoked else 200) == answer.status_code

@@ -127,7 +127,12 @@ def test_keys_are_listed_and_revoked(run: Run, gateway: FakeGateway) -> None:
 
 def test_the_log_is_shown(run: Run, gateway: FakeGateway) -> None:
     whence = {"ip": "192.0.2.7", "request_id": "r-1", "key_id": "k1", "actor": None}
-    entry = {"at": "2026-11-23T12:00:00Z", "outcome": "done", "details": {}, **whence}
+    entry: dict[str, Any] = {
+        "at": "2026-11-23T12:00:00Z",
+        "outcome": "done",
+        "details": {},
+        **whence,
+    }
     gateway.audit = [
         {**entry, "action": "login", "target": "k1"},
         {**entry, "action": "create_key", "target": "k2"},

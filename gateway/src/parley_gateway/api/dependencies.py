@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, TypeVar
 
 import grpc
@@ -223,6 +224,11 @@ def gateway_of(scope: Scope) -> Gateway:
     """Return what the routes may use."""
     gateway: Gateway = scope["app"].state.gateway
     return gateway
+
+
+def confirming(scope: Scope) -> Callable[[], Awaitable[None]]:
+    """Return what asks whether the key of a request is still valid; Unauthenticated."""
+    return partial(gateway_of(scope).streams.confirm, scope[IDENTITY])
 
 
 async def _gateway(request: Request) -> Gateway:

@@ -20,6 +20,7 @@ from parley_gateway.api.dependencies import (
     ActingCaller,
     UsedGateway,
     answered_by,
+    confirming,
     gateway_of,
     guarded,
 )
@@ -81,7 +82,7 @@ async def follow(stream: Stream, scope: Scope, receive: Receive, send: Send) -> 
             scope[CALLER],
             gateway.turn_seconds + SPARE_SECONDS,
         )
-        turn = Turn(events, exchange_of(scope).request_id)
+        turn = Turn(events, exchange_of(scope).request_id, confirming(scope))
         # Until it has begun a failure still has a status line.
         async with stream.waiting():
             await turn.begin()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 from parley_rpc.faults import Fault, Internal
 
 from parley.chat.v1.chat_pb2 import (
+    MESSAGE_STATUS_STOPPED,
+    Message,
     SendMessageResponse,
     StreamMessageResponse,
     TurnDelta,
@@ -21,9 +23,16 @@ TurnEvent = SendMessageResponse | StreamMessageResponse
 class Turn:
     """One turn as its events come in."""
 
-    def __init__(self, events: AsyncIterator[TurnEvent], request_id: str) -> None:
+    def __init__(
+        self,
+        events: AsyncIterator[TurnEvent],
+        request_id: str,
+        confirm: Callable[[], Awaitable[None]],
+    ) -> None:
         self.events = events
         self.request_id = request_id
+        # Asked when a reply was stopped: a fault says that it was because of the key.
+        self.confirm = confirm
         self.start = TurnStart()
 
     async def begin(self) -> TurnStart:
@@ -40,6 +49,7 @@ class Turn:
             await self.begin()
             async for event in self.events:
                 if event.HasField("end"):
+                    await self.confirm_stop(event.end.message)
                     answer = convert.chat_answer(self.start, event.end.message)
         except Fault as fault:
             raise self.located(fault) from None
@@ -57,10 +67,16 @@ class Turn:
                 if event.HasField("delta"):
                     yield delta_frame(event.delta)
                 elif event.HasField("end"):
+                    await self.confirm_stop(event.end.message)
                     last = sse.event(b"end", convert.ended(event.end.message))
         except Fault as fault:
             last = self.problem(fault)
         yield last or self.problem(Internal(NOT_ENDED))
+
+    async def confirm_stop(self, reply: Message) -> None:
+        """Tell of a stop as such, unless the key had ended: then of that; Unauthenticated."""
+        if reply.status == MESSAGE_STATUS_STOPPED:
+            await self.confirm()
 
     def problem(self, fault: Fault) -> bytes:
         """Write a failure as the last event."""

@@ -19,7 +19,14 @@ from starlette.types import Receive, Scope, Send
 from parley.chat.v1.chat_pb2 import Attachment, SendMessageRequest
 from parley_gateway.api import convert, sse
 from parley_gateway.api.bodies import parse
-from parley_gateway.api.dependencies import BODY, CALLER, IDENTITY, SPARE_SECONDS, gateway_of
+from parley_gateway.api.dependencies import (
+    BODY,
+    CALLER,
+    IDENTITY,
+    SPARE_SECONDS,
+    confirming,
+    gateway_of,
+)
 from parley_gateway.api.middleware import exchange_of, header
 from parley_gateway.api.schemas import chats
 from parley_gateway.api.schemas.chats import MOST_TOKENS
@@ -102,7 +109,7 @@ async def answer(stream: Stream, scope: Scope, receive: Receive, send: Send) -> 
             scope[CALLER],
             gateway.turn_seconds + SPARE_SECONDS,
         )
-        turn = Turn(events, exchange_of(scope).request_id)
+        turn = Turn(events, exchange_of(scope).request_id, confirming(scope))
         if not streamed:
             async with stream.waiting():
                 answer = orjson.dumps(await turn.whole())

@@ -95,6 +95,15 @@ class Streams:
         with contextlib.suppress(Fault):
             await self.turns.stop(user_id, key_id)
 
+    async def confirm(self, identity: Identity) -> None:
+        """Ask for one key at once: why a reply was stopped may be that; Unauthenticated."""
+        if not is_key_id(identity.key_id):
+            return
+        with contextlib.suppress(DatabaseUnavailable):
+            rights = await self.store.rights([identity.key_id])
+            if is_lowered(identity, rights.get(identity.key_id)):
+                raise Unauthenticated(NO_LONGER)
+
     async def run(self) -> None:
         """Look after all of it for ever."""
         while True:
