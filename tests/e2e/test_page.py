@@ -61,6 +61,7 @@ def test_a_reply_is_seen_as_it_grows(tab: Tab, slow: FakeGateway) -> None:
 
 
 def test_leaving_a_reply_loses_nothing_and_sends_nothing_twice(tab: Tab, slow: FakeGateway) -> None:
+    slow.pace = 0.2
     tab.open()
     tab.say("Do not wait for me.")
     expect(tab.last).to_contain_text("word3")

@@ -32,6 +32,7 @@ def visit(gateway: FakeGateway) -> Iterator[Callable[..., AppTest]]:
         page = AppTest.from_string(script) if view else AppTest.from_file(str(APP))
         page.default_timeout = 30
         page.secrets |= {"api_url": gateway.url, "api_key": gateway.key, "key_file": "/no/such"}
+        page.secrets["sign_in"] = False
         page.query_params.update(parameters)
         return page
 

@@ -89,3 +89,27 @@ def test_nothing_used_is_said_so(visit: Visit) -> None:
 def test_a_failure_is_explained(visit: Visit, gateway: FakeGateway) -> None:
     gateway.refusals["GET /usage"] = problem(503, "unavailable", "Away.")
     assert "Away" in visit("usage").run().error[0].value
+
+
+def test_limits_and_budgets_are_drawn_as_bars_in_words(visit: Visit, gateway: FakeGateway) -> None:
+    used_up = {"scope": "key", "meter": "daily_cost", "limit": "5", "used": "5", "left": "0"}
+    plenty = {"scope": "user", "meter": "requests_per_hour", "limit": 10, "used": 2, "left": 8}
+    gateway.me = {"allowances": [plenty, used_up | {"held": "0", "resets_at": None}]}
+    page = visit("usage").run()
+    assert not page.exception
+    assert [bar.proto.value for bar in page.get("progress")] == [20, 100]
+    first, second = [bar.proto.text for bar in page.get("progress")]
+    assert first == r"Requests per hour\: 2 of 10 used\, 8 left"
+    assert second.startswith(":material/block: Spent per day")
+
+
+def test_administrators_see_who_used_it(visit: Visit, spent: FakeGateway) -> None:
+    bea = spent.add_user("bea")["user_id"]
+    spent.add_usage(ago(0), "acme", "large", user_id=bea, key_id="k2", cost={"amount": "2"})
+    page = visit("usage").run()
+    assert len(page.dataframe) == 1
+    page.selectbox("usage_whose").select("Everybody's").run()
+    table = page.dataframe[1].value
+    assert table["User"].tolist() == ["bea", "ada"]
+    assert table["Key"].tolist() == ["k2", "k1"]
+    assert table["Requests"].tolist() == [1, 3]

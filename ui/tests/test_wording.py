@@ -13,7 +13,8 @@ from parley_client import (
     UnexpectedAnswer,
     Usage,
 )
-from parley_ui.wording import ADVICE, account, duration, explain, money, tokens
+from parley_ui.figures import account, duration, money, tokens
+from parley_ui.wording import ADVICE, explain, explain_refusal, is_refusal
 
 pytestmark = pytest.mark.unit
 
@@ -84,3 +85,17 @@ def test_a_problem_of_the_future_says_what_it_can() -> None:
     problem = ProblemError(503, "brand_new", "Later.")
     problem.retryable = True
     assert explain(problem, URL).advice == "Try again in a moment."
+
+
+def test_a_budget_that_is_used_up_is_explained() -> None:
+    problem = ProblemError(402, "budget_exceeded", "Not enough is left.")
+    problem.metadata = {"period": "month", "limit": "50", "left": "0", "held": "0"}
+    what = explain(problem, URL)
+    assert what.advice.startswith(r"Spent per month\: \$0\.00 left of \$50\.00\. A shorter reply")
+
+
+def test_whose_key_was_refused_is_told() -> None:
+    refusal = ProblemError(401, "unauthenticated", "No.")
+    assert "this page" in explain_refusal(refusal, own=False).title
+    assert "Sign in with another key" in explain_refusal(refusal, own=True).advice
+    assert not is_refusal(ProblemError(403, "permission_denied", "No."))

@@ -18,12 +18,17 @@ class Settings(BaseSettings):
     api_url: str = Field(default="http://127.0.0.1:8000", alias="API_URL")
     # The key the page shows the gateway. Unset: the file `admin.key` in PARLEY_HOME.
     api_key: SecretStr | None = Field(default=None, alias="API_KEY")
+    # Whether the page has no key, and everybody must show theirs.
+    sign_in: bool = Field(default=False, alias="UI_SIGN_IN")
     home: Path = Field(default=Path(".parley"), alias="PARLEY_HOME")
 
-    def for_the_page(self) -> dict[str, str]:
+    def for_the_page(self) -> dict[str, str | bool]:
         """Returns what the page's script needs; it finds this in `st.secrets`."""
+        key = self.api_key.get_secret_value() if self.api_key else ""
+        key_file = str((self.home / "admin.key").resolve())
         return {
             "api_url": self.api_url,
-            "api_key": self.api_key.get_secret_value() if self.api_key else "",
-            "key_file": str((self.home / "admin.key").resolve()),
+            "sign_in": self.sign_in,
+            "api_key": "" if self.sign_in else key,
+            "key_file": "" if self.sign_in else key_file,
         }

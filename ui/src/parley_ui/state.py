@@ -1,27 +1,14 @@
-"""What a visit to the page remembers, and what all visits share.
+"""What a visit to the page remembers.
 
 The gateway is the truth: chats are read from it on each run, and which chat is shown stands in the
 URL. A visit remembers only what cannot be asked for: a message on its way, and why one failed.
 """
 
 from dataclasses import dataclass, replace
-from datetime import date
-from pathlib import Path
 from uuid import uuid4
 
 import streamlit as st
-from parley_client import (
-    ActivePrompt,
-    Chat,
-    Client,
-    Me,
-    Model,
-    Page,
-    ParleyError,
-    Prompt,
-    Provider,
-    UsageReport,
-)
+from parley_client import ParleyError, ProblemError
 
 CHAT = "chat"  # the URL's parameter
 
@@ -38,19 +25,12 @@ class Submission:
     failure: ParleyError | None = None
 
 
-def api_url() -> str:
-    return str(st.secrets["api_url"])
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A submission of somebody who was turned out, for when they come back."""
 
-
-def api_key() -> str:
-    """Returns the key of the settings, or else of the file that the gateway keeps it in."""
-    file = Path(st.secrets["key_file"])
-    return st.secrets["api_key"] or (file.read_text().strip() if file.is_file() else "")
-
-
-def client() -> Client:
-    """Returns the client that all visits share."""
-    return _client(api_url(), api_key())
+    user_id: str
+    submission: Submission
 
 
 def chat_id() -> str | None:
@@ -80,18 +60,20 @@ def retry() -> None:
     st.session_state.submission = replace(st.session_state.submission, failure=None)
 
 
-def stop(chat_id: str, message_id: str) -> None:
-    """Stops a reply; what keeps it from stopping is told once, by the next drawing of the chat."""
-    try:
-        client().stop_message(chat_id, message_id)
-    except ParleyError as error:
-        st.session_state.not_stopped = error
+def unsent(user_id: str) -> Unsent | None:
+    """Returns what this user has not sent yet; what only their key kept back is free to go."""
+    waiting: Submission | None = st.session_state.get("submission")
+    if waiting is None:
+        return None
+    if isinstance(waiting.failure, ProblemError) and waiting.failure.status == 401:
+        waiting = replace(waiting, failure=None)
+    return Unsent(user_id, waiting)
 
 
-def not_stopped() -> ParleyError | None:
-    """Returns why the last reply could not be stopped, once."""
-    why: ParleyError | None = st.session_state.pop("not_stopped", None)
-    return why
+def resume(left: Unsent) -> None:
+    """Puts a message back in its chat."""
+    st.query_params[CHAT] = left.submission.chat_id
+    st.session_state.submission = left.submission
 
 
 def looks() -> dict[str, int]:
@@ -104,90 +86,3 @@ def failures() -> dict[str, ParleyError]:
     """Returns why replies failed that began in this visit, by the message's id."""
     known: dict[str, ParleyError] = st.session_state.setdefault("failures", {})
     return known
-
-
-@st.cache_resource(max_entries=4, show_spinner=False, on_release=Client.close)
-def _client(url: str, key: str) -> Client:
-    return Client(url, key or None)
-
-
-# Reads that change seldom, or only through this page: a rerun must not cost a request each.
-
-
-def providers() -> tuple[Provider, ...]:
-    return _providers(api_url(), api_key())
-
-
-def models(provider: str) -> tuple[Model, ...]:
-    return _models(api_url(), api_key(), provider)
-
-
-def me() -> Me:
-    return _me(api_url(), api_key())
-
-
-def usage(since: date, user_id: str | None) -> UsageReport:
-    """Returns what a user, or everybody, used since a day, by day, provider and model."""
-    return _usage(api_url(), api_key(), since, user_id)
-
-
-def chats(page_token: str | None) -> Page[Chat]:
-    return _chats(api_url(), api_key(), page_token)
-
-
-def active_prompt() -> ActivePrompt:
-    return _active_prompt(api_url(), api_key())
-
-
-def prompts() -> tuple[Prompt, ...]:
-    return _prompts(api_url(), api_key())
-
-
-def forget_chats() -> None:
-    _chats.clear()
-
-
-def forget_prompts() -> None:
-    _prompts.clear()
-    _active_prompt.clear()
-
-
-def forget_providers() -> None:
-    _providers.clear()
-    _models.clear()
-
-
-@st.cache_data(ttl=60, max_entries=4, show_spinner=False)
-def _providers(url: str, key: str) -> tuple[Provider, ...]:
-    return _client(url, key).list_providers()
-
-
-@st.cache_data(ttl=60, max_entries=20, show_spinner=False)
-def _models(url: str, key: str, provider: str) -> tuple[Model, ...]:
-    return _client(url, key).list_models(provider)
-
-
-@st.cache_data(ttl=60, max_entries=4, show_spinner=False)
-def _me(url: str, key: str) -> Me:
-    return _client(url, key).me()
-
-
-@st.cache_data(ttl=15, max_entries=20, show_spinner=False)
-def _usage(url: str, key: str, since: date, user_id: str | None) -> UsageReport:
-    groups = ("day", "provider", "model")
-    return _client(url, key).summarize_usage(groups, since=since, user_id=user_id)
-
-
-@st.cache_data(ttl=15, max_entries=100, show_spinner=False)
-def _chats(url: str, key: str, page_token: str | None) -> Page[Chat]:
-    return _client(url, key).list_chats(page_token=page_token)
-
-
-@st.cache_data(ttl=15, max_entries=4, show_spinner=False)
-def _active_prompt(url: str, key: str) -> ActivePrompt:
-    return _client(url, key).get_active_prompt()
-
-
-@st.cache_data(ttl=15, max_entries=4, show_spinner=False)
-def _prompts(url: str, key: str) -> tuple[Prompt, ...]:
-    return tuple(_client(url, key).all_prompts(page_size=100))

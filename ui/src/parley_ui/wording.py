@@ -1,11 +1,14 @@
-"""What the page says about figures and failures, in words."""
+"""What the page says about failures, in words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from types import MappingProxyType
 
-from parley_client import Cost, GatewayUnreachable, Message, ParleyError, ProblemError, Usage
+from parley_client import GatewayUnreachable, ParleyError, ProblemError
+
+from parley_ui import quotas
+from parley_ui.figures import duration
+from parley_ui.markdown import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +22,21 @@ class Explanation:
 
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
+        "budget_exceeded": "A shorter reply or a cheaper model may still fit.",
         "chat_busy": "Wait until the replies before it are done.",
         "content_filtered": "The provider's filter refused it. Say it differently.",
         "context_length": "Start a new chat, or choose a model with a larger context.",
         "database_unavailable": "The database is away. Try again in a moment.",
-        "limit_exceeded": "Your own limit is reached. It frees by itself.",
+        "key_rotated": "It has a successor, and ends by itself.",
+        "last_administrator": "Somebody must be able to administer.",
+        "limit_exceeded": "It frees by itself.",
         "model_not_found": "Choose another model below.",
         "master_key_missing": (
             "Set `MASTER_KEY` or `MASTER_KEY_FILE` for the provider service; `make up` makes one."
         ),
         "overloaded": "The provider is overloaded. Try again, or choose another one.",
+        "permission_denied": "Ask an administrator.",
+        "price_unknown": "Choose another model, or ask an administrator to set its price.",
         "prompt_exists": "Choose another name.",
         "provider_exists": "Choose another name.",
         "circuit_open": "The provider failed too often and is left alone. Choose another one.",
@@ -39,13 +47,16 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "provider_quota": "The account with the provider is used up. Choose another provider.",
         "rate_limited": "Try again later, or choose another provider.",
         "timeout": "The provider took too long. Try again, or choose another one.",
+        "scope_missing": "This key is not for that. Use another one of yours.",
         "too_busy": "More is asked at once than the platform takes on. Try again in a moment.",
         "too_large": "Send less at once.",
         "unavailable": "A part of the platform is away or starting. Try again in a moment.",
+        "user_exists": "Choose another name.",
         "unreachable": "The provider cannot be reached. Is it running, and is its address right?",
     }
 )
 
+SHORT = frozenset({402, 429})  # something is used up
 AWAY = (
     "Is it running? `make up` starts everything, `python -m parley_gateway serve` the gateway "
     "alone. If it runs elsewhere, set `API_URL` and start this page again."
@@ -54,21 +65,44 @@ NO_KEY = (
     "Set `API_KEY` to a key of the gateway, or `PARLEY_HOME` to the folder that holds its "
     "`admin.key`, and start this page again."
 )
+# What a key that is not accepted means: the page's own, that of somebody who was in, and of
+# somebody who is at the door.
+PAGE_KEY = ("The gateway does not accept this page's key", NO_KEY)
+OWN_KEY = (
+    "Your key is not accepted any more",
+    "It was revoked, has expired, or you were disabled. Sign in with another key.",
+)
+SIGNING_IN = (
+    "The gateway does not accept this key",
+    "Is it whole? A key that was revoked or has expired is not accepted either.",
+)
 
 
-def explain(error: ParleyError, api_url: str) -> Explanation:
-    """Returns what to tell people about a failure."""
+def is_refusal(error: ParleyError) -> bool:
+    """Tells whether it is the key that was refused."""
+    return isinstance(error, ProblemError) and error.status == 401
+
+
+def explain_refusal(error: ParleyError, *, own: bool) -> Explanation:
+    """Returns what to tell somebody whose key, or the page's, is not accepted."""
+    return explain(error, "", unaccepted=OWN_KEY if own else PAGE_KEY)
+
+
+def explain(
+    error: ParleyError, api_url: str, *, unaccepted: tuple[str, str] = PAGE_KEY
+) -> Explanation:
+    """Returns what to tell people about a failure; `unaccepted` about a key that is refused."""
     if isinstance(error, ProblemError):
-        return _explain_problem(error)
+        return Explanation(*unaccepted, _facts(error)) if is_refusal(error) else _problem(error)
     if isinstance(error, GatewayUnreachable):
         return Explanation(f"The gateway at {api_url} does not answer", AWAY, (str(error),))
     return Explanation(f"What answers at {api_url} is not a gateway", AWAY, (str(error),))
 
 
-def _explain_problem(error: ProblemError) -> Explanation:
-    if error.status == 401:
-        return Explanation("The gateway does not accept this page's key", NO_KEY, _facts(error))
+def _problem(error: ProblemError) -> Explanation:
     details = [f"{one.pointer.strip('/')}: {one.detail}" for one in error.errors]
+    if error.status in SHORT and (short := quotas.shortage(error.metadata)):
+        details.append(plain(short))
     advice = ADVICE.get(error.reason) or ("Try again in a moment." if error.retryable else "")
     return Explanation(error.detail or error.title, " ".join([*details, advice]), _facts(error))
 
@@ -77,40 +111,3 @@ def _facts(error: ProblemError) -> tuple[str, ...]:
     after = f"Try again in {duration(error.retry_after)}" if error.retry_after else ""
     request = f"Request {error.request_id}" if error.request_id else ""
     return tuple(fact for fact in (after, f"Reason {error.reason}", request) if fact)
-
-
-def duration(seconds: float) -> str:
-    """Returns a time in the largest unit that says it well: `45 s`, `3 min`, `2 h`."""
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{-(-seconds // size):.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def account(message: Message) -> str:
-    """Returns who answered, with what effort and at what cost."""
-    parts = [message.provider, message.model, tokens(message.usage), money(message.cost)]
-    if message.status == "complete" and message.cost is None:
-        parts[-1] = "cost unknown"
-    return " · ".join(part for part in parts if part)
-
-
-def tokens(usage: Usage | None) -> str:
-    """Returns a usage in words; a figure that nobody reported is marked."""
-    if usage is None:
-        return ""
-    about = "about " if usage.source == "estimated" else ""
-    return f"{about}{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
-
-
-def money(cost: Cost | None) -> str:
-    """Returns a cost with as many digits as say something: `$0.000125`, `$1.20`."""
-    if cost is None:
-        return ""
-    least = Decimal("0.000001")
-    amount = cost.amount.quantize(least)
-    if cost.amount and not amount:
-        return f"less than {least} {cost.currency}"
-    whole, _, cents = f"{amount:f}".partition(".")
-    figure = f"{int(whole):,}.{cents.rstrip('0').ljust(2, '0')}"
-    return f"${figure}" if cost.currency == "USD" else f"{figure} {cost.currency}"

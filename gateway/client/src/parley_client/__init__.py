@@ -5,7 +5,17 @@ with Client("http://127.0.0.1:8000", key) as client:
         ...
 """
 
-from parley_client.accounts import AuditEntry, Budgets, Key, Limits, Me, NewKey, User
+from parley_client.account_calls import UserChange
+from parley_client.accounts import (
+    Allowance,
+    AuditEntry,
+    Budgets,
+    Key,
+    Limits,
+    Me,
+    NewKey,
+    User,
+)
 from parley_client.call import Call
 from parley_client.calls import ChatOptions
 from parley_client.client import AsyncClient, Client
@@ -48,6 +58,7 @@ from parley_client.wire import Timeouts
 __all__ = [
     "About",
     "ActivePrompt",
+    "Allowance",
     "AsyncClient",
     "Attempt",
     "AuditEntry",
@@ -92,4 +103,5 @@ __all__ = [
     "UsageRow",
     "UsageTotal",
     "User",
+    "UserChange",
 ]

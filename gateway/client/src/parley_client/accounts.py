@@ -48,6 +48,22 @@ class NewKey(Key):
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """How a limit or a budget stands: a count, or money in USD.
+
+    `scope` is user or key; `held` is the most that running calls may still take.
+    """
+
+    scope: str
+    meter: str
+    limit: Decimal | int
+    used: Decimal | int
+    left: Decimal | int
+    held: Decimal | int = 0
+    resets_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Me:
     """The caller."""
 
@@ -57,6 +73,7 @@ class Me:
     key: Key | None = None
     limits: Limits | None = None
     budgets: Budgets | None = None
+    allowances: tuple[Allowance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

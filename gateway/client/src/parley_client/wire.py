@@ -87,6 +87,10 @@ class Wire:
             waited = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
             words = f"{self._base_url} took too long to answer."
             raise GatewayUnreachable(words, waited=waited) from error
+        except httpx.LocalProtocolError:
+            # It would say which header it is, and that is the key.
+            words = "The request cannot be sent. Does the key hold a line break?"
+            raise GatewayUnreachable(words) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise GatewayUnreachable(f"{self._base_url} cannot be reached: {error}") from error
 

@@ -44,6 +44,7 @@ async def _start(fake: FakeGateway, port: int) -> web.AppRunner:
     app[GATEWAY] = fake
     app.add_routes(routes)
     app.add_routes(turn_routes)
+    app.add_routes(account_routes)
     app.add_routes(provider_routes)
     app.add_routes(usage_routes)
     app.add_routes(account_routes)

@@ -1,43 +1,53 @@
-"""What the fake gateway says of users, keys and the audit log."""
-
-import uuid
+"""What the fake gateway says of the caller, of users, of keys, and of who did what."""
 
 from aiohttp import web
 
-from parley_tests.fake_gateway.routes import GATEWAY, found, page
-from parley_tests.fake_gateway.state import JSON, now, problem, refused
+from parley_tests.fake_gateway.routes import GATEWAY, found, page, reader
+from parley_tests.fake_gateway.state import JSON, problem, refused
 
-NO_LIMITS = dict.fromkeys(("requests_per_hour", "tokens_per_minute", "concurrent_turns"))
-NO_BUDGETS = dict.fromkeys(("daily", "monthly"))
+MADE = "parley_secret_wxyz"  # the secret of every key that is asked for
 account_routes = web.RouteTableDef()
+
+
+def caller(request: web.Request) -> JSON:
+    by = reader(request)
+    if by is None:  # the front has let nobody in
+        raise refused(problem(401, "unauthenticated", "The key is missing or wrong."))
+    return by
+
+
+def administrator(request: web.Request) -> JSON:
+    by = caller(request)
+    if by["role"] != "admin":
+        raise refused(problem(403, "permission_denied", "This is for administrators."))
+    return by
 
 
 @account_routes.get("/me")
 async def me(request: web.Request) -> web.Response:
-    key: JSON = {"key_id": "k1", "name": "admin", "scopes": [], "expires_at": None}
-    limits = {"requests_per_hour": 1000}
-    user = {"user_id": str(uuid.uuid4()), "name": "admin", "role": request.app[GATEWAY].role}
-    return web.json_response({**user, "key": key, "limits": limits, "budgets": {"daily": "1.50"}})
+    fake, by = request.app[GATEWAY], caller(request)
+    shown = request.headers["Authorization"].removeprefix("Bearer ")
+    own: JSON = {"key_id": "k1", "name": "admin", "scopes": [], "expires_at": None}
+    key = fake.keys.get(fake.tokens.get(shown, ("", ""))[1], own)
+    said = {"limits": {"requests_per_hour": 1000}, "budgets": {"daily": "1.50"}, **fake.me}
+    names = ("key_id", "name", "scopes", "expires_at")
+    user = {name: by[name] for name in ("user_id", "name", "role")}
+    return web.json_response({**user, "key": {name: key[name] for name in names}, **said})
 
 
 @account_routes.get("/users")
 async def list_users(request: web.Request) -> web.Response:
+    administrator(request)
     return page(request.app[GATEWAY].users, request, "users")
 
 
 @account_routes.post("/users")
 async def create_user(request: web.Request) -> web.Response:
-    user: JSON = {"user_id": str(uuid.uuid4()), "role": "user", "disabled": False}
-    user |= {"created_at": now(), "limits": {**NO_LIMITS}, "budgets": {**NO_BUDGETS}}
-    user |= await request.json()
-    request.app[GATEWAY].users.append(user)
-    return web.json_response(user, status=201)
-
-
-def asked(request: web.Request) -> JSON:
-    """Returns the user of a request."""
-    known = {user["user_id"]: user for user in request.app[GATEWAY].users}
-    return found(known, request.match_info["user_id"], "user_not_found")
+    administrator(request)
+    fake, body = request.app[GATEWAY], await request.json()
+    if body["name"] in {user["name"] for user in fake.users}:
+        raise refused(problem(409, "user_exists", f"There is a user {body['name']!r}."))
+    return web.json_response(fake.add_user(**body), status=201)
 
 
 @account_routes.get("/users/{user_id}")
@@ -47,56 +57,68 @@ async def get_user(request: web.Request) -> web.Response:
 
 @account_routes.patch("/users/{user_id}")
 async def update_user(request: web.Request) -> web.Response:
-    user, body = asked(request), await request.json()
-    for part, nothing in (("limits", NO_LIMITS), ("budgets", NO_BUDGETS)):
-        if part in body:
-            user[part] = {**nothing} if body[part] is None else {**user[part], **body.pop(part)}
-            body.pop(part, None)
-    user |= body
+    user, change = asked(request), await request.json()
+    for part in ("limits", "budgets"):  # laid over what there is; null takes all of it back
+        if part in change:
+            change[part] = {**user[part], **change[part]} if change[part] else {}
+    user |= change
     return web.json_response(user)
+
+
+def asked(request: web.Request) -> JSON:
+    administrator(request)
+    known = {user["user_id"]: user for user in request.app[GATEWAY].users}
+    return found(known, request.match_info["user_id"], "user_not_found")
 
 
 @account_routes.get("/keys")
 async def list_keys(request: web.Request) -> web.Response:
-    owner = request.query.get("user_id")
-    keys = request.app[GATEWAY].keys.values()
-    return page([key for key in keys if owner in (None, key["user_id"])], request, "keys")
-
-
-def made(request: web.Request, **said: object) -> web.Response:
-    """Stores a key, and shows it this once."""
-    times = {"expires_at": None, "last_used_at": None, "created_at": now()}
-    key: JSON = {"key_id": str(uuid.uuid4()), "last4": "wxyz", "scopes": [], "user_id": "me"}
-    key |= {**times, "limits": {**NO_LIMITS}, "budgets": {**NO_BUDGETS}, **said}
-    request.app[GATEWAY].keys[key["key_id"]] = key
-    return web.json_response({**key, "key": "parley_secret_wxyz"}, status=201)
+    whose = request.query.get("user_id") or caller(request)["user_id"]
+    keys = [key for key in request.app[GATEWAY].keys.values() if key["user_id"] == whose]
+    return page(keys, request, "keys")
 
 
 @account_routes.post("/keys")
 async def create_key(request: web.Request) -> web.Response:
-    return made(request, **await request.json())
+    fake, by, body = request.app[GATEWAY], caller(request), await request.json()
+    whose = body.pop("user_id", by["user_id"])
+    if whose != by["user_id"]:
+        administrator(request)
+    key, token = fake.add_key(whose, token=MADE, **body)
+    return web.json_response({**key, "key": token}, status=201)
 
 
 @account_routes.post("/keys/{key_id}/rotate")
 async def rotate_key(request: web.Request) -> web.Response:
-    old = found(request.app[GATEWAY].keys, request.match_info["key_id"], "key_not_found")
+    fake, old = request.app[GATEWAY], own_key(request)
     if old.get("rotated"):
         raise refused(problem(409, "key_rotated", "The key was rotated already."))
     old["rotated"] = True
-    same = ("name", "scopes", "user_id", "limits", "budgets")
-    return made(request, **{name: old[name] for name in same})
+    kept = {name: old[name] for name in ("scopes", "limits", "budgets", "expires_at")}
+    key, token = fake.add_key(old["user_id"], old["name"], token=MADE, **kept)
+    return web.json_response({**key, "key": token}, status=201)
 
 
 @account_routes.delete("/keys/{key_id}")
 async def delete_key(request: web.Request) -> web.Response:
-    fake, key_id = request.app[GATEWAY], request.match_info["key_id"]
-    found(fake.keys, key_id, "key_not_found")
-    del fake.keys[key_id]
+    request.app[GATEWAY].revoke(own_key(request)["key_id"])
     return web.Response(status=204)
+
+
+def own_key(request: web.Request) -> JSON:
+    fake, by = request.app[GATEWAY], caller(request)
+    key = found(fake.keys, request.match_info["key_id"], "key_not_found")
+    if key["user_id"] != by["user_id"] and by["role"] != "admin":
+        raise refused(problem(404, "key_not_found", "There is no such key."))
+    return key
 
 
 @account_routes.get("/audit")
 async def list_audit(request: web.Request) -> web.Response:
-    action = request.query.get("action")
-    entries = request.app[GATEWAY].audit
-    return page([one for one in entries if action in (None, one["action"])], request, "entries")
+    administrator(request)
+    rows = [
+        row
+        for row in request.app[GATEWAY].audit
+        if all(request.query.get(name, row[name]) == row[name] for name in ("actor", "action"))
+    ]
+    return page(rows, request, "entries")

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from parley_tests.fake_gateway.state import (
+    ADMIN,
     JSON,
     FakeGateway,
     Received,
@@ -43,7 +44,7 @@ async def front(request: web.Request, handler: Any) -> web.StreamResponse:
             raise refused(fake.passing[route].pop(0))
         if route in fake.refusals:
             raise refused(fake.refusals[route])
-        if not open_to_all and request.headers.get("Authorization") != f"Bearer {fake.key}":
+        if not open_to_all and reader(request) is None:
             raise refused(problem(401, "unauthenticated", "The key is missing or wrong."))
         answer: web.StreamResponse = await handler(request)
     except Refused as error:
@@ -54,6 +55,20 @@ async def front(request: web.Request, handler: Any) -> web.StreamResponse:
         fake.lost[route] -= 1
         request.transport.close()
     return answer
+
+
+def reader(request: web.Request) -> JSON | None:
+    """Returns the user whose key was shown."""
+    shown = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return request.app[GATEWAY].readers().get(shown)
+
+
+def own_chats(request: web.Request) -> dict[str, JSON]:
+    """Returns the chats of the user whose key was shown; to them, no others are there."""
+    fake, by = request.app[GATEWAY], reader(request)
+    user_id = by["user_id"] if by else ""
+    chats = fake.chats.items()
+    return {name: chat for name, chat in chats if fake.owners.get(name, ADMIN) == user_id}
 
 
 def as_response(document: JSON) -> web.Response:
@@ -93,22 +108,21 @@ async def probe(_: web.Request) -> web.Response:
 
 @routes.get("/chat/history")
 async def list_chats(request: web.Request) -> web.Response:
-    fake = request.app[GATEWAY]
-    newest = sorted(fake.chats.values(), key=lambda one: one["updated_at"], reverse=True)
+    newest = sorted(own_chats(request).values(), key=lambda one: one["updated_at"], reverse=True)
     return page(newest, request, "chats")
 
 
 @routes.get("/chat/history/{chat_id}")
 async def get_chat(request: web.Request) -> web.Response:
     fake, chat_id = request.app[GATEWAY], request.match_info["chat_id"]
-    known = found(fake.chats, chat_id, "chat_not_found")
+    known = found(own_chats(request), chat_id, "chat_not_found")
     return page(fake.messages.get(chat_id, []), request, "messages", **known)
 
 
 @routes.delete("/chat/delete/{chat_id}")
 async def delete_chat(request: web.Request) -> web.Response:
     fake, chat_id = request.app[GATEWAY], request.match_info["chat_id"]
-    found(fake.chats, chat_id, "chat_not_found")
+    found(own_chats(request), chat_id, "chat_not_found")
     for message in fake.messages[chat_id]:
         fake.stop(message, "failed")
     del fake.chats[chat_id], fake.messages[chat_id]

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 JSON = dict[str, Any]
+ADMIN = "ada"  # the id of the user of the fake's own key
 SHARED = ("Default", "Code assistant", "Research assistant")
 COST = MappingProxyType({"amount": "0.000125", "currency": "USD", "price_version": "2026-11"})
 
@@ -73,7 +74,10 @@ class FakeGateway:
     prompts: dict[str, JSON] = field(default_factory=dict)
     keys: dict[str, JSON] = field(default_factory=dict)
     users: list[JSON] = field(default_factory=list)
-    audit: list[JSON] = field(default_factory=list)
+    tokens: dict[str, tuple[str, str]] = field(default_factory=dict)  # key -> its user's and own id
+    owners: dict[str, str] = field(default_factory=dict)  # chat -> its user, unless it is ADMIN
+    me: JSON = field(default_factory=dict)  # what else `GET /me` says
+    audit: list[JSON] = field(default_factory=list)  # newest first
     providers: dict[str, JSON] = field(default_factory=dict)
     models: dict[tuple[str, str], JSON] = field(default_factory=dict)  # what was laid over them
     unreadable: list[str] = field(default_factory=list)  # whose keys a rotation cannot open
@@ -184,7 +188,38 @@ class FakeGateway:
         self.chats[chat_id] |= {"message_count": len(said), "updated_at": now()}
         return message
 
-    def begin(self, body: JSON, key: str | None) -> JSON:
+    def readers(self) -> dict[str, JSON]:
+        """Returns who may come in, by their keys."""
+        own = {"user_id": ADMIN, "name": "admin", "role": self.role}
+        users = {user["user_id"]: user for user in self.users} | {ADMIN: own}
+        return {self.key: own} | {
+            token: users[user_id]
+            for token, (user_id, _) in self.tokens.items()
+            if not users[user_id].get("disabled")
+        }
+
+    def add_user(self, name: str, **more: Any) -> JSON:
+        known = {"user_id": str(uuid.uuid4()), "name": name, "role": "user", "disabled": False}
+        self.users.append({**known, "created_at": now(), "limits": {}, "budgets": {}, **more})
+        return self.users[-1]
+
+    def add_key(
+        self, user_id: str, name: str, token: str | None = None, **more: Any
+    ) -> tuple[JSON, str]:
+        """Adds a key; returns it with its secret."""
+        key_id = uuid.uuid4().hex[:12]
+        token = token or f"parley_{key_id}_wxyz"
+        self.tokens[token] = (user_id, key_id)
+        times = {"expires_at": None, "last_used_at": None, "created_at": now()}
+        known = {"key_id": key_id, "user_id": user_id, "name": name, "last4": "wxyz", "scopes": []}
+        self.keys[key_id] = {**known, **times, "limits": {}, "budgets": {}, **more}
+        return self.keys[key_id], token
+
+    def revoke(self, key_id: str) -> None:
+        del self.keys[key_id]
+        self.tokens = {token: of for token, of in self.tokens.items() if of[1] != key_id}
+
+    def begin(self, body: JSON, key: str | None, user_id: str = ADMIN) -> JSON:
         """Stores a message and starts its reply, or finds the reply of the same send."""
         if key in self._sent:
             before, reply = self._sent[key]
@@ -194,6 +229,7 @@ class FakeGateway:
         chat_id = body.get("chat_id") or str(uuid.uuid4())
         if chat_id not in self.chats:
             self.add_chat(chat_id)["title"] = body["message"][:60]
+            self.owners[chat_id] = user_id
         self.add_message(chat_id, "user", body["message"])
         where = {"provider": body.get("provider", "demo"), "model": body.get("model", "demo-fast")}
         self.chats[chat_id] |= where

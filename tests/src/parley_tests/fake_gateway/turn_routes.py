@@ -6,8 +6,8 @@ import re
 
 from aiohttp import web
 
-from parley_tests.fake_gateway.routes import GATEWAY, found
-from parley_tests.fake_gateway.state import JSON, FakeGateway, problem, refused
+from parley_tests.fake_gateway.routes import GATEWAY, found, own_chats, reader
+from parley_tests.fake_gateway.state import ADMIN, JSON, FakeGateway, problem, refused
 
 STEP = 0.005  # how often a stream looks whether its reply has grown, in seconds
 STOPPING = problem(503, "unavailable", "The gateway is stopping.")
@@ -67,7 +67,8 @@ async def chat(request: web.Request) -> web.StreamResponse:
     if not body["message"].strip():
         errors = [{"pointer": "/message", "detail": "It must not be blank."}]
         raise refused(problem(422, "invalid_argument", "The message is blank.", errors=errors))
-    reply = fake.begin(body, request.headers.get("Idempotency-Key"))
+    by = reader(request)
+    reply = fake.begin(body, request.headers.get("Idempotency-Key"), by["user_id"] if by else ADMIN)
     if body.get("stream"):
         return await stream(request, fake, reply, None)
     while reply["status"] == "running":  # noqa: ASYNC110 - a fake may poll
@@ -93,7 +94,7 @@ async def stop(request: web.Request) -> web.Response:
 def asked(request: web.Request) -> JSON:
     """Returns the message of a request."""
     fake, chat_id = request.app[GATEWAY], request.match_info["chat_id"]
-    found(fake.chats, chat_id, "chat_not_found")
+    found(own_chats(request), chat_id, "chat_not_found")
     known = {one["message_id"]: one for one in fake.messages.get(chat_id, [])}
     return found(known, request.match_info["message_id"], "message_not_found")
 

@@ -6,11 +6,11 @@ import streamlit as st
 from parley_client import ProblemError
 from streamlit.delta_generator import DeltaGenerator
 
-from parley_ui import state
+from parley_ui import reads, state, visitor
 from parley_ui.history import Place, Tail, read_tail
 from parley_ui.markdown import plain
 from parley_ui.views import composer, message, reply, trouble
-from parley_ui.views.stopping import StopButton
+from parley_ui.views.stopping import StopButton, not_stopped
 
 CHAT_ID = r"[A-Za-z0-9_-]{1,50}"
 SUGGESTIONS = ("What can you do?", "Explain recursion to a child", "Write a haiku about the sea")
@@ -65,7 +65,7 @@ def _read() -> Tail | None:
     if place is None or place.chat_id != chat_id:  # another chat begins at its end
         place = st.session_state.place = Place(chat_id)
     try:
-        return read_tail(state.client(), place)
+        return read_tail(visitor.client(), place)
     except ProblemError as problem:
         if problem.reason != "chat_not_found":
             raise
@@ -78,8 +78,8 @@ def _header(tail: Tail) -> None:
         with st.popover("Delete", icon=":material/delete:", type="tertiary", key="delete_chat"):
             st.write("Delete this chat for good? What it cost stays on record.")
             if st.button("Delete chat", key="confirm_delete_chat", type="primary"):
-                state.client().delete_chat(tail.chat.chat_id)
-                state.forget_chats()
+                visitor.client().delete_chat(tail.chat.chat_id)
+                reads.forget_chats()
                 st.query_params.clear()
                 st.rerun()
 
@@ -95,7 +95,7 @@ def _said(tail: Tail) -> None:
         )
     for one in tail.settled:
         message.draw(one)
-    if why := state.not_stopped():
+    if why := not_stopped():
         trouble.card(why)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 from parley_client import Chat, ParleyError, Provider
 
-from parley_ui import state
+from parley_ui import reads, state
 from parley_ui.views.stopping import StopButton
 
 MAX_CHARACTERS = 200_000
@@ -38,7 +38,7 @@ def draw(chat: Chat | None) -> Draft:
 def _pick(chat: Chat | None) -> tuple[str | None, str | None]:
     """Returns the chosen provider and model; the gateway chooses where there is no choice."""
     try:
-        offered = [one for one in state.providers() if one.enabled and one.status not in SILENT]
+        offered = [one for one in reads.providers() if one.enabled and one.status not in SILENT]
     except ParleyError:
         st.caption(":material/cloud_off: The providers cannot be listed just now.")
         return None, None
@@ -75,7 +75,7 @@ def _pick_model(chat: Chat | None, provider: Provider) -> str | None:
 def _models(provider: Provider) -> tuple[str, ...]:
     """Returns the names of a provider's models; asks when the list of providers holds none."""
     try:
-        return provider.models or tuple(model.name for model in state.models(provider.name))
+        return provider.models or tuple(model.name for model in reads.models(provider.name))
     except ParleyError:
         return ()
 

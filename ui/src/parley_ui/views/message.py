@@ -9,9 +9,9 @@ from parley_client import Message
 from streamlit.delta_generator import DeltaGenerator
 
 from parley_ui import state
+from parley_ui.figures import account
 from parley_ui.markdown import plain, safe_markdown
 from parley_ui.views import trouble
-from parley_ui.wording import account
 
 ICON = Path(__file__).parents[1] / "icon.png"
 ENDINGS: Mapping[str, str] = MappingProxyType(

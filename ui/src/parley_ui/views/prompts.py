@@ -3,7 +3,7 @@
 import streamlit as st
 from parley_client import Prompt
 
-from parley_ui import state
+from parley_ui import reads, visitor
 from parley_ui.markdown import plain
 
 
@@ -12,7 +12,7 @@ def page() -> None:
     st.title("System prompts", anchor=False)
     st.caption("A system prompt tells the model who it is. Your next message uses the active one.")
     _new()
-    for prompt in state.prompts():
+    for prompt in reads.prompts():
         _prompt(prompt)
 
 
@@ -24,7 +24,7 @@ def _new() -> None:
             content = st.text_area("Text", key="new_content", height=160)
             created = st.form_submit_button("Create", type="primary")
         if created and name.strip() and content.strip():
-            state.client().create_prompt(name.strip(), content, description.strip() or None)
+            visitor.client().create_prompt(name.strip(), content, description.strip() or None)
             _changed(f"{name.strip()} is in the library.")
         elif created:
             st.warning("A prompt needs a name and a text.", icon=":material/edit:")
@@ -59,7 +59,7 @@ def _editor(prompt: Prompt) -> None:
         content = st.text_area("Text", prompt.content, key=f"content_{mark}", height=160)
         saved = st.form_submit_button("Save", icon=":material/save:")
     if saved:
-        state.client().update_prompt(
+        visitor.client().update_prompt(
             prompt.prompt_id, name=name, description=description, content=content
         )
         _changed(f"{name} is saved.")
@@ -73,7 +73,7 @@ def _activation(prompt: Prompt) -> None:
         disabled=prompt.is_active,
     )
     if pressed:
-        state.client().activate_prompt(prompt.prompt_id)
+        visitor.client().activate_prompt(prompt.prompt_id)
         _changed(f"{prompt.name} is active.")
 
 
@@ -81,12 +81,12 @@ def _deletion(prompt: Prompt) -> None:
     with st.popover("Delete", icon=":material/delete:", key=f"delete_{prompt.prompt_id}"):
         st.markdown(f"Delete **{plain(prompt.name)}** for good?")
         if st.button("Delete prompt", key=f"confirm_{prompt.prompt_id}", type="primary"):
-            state.client().delete_prompt(prompt.prompt_id)
+            visitor.client().delete_prompt(prompt.prompt_id)
             _changed(f"{prompt.name} is deleted.")
 
 
 def _changed(news: str) -> None:
     """Says so, and draws the page again as things are now."""
     st.toast(plain(news), icon=":material/check:")
-    state.forget_prompts()
+    reads.forget_prompts()
     st.rerun()

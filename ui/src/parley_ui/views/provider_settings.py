@@ -3,7 +3,7 @@
 import streamlit as st
 from parley_client import Configuration, Provider
 
-from parley_ui import state
+from parley_ui import reads, visitor
 from parley_ui.markdown import plain
 
 AUTOMATIC = ""
@@ -14,7 +14,7 @@ def switches(provider: Provider) -> None:
     """Draws what is decided by one click."""
     word, icon = ("Switch off", "toggle_off") if provider.enabled else ("Switch on", "toggle_on")
     if st.button(word, key=f"switch_{provider.name}", icon=f":material/{icon}:"):
-        state.client().update_provider(provider.name, enabled=not provider.enabled)
+        visitor.client().update_provider(provider.name, enabled=not provider.enabled)
         changed(f"{provider.display_name} is {'off' if provider.enabled else 'on'}.")
     pressed = st.button(
         "Make default",
@@ -23,7 +23,7 @@ def switches(provider: Provider) -> None:
         disabled=provider.is_default or not provider.enabled,
     )
     if pressed:
-        state.client().update_provider(provider.name, is_default=True)
+        visitor.client().update_provider(provider.name, is_default=True)
         changed(f"{provider.display_name} is the default.")
 
 
@@ -51,7 +51,7 @@ def creation(providers: tuple[Provider, ...]) -> None:
             base_url = st.text_input("Base URL, if not the plugin's", key="new_provider_url")
             added = st.form_submit_button("Add", type="primary")
         if added and name.strip() and kind:
-            state.client().create_provider(name.strip(), kind, base_url=base_url.strip() or None)
+            visitor.client().create_provider(name.strip(), kind, base_url=base_url.strip() or None)
             changed(f"{name.strip()} is there.")
         elif added:
             st.warning("A provider needs a name.", icon=":material/edit:")
@@ -60,7 +60,7 @@ def creation(providers: tuple[Provider, ...]) -> None:
 def changed(news: str) -> None:
     """Says so, and draws the page again as things are now."""
     st.toast(plain(news), icon=":material/check:")
-    state.forget_providers()
+    reads.forget_providers()
     st.rerun()
 
 
@@ -118,7 +118,7 @@ def _save(provider: Provider, known: Configuration, asked: dict[str, object]) ->
     if not change:
         st.info("Nothing has changed.", icon=":material/info:")
         return
-    state.client().update_provider(provider.name, **change)  # type: ignore[arg-type]  # as above
+    visitor.client().update_provider(provider.name, **change)  # type: ignore[arg-type]  # as above
     changed(f"{provider.display_name} is saved.")
 
 
@@ -136,7 +136,7 @@ def _model_picker(provider: Provider, chosen: str, mark: str) -> str | None:
 
 
 def _fallback_picker(provider: Provider, known: Configuration, mark: str) -> list[str]:
-    others = [one for one in state.providers() if one.name != provider.name]
+    others = [one for one in reads.providers() if one.name != provider.name]
     offered = [f"{one.name}/{model}" for one in others for model in one.models]
     picked: list[str] = st.multiselect(
         "Fallbacks",
@@ -157,7 +157,7 @@ def _key(provider: Provider, known: Configuration) -> None:
         with st.popover("Forget key", icon=":material/key_off:", key=f"forget_{provider.name}"):
             st.markdown(f"Forget the stored key of **{plain(provider.display_name)}**?")
             if st.button("Forget it", key=f"confirm_forget_{provider.name}", type="primary"):
-                state.client().delete_credential(provider.name)
+                visitor.client().delete_credential(provider.name)
                 changed(f"The key of {provider.display_name} is forgotten.")
 
 
@@ -176,7 +176,7 @@ def _new_key(provider: Provider) -> None:
         kept = st.form_submit_button("Set key", icon=":material/key:")
     if kept and key and key.strip():
         st.session_state[uses] += 1
-        state.client().set_credential(provider.name, key.strip())
+        visitor.client().set_credential(provider.name, key.strip())
         changed(f"The key of {provider.display_name} is kept.")
     elif kept:
         st.warning("Type the key first.", icon=":material/edit:")
@@ -186,5 +186,5 @@ def _removal(provider: Provider) -> None:
     with st.popover("Remove provider", icon=":material/delete:", key=f"remove_{provider.name}"):
         st.markdown(f"Remove **{plain(provider.name)}**? What it cost stays on record.")
         if st.button("Remove it", key=f"confirm_remove_{provider.name}", type="primary"):
-            state.client().delete_provider(provider.name)
+            visitor.client().delete_provider(provider.name)
             changed(f"{provider.name} is gone.")

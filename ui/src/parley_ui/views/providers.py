@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import streamlit as st
 from parley_client import Credential, Model, Price, Provider, ProviderHealth
 
-from parley_ui import state
+from parley_ui import reads, visitor
 from parley_ui.markdown import plain
 from parley_ui.views import provider_settings, trouble
 
@@ -43,8 +43,8 @@ def page() -> None:
     """Draws a card for each provider; an administrator's has all that can be decided."""
     st.title("Providers", anchor=False)
     if st.button("Refresh", key="refresh_providers", icon=":material/refresh:"):
-        state.forget_providers()
-    providers = state.providers()
+        reads.forget_providers()
+    providers = reads.providers()
     if any(one.configuration for one in providers):
         with trouble.explained():
             provider_settings.creation(providers)
@@ -73,7 +73,7 @@ def _provider(provider: Provider) -> None:
             provider_settings.switches(provider)
     if pressed:
         with trouble.explained():
-            _health(state.client().get_provider_health(provider.name))
+            _health(visitor.client().get_provider_health(provider.name))
     if provider.configuration:
         with trouble.explained():
             provider_settings.panel(provider, provider.configuration)
@@ -121,7 +121,7 @@ def _models(provider: Provider) -> None:
             "Ask for the models now", key=f"refresh_{provider.name}", icon=":material/sync:"
         )
         if asked:
-            models = state.client().refresh_models(provider.name)
+            models = visitor.client().refresh_models(provider.name)
             provider_settings.changed(f"{provider.display_name} offers {len(models)} models.")
     rows = [
         {
@@ -131,7 +131,7 @@ def _models(provider: Provider) -> None:
             "Price per million tokens": _price(model.price),
             "Remark": _remark(model),
         }
-        for model in state.models(provider.name)
+        for model in reads.models(provider.name)
     ]
     st.dataframe(rows, hide_index=True, alt=f"Models of {provider.display_name}")
 

@@ -17,7 +17,7 @@ from parley_client import (
     TurnStart,
 )
 
-from parley_ui import state
+from parley_ui import reads, state, visitor
 from parley_ui.history import Place, Tail, read_tail
 from parley_ui.markdown import safe_markdown
 from parley_ui.pacing import paced
@@ -66,7 +66,7 @@ def follow(tail: Tail, stop: StopButton) -> None:
                 return
             if isinstance(error, ProblemError):
                 state.failures()[first.message_id] = error
-    state.forget_chats()
+    reads.forget_chats()
     st.rerun()
 
 
@@ -85,7 +85,7 @@ def _look_for_account(place: Place, message_id: str) -> None:
     looks[message_id] = looks.get(message_id, 0) + 1
     known = looks[message_id] >= MOST_LOOKS
     with suppress(ParleyError):  # there is a next look
-        read = read_tail(state.client(), place).messages
+        read = read_tail(visitor.client(), place).messages
         known |= any(one.usage is not None for one in read if one.message_id == message_id)
     if known:
         st.rerun()
@@ -119,7 +119,7 @@ def _say(text: str) -> None:
 def _is_running(reply: Message, place: Place) -> bool:
     """Tells whether a reply that we cannot follow is still being made."""
     try:
-        running = read_tail(state.client(), place).running
+        running = read_tail(visitor.client(), place).running
     except ProblemError as problem:
         if problem.reason != "chat_not_found":
             raise
@@ -136,7 +136,7 @@ def _listen(events: AsyncGenerator[TurnEvent, None], reply: "_Growing") -> None:
 
 
 async def _sent(submission: Submission) -> AsyncGenerator[TurnEvent, None]:
-    async with AsyncClient(state.api_url(), state.api_key() or None) as client:
+    async with AsyncClient(visitor.api_url(), visitor.api_key() or None) as client:
         events = client.stream_chat(
             submission.text,
             chat_id=submission.chat_id,
@@ -151,7 +151,7 @@ async def _sent(submission: Submission) -> AsyncGenerator[TurnEvent, None]:
 async def _followed(chat_id: str, reply: Message) -> AsyncGenerator[TurnEvent, None]:
     """Yields what comes behind that which is stored already."""
     after = f"{len(reply.reasoning or '')}.{len(reply.content)}"
-    async with AsyncClient(state.api_url(), state.api_key() or None) as client:
+    async with AsyncClient(visitor.api_url(), visitor.api_key() or None) as client:
         async for event in client.stream_message(chat_id, reply.message_id, after):
             yield event
 
@@ -173,7 +173,7 @@ class _Growing:
         if isinstance(event, TurnStart):
             self.message_id = event.message_id
             state.settle()
-            state.forget_chats()
+            reads.forget_chats()
             self._stop.arm(event.chat_id, event.message_id)
         elif isinstance(event, ReasoningDelta):
             self._thoughts += event.text

@@ -1,8 +1,9 @@
 """The button that stops a reply."""
 
 import streamlit as st
+from parley_client import ParleyError
 
-from parley_ui import state
+from parley_ui import visitor
 
 WIDTH = 82  # pixels: its label, and what to press on the keyboard
 
@@ -30,6 +31,20 @@ class StopButton:
             help="Stops the reply for everybody who reads it. What is there already stays.",
             shortcut="Esc",
             width="stretch",
-            on_click=state.stop,
+            on_click=_stop,
             args=(chat_id, message_id),
         )
+
+
+def not_stopped() -> ParleyError | None:
+    """Returns why the last reply could not be stopped, once."""
+    why: ParleyError | None = st.session_state.pop("not_stopped", None)
+    return why
+
+
+def _stop(chat_id: str, message_id: str) -> None:
+    """Stops a reply; what keeps it from stopping is told once, by the next drawing of the chat."""
+    try:
+        visitor.client().stop_message(chat_id, message_id)
+    except ParleyError as error:
+        st.session_state.not_stopped = error

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import streamlit as st
 from parley_client import ParleyError
 
-from parley_ui import state
+from parley_ui import visitor
 from parley_ui.markdown import plain
-from parley_ui.wording import explain
+from parley_ui.wording import Explanation, explain, is_refusal
 
 
 @contextmanager
@@ -21,8 +21,18 @@ def explained() -> Iterator[None]:
 
 
 def card(error: ParleyError) -> None:
-    """Draws what happened, what to do about it, and the request's id."""
-    what = explain(error, state.api_url())
+    """Draws what happened, what to do about it, and the request's id.
+
+    Whoever has a key that is not accepted is shown the door instead.
+    """
+    if is_refusal(error):
+        visitor.refuse(error)
+        st.rerun()
+    show(explain(error, visitor.api_url()))
+
+
+def show(what: Explanation) -> None:
+    """Draws a card."""
     facts = " · ".join(f"`{fact.replace('`', '')}`" for fact in what.facts)
     lines = [f"**{plain(what.title)}**", what.advice, facts]
     st.error("\n\n".join(line for line in lines if line), icon=":material/error:")

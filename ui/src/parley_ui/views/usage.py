@@ -8,9 +8,9 @@ from typing import Any
 import streamlit as st
 from parley_client import UsageReport, UsageRow, UsageTotal
 
-from parley_ui import state
-from parley_ui.views import trouble
-from parley_ui.wording import money
+from parley_ui import reads, visitor
+from parley_ui.figures import money
+from parley_ui.views import allowances, trouble
 
 PERIODS: Mapping[str, int] = MappingProxyType({"7 days": 7, "30 days": 30, "90 days": 90})
 MINE, EVERYBODY = "Mine", "Everybody's"
@@ -19,11 +19,13 @@ MINE, EVERYBODY = "Mine", "Everybody's"
 def page() -> None:
     """Draws the total of a period, its days in a chart, and its models in a table."""
     st.title("Usage", anchor=False)
+    with trouble.explained():
+        allowances.draw()
     with st.container(horizontal=True):
         user_id = _whose()
         days = PERIODS[st.selectbox("Period", PERIODS, index=1, key="usage_period", width=180)]
-    today = datetime.now(UTC).date()
-    report = state.usage(today - timedelta(days=days - 1), user_id)
+    since = datetime.now(UTC).date() - timedelta(days=days - 1)
+    report = reads.usage(("day", "provider", "model"), since, user_id)
     if not report.rows:
         st.info("Nothing was used in this time.", icon=":material/info:")
         return
@@ -31,12 +33,15 @@ def page() -> None:
     with trouble.explained():
         _chart(report)
         _table(report)
+    if user_id is None:
+        with trouble.explained():
+            _people(reads.usage(("user", "key"), since, None))
 
 
 def _whose() -> str | None:
     """Returns whose usage is asked for; administrators may ask for everybody's."""
-    me = state.me()
-    if me.role != "admin":
+    me = reads.me()
+    if not visitor.is_admin(me):
         return me.user_id
     chosen = st.selectbox("Whose", (MINE, EVERYBODY), key="usage_whose", width=180)
     return None if chosen == EVERYBODY else me.user_id
@@ -88,23 +93,35 @@ def bars(title: str) -> dict[str, Any]:
 def _table(report: UsageReport) -> None:
     st.subheader("By day and model", anchor=False)
     rows = [
-        {
-            "Day": row.day,
-            "Model": _model(row),
-            "Requests": row.requests,
-            "Tokens in": row.input_tokens,
-            "Tokens out": row.output_tokens,
-            "Cost": _cost(row),
-        }
-        for row in reversed(report.rows)
+        {"Day": row.day, "Model": _model(row), **_figures(row)} for row in reversed(report.rows)
     ]
+    _draw_table(rows, "Usage by day and model, the newest day first")
+
+
+def _people(report: UsageReport) -> None:
+    st.subheader("By user and key", anchor=False)
+    names = reads.names()
+    dearest = sorted(report.rows, key=lambda row: row.cost.amount, reverse=True)
+    rows = [
+        {"User": names.get(row.user_id or "", row.user_id), "Key": row.key_id, **_figures(row)}
+        for row in dearest
+    ]
+    _draw_table(rows, "Usage by user and key, the dearest first")
+
+
+def _figures(row: UsageRow) -> dict[str, int | str]:
+    return {
+        "Requests": row.requests,
+        "Tokens in": row.input_tokens,
+        "Tokens out": row.output_tokens,
+        "Cost": _cost(row),
+    }
+
+
+def _draw_table(rows: list[dict[str, Any]], alt: str) -> None:
     figures = ("Requests", "Tokens in", "Tokens out")
-    st.dataframe(
-        rows,
-        hide_index=True,
-        column_config={name: st.column_config.NumberColumn(format="localized") for name in figures},
-        alt="Usage by day and model, the newest day first",
-    )
+    columns = {name: st.column_config.NumberColumn(format="localized") for name in figures}
+    st.dataframe(rows, hide_index=True, column_config=columns, alt=alt)
 
 
 def _model(row: UsageRow) -> str:
