@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley_gateway.api.allowances import allowances_of
 from parley_gateway.api.dependencies import Gateway, standing_headers
+from parley_gateway.core.entries import NOWHERE, Whence
 from parley_gateway.core.model import Identity, Quota, Role, Standing, Verdict
 from parley_rpc.faults import FailedPrecondition, Fault, LimitExceeded
 from parley_rpc.status import to_status
@@ -37,7 +38,7 @@ async def limited(gateway: Gateway, client: httpx.AsyncClient) -> httpx.AsyncCli
     """A client whose user and key have limits and budgets."""
     identity = await gateway.keyring.identify(ADMIN_KEY.encode())
 
-    async def identify(token: bytes) -> Identity:
+    async def identify(token: bytes, whence: Whence = NOWHERE) -> Identity:
         return Identity(
             identity.user_id, "ada", Role.USER, "key1", "laptop", None, frozenset(), USER, KEY
         )

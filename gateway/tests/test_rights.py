@@ -193,6 +193,12 @@ async def test_what_is_no_scope_is_refused(client: httpx.AsyncClient, scope: obj
     assert "/scopes/1" == answer.json()["errors"][0]["pointer"]
 
 
+async def test_a_key_for_reading_may_be_called_read_only(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/keys", json={"name": "k", "scopes": ["read-only"]})
+
+    assert (201, ["read"]) == (answer.status_code, answer.json()["scopes"])
+
+
 @pytest.mark.parametrize(
     "own",
     [

@@ -15,6 +15,7 @@ from parley_rpc.client import Peer
 from parley_rpc.context import Metadata, vouched
 from parley_rpc.faults import LimitExceeded, kind_of, reason_of
 from parley_rpc.status import from_status
+from parley_rpc.trust import OpenToAnybody
 from uuid_utils.compat import uuid7
 
 from parley.context.v1 import context_pb2
@@ -43,9 +44,9 @@ def scene(gate: asyncio.Event) -> Scene:
 
 @pytest.fixture
 async def stub(scene: Scene) -> AsyncIterator[Any]:
-    server = build_server(scene.servicer)
+    server = build_server(scene.servicer, OpenToAnybody())
     await server.start("127.0.0.1:0", [NAME])
-    peer = Peer("provider", f"127.0.0.1:{server.port}")
+    peer = Peer("provider", f"127.0.0.1:{server.port}", None)
     yield ProviderServiceStub(peer.channel)
     await peer.aclose()
     await server.stop(0)

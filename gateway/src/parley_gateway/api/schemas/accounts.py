@@ -27,17 +27,19 @@ RoleName = Literal["user", "admin"]
 LONGEST_OVERLAP = 30 * 24 * 3600
 USUAL_OVERLAP = 24 * 3600
 SCOPE = (
-    r"^(read|chat|prompts|keys|admin|provider:[a-z0-9][a-z0-9-]{0,49}"
+    r"^(read|read-only|chat|prompts|keys|admin|provider:[a-z0-9][a-z0-9-]{0,49}"
     r"|model:[a-z0-9][a-z0-9-]{0,49}/[^\u0000]+)$"
 )
 AS_SCOPE = {"pattern": SCOPE}
+# What people call a key that has the scope `read` and no other.
+READ_ONLY = "read-only"
 
 
 def scope(text: str) -> str:
-    """Refuse what is no scope."""
+    """Refuse what is no scope; a key for reading alone is called so, too."""
     if not re.fullmatch(SCOPE.strip("^$"), text, re.DOTALL):
         raise ValueError("It must be a scope, such as `chat` or `provider:demo`.")
-    return text
+    return "read" if text == READ_ONLY else text
 
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000), BeforeValidator(whole)]
@@ -46,7 +48,8 @@ Scopes = Annotated[
     list[Annotated[Text, AfterValidator(scope), Field(max_length=300, json_schema_extra=AS_SCOPE)]],
     Field(
         max_length=100,
-        description="What the key is for: any of `read`, `chat`, `prompts`, `keys`, `admin`; and "
+        description="What the key is for: any of `read` (`read-only` means the same), `chat`, "
+        "`prompts`, `keys`, `admin`; and "
         "whom it may ask: `provider:<name>`, `model:<provider>/<model>`. None of a kind allows all "
         "of it that the user may do.",
     ),
