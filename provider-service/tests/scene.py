@@ -37,6 +37,7 @@ class Scene:
         self.store = MemoryCatalogStore()
         self.vault = PlainVault()
         self.catalog = Catalog(self.roster, self.store, prices, self.vault)
+        self.catalog.loaded = True
         self.generation = Generation(self.catalog, self.ledger, limits or Limits())
 
     @property

@@ -293,3 +293,19 @@ def test_all_that_a_model_is_given_counts() -> None:
     size = 9 + 3 + len("thow{}") + len("Be kind")
 
     assert 16 + TOKENS_PER_FILE + -(-size // 3) == input_tokens_of(request)
+
+
+async def test_a_service_that_does_not_know_its_prices_yet_makes_no_reply(
+    new_ask: NewAsk,
+) -> None:
+    scene = Scene(DONE)
+    scene.catalog.loaded = False
+
+    _, early = await scene.hear(limited(new_ask(), spending(10**9)))
+    await scene.catalog.refresh()
+    _, failure = await scene.hear(limited(new_ask(), spending(10**9)))
+    await scene.catalog.aclose()
+
+    assert early is not None
+    assert ("unavailable", 1.0) == (reason_of(early), early.retry_after)
+    assert failure is None

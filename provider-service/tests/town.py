@@ -36,6 +36,7 @@ class Town:
         self.roster = Roster(installed(name, one) for name, one in self.providers.items())
         prices = KnownPrices({"small": Facts(0, PRICE)})
         self.catalog = Catalog(self.roster, self.store, prices, PlainVault())
+        self.catalog.loaded = True
         self.generation = Generation(self.catalog, self.ledger, limits or Limits())
 
     def decide(self, name: str, **decided: Any) -> None:

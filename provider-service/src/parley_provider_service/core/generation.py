@@ -80,9 +80,14 @@ class Generation:
         """Begin a reply; its events tell the rest.
 
         InvalidArgument, ProviderNotFound, ProviderNotReady, ScopeMissing, CircuitOpen, TooBusy, and
-        Unavailable when the service stops.
+        Unavailable while the service starts and when it stops.
         """
         check(ask)
+        if not self.catalog.loaded:
+            # A price that an administrator set is not known yet.
+            raise Unavailable(
+                "The provider service is starting.", retry_after=1.0, service="provider"
+            )
         first = ModelChoice(ask.provider, ask.request.model)
         entry = self.catalog.roster.get(ask.provider)
         for choice in ask.fallbacks:
