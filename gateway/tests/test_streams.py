@@ -17,6 +17,7 @@ from parley_gateway.core.model import Identity, Role, User, UserChange
 from parley_gateway.core.streams import Streams
 from parley_gateway.core.users import Accounts
 from parley_rpc.faults import Unauthenticated
+from parley_tests.installation import Installation
 from uuid_utils.compat import uuid7
 
 from parley.chat.v1.chat_pb2 import MESSAGE_STATUS_STOPPED, SendMessageResponse
@@ -290,10 +291,10 @@ async def test_a_reply_that_was_stopped_because_of_its_key_is_told_as_that(
 async def test_turns_are_stopped_in_the_name_of_their_user(
     services: FakeServices, script: Script
 ) -> None:
-    client: Client[Any] = Client("chat", services.address, ChatServiceStub)
+    client: Client[Any] = Client("chat", services.address, ChatServiceStub, None)
     user_id = uuid7()
     try:
-        await ChatTurns(client).stop(user_id, "aaaaaaaaaaaa")
+        await ChatTurns(client, Installation().voucher).stop(user_id, "aaaaaaaaaaaa")
     finally:
         await client.aclose()
 
