@@ -133,7 +133,8 @@ def _update(user: User, news: str, **change: Unpack[UserChange]) -> None:
 
 def _key_for(user: User) -> None:
     with (
-        st.popover("Make a key", icon=":material/key:", key=f"make_key_{user.user_id}"),
+        # A popover would be taller than a phone, and cannot be scrolled.
+        st.expander("Make a key", icon=":material/key:", key=f"make_key_{user.user_id}"),
         trouble.explained(),
     ):
         new_key.form(user.user_id, admin=user.role == "admin", user_id=user.user_id)
