@@ -127,8 +127,8 @@ class Settings(BaseSettings):
             "KEY_PEPPER": (self.key_pepper, "Keys are hashed with it; never change it afterwards"),
         }
         return [
-            f"{name}: {fault}. {meaning}: at least {SHORTEST} characters that nobody can guess. "
-            "`openssl rand -hex 32` makes such."
+            f"{name} {fault}. {meaning}: at least {SHORTEST} characters that nobody can guess. "
+            "`openssl rand -hex 32` makes such; so do `make up` and the container when it is unset."
             for name, (secret, meaning) in advice.items()
             if (fault := weakness(secret.get_secret_value()))
         ]
