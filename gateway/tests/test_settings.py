@@ -100,7 +100,7 @@ def test_what_is_missing_or_weak_is_named(
 
     told = Settings().missing
 
-    assert missing == [text.partition(":")[0] for text in told]
+    assert missing == [text.partition(" ")[0] for text in told]
     for text in told:
         assert "openssl rand -hex 32" in text
         assert not key or key not in text

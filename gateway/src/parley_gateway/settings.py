@@ -139,12 +139,12 @@ class Settings(BaseSettings):
         """What has to be set, or set better, before the gateway may serve."""
         key, pepper = self.api_key.get_secret_value(), self.key_pepper.get_secret_value()
         found = {
-            "API_KEY: {}. It is the administrator's first key, of any form": (key, SHORTEST_KEY),
-            "KEY_PEPPER: {}. Keys are hashed with it; never change it": (pepper, SHORTEST_PEPPER),
+            "API_KEY {}. It is the administrator's first key, of any form": (key, SHORTEST_KEY),
+            "KEY_PEPPER {}. Keys are hashed with it; never change it": (pepper, SHORTEST_PEPPER),
         }
         return [
             f"{sentence.format(fault)}: at least {shortest} characters that nobody can guess. "
-            "`openssl rand -hex 32` makes such."
+            "`openssl rand -hex 32` makes such; so do `make up` and the container when it is unset."
             for sentence, (secret, shortest) in found.items()
             if (fault := weakness(secret, shortest))
         ]
