@@ -22,6 +22,8 @@ ROWS = COMING | TABLE
 KNOWN = {label: OPERATIONS[label] for label in OPERATIONS if label in ROWS}
 INVALID = (Who.NOBODY, Who.EXPIRED, Who.REVOKED, Who.DISABLED)
 KEYS_HAVE_SCOPES = "scopes" in OPERATIONS["POST /keys"].body_names
+# What two users may call alike.
+NAMED_BY_USERS = {Name.CHAT, Name.PROMPT}
 OWNED = {Name.CHAT, Name.MESSAGE, Name.PROMPT, Name.VERSION, Name.KEY}
 
 
@@ -167,6 +169,23 @@ def test_a_child_is_found_under_its_own_parent_only(world: World, label: str) ->
     assert before == world.state()
 
 
+@pytest.mark.parametrize(
+    "label",
+    [one for one in labels(Access.OWN, named=True) if path_names(KNOWN[one])[0] in NAMED_BY_USERS],
+)
+def test_what_has_the_same_name_stays_as_it_is(world: World, label: str) -> None:
+    names = path_names(OPERATIONS[label])
+    world.things(names, Who.OWNER, called=(called := world.fresh(Who.OTHER)))
+    ids = world.things(names, Who.OTHER, called=called)
+    before = world.belongings(Who.OWNER)
+
+    told = perform(world, label, Who.OTHER, Spelling.BEARER, ids)
+
+    assert OPERATIONS[label].success == told.status, told.text
+    assert MARK not in told.text
+    assert before == world.belongings(Who.OWNER)
+
+
 @pytest.mark.parametrize("label", labels(Access.ADMIN))
 @pytest.mark.parametrize("spelling", Spelling)
 def test_what_is_for_administrators_is_refused_to_others(
@@ -287,20 +306,14 @@ def test_what_is_anothers_cannot_be_named_in_a_body(world: World, label: str, na
 @pytest.mark.parametrize(("label", "name"), asked("body", Name.FREE))
 def test_a_name_that_another_has_is_free(world: World, label: str, name: str) -> None:
     ids = world.things((Name.CHAT,), Who.OWNER)
-    mine = {
-        key: [row for row in rows if world.users[Who.OWNER] in row]
-        for key, rows in world.state().items()
-    }
+    before = world.belongings(Who.OWNER)
 
     body = world.body(ROWS[label]) | {name: ids[Name.CHAT]}
     told = perform(world, label, Who.OTHER, Spelling.BEARER, {}, body=body)
 
     assert OPERATIONS[label].success == told.status
     assert MARK not in told.text.replace(ids[Name.CHAT], "")
-    after = world.state()
-    assert mine == {
-        key: [row for row in rows if world.users[Who.OWNER] in row] for key, rows in after.items()
-    }
+    assert before == world.belongings(Who.OWNER)
 
 
 @pytest.mark.parametrize(("label", "name"), asked("body", Name.PROVIDER, Name.MODEL))

@@ -138,22 +138,22 @@ class World:
     def fresh(self, who: Who) -> str:
         return f"{mark_of(who)}-{next(self.numbers):04d}"
 
-    def things(self, names: tuple[Name, ...], who: Who) -> dict[Name, str]:
-        """New things of somebody's, as many as are named."""
+    def things(self, names: tuple[Name, ...], who: Who, *, called: str = "") -> dict[Name, str]:
+        """New things of somebody's, as many as are named; what users name is called so."""
         made: dict[Name, str] = {}
         for name in names:
             if name not in made:
-                made |= self.thing(name, who)
+                made |= self.thing(name, who, called)
         return made
 
-    def thing(self, name: Name, who: Who) -> dict[Name, str]:
+    def thing(self, name: Name, who: Who, called: str = "") -> dict[Name, str]:
         """A new thing, and what stands in it."""
         if name in (Name.CHAT, Name.MESSAGE):
-            body = {"chat_id": self.fresh(who), "message": f"I am {mark_of(who)}."}
+            body = {"chat_id": called or self.fresh(who), "message": f"I am {mark_of(who)}."}
             turn = self.ok("POST", "/chat", who, json=body)
             return {Name.CHAT: turn["chat_id"], Name.MESSAGE: turn["message_id"]}
         if name in (Name.PROMPT, Name.VERSION):
-            body = {"name": self.fresh(who), "content": f"Obey {mark_of(who)}."}
+            body = {"name": called or self.fresh(who), "content": f"Obey {mark_of(who)}."}
             made = self.ok("POST", "/system-prompts", who, json=body)
             return {Name.PROMPT: made["prompt_id"], Name.VERSION: "1"}
         if name in (Name.PROVIDER, Name.MODEL):
@@ -174,6 +174,13 @@ class World:
         while time.monotonic() < give_up and self.pending():
             time.sleep(0.02)
         return self.dump.state()
+
+    def belongings(self, who: Who) -> dict[str, list[str]]:
+        """The rows that are somebody's, once nothing is still to be written."""
+        state = self.state()
+        return {
+            table: [row for row in rows if self.users[who] in row] for table, rows in state.items()
+        }
 
     def pending(self) -> bool:
         calls = self.dump.rows("provider", "provider_usage")
