@@ -32,6 +32,8 @@ class Platform:
 
     def __init__(self, database_url: str, logs: Path, environment: Mapping[str, str]) -> None:
         self.logs = logs
+        # What the services are run by, when not by themselves.
+        self.build: list[str] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         prompt, provider, chat, self.port = (free_port() for _ in SERVICES)
         self.url = f"http://127.0.0.1:{self.port}"
@@ -138,7 +140,7 @@ class Platform:
         return str(key["key"])
 
     def _run(self, name: str, verb: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", f"parley_{name}", verb]
+        command = [sys.executable, "-m", *self.build, f"parley_{name}", verb]
         with (self.logs / f"{name}.log").open("ab") as log:
             return subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
 

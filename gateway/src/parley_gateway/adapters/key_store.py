@@ -46,10 +46,14 @@ returning 1"""
 
 
 class PostgresKeyStore(KeyStore):
-    """Keeps keys in `gateway.api_keys`."""
+    """Keeps keys in `gateway.api_keys`.
+
+    Whose key it is shows when it has been found, so that goes through `jobs`.
+    """
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        self.database = database.jobs
+        self.own = database
 
     @override
     async def find(self, key_id: str) -> StoredKey | None:
@@ -69,16 +73,17 @@ class PostgresKeyStore(KeyStore):
             "last4": key.last4,
             "expires_at": key.expires_at,
         }
-        rows = await self.database.fetch(ADD, values)
+        rows = await self.own.fetch(ADD, values, key.user_id)
         return Key(*rows[0]) if rows else None
 
     @override
     async def page(self, user_id: UUID, after: Place | None, size: int) -> Sequence[Key]:
         at, key_id = after or (None, None)
         values = {"user_id": user_id, "at": at, "id": key_id, "size": size}
-        return [Key(*row) for row in await self.database.fetch(PAGE, values)]
+        return [Key(*row) for row in await self.own.fetch(PAGE, values, user_id)]
 
     @override
     async def revoke(self, key_id: str, user_id: UUID | None) -> bool:
         values = {"key_id": key_id, "user_id": user_id}
-        return bool(await self.database.fetch(REVOKE, values))
+        database = self.database if user_id is None else self.own
+        return bool(await database.fetch(REVOKE, values, user_id))
