@@ -20,6 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from parley_chat_service import migrations
 from parley_chat_service.adapters.database import ROLE, SCHEMA, SCHEMA_REVISION, Database
+from parley_chat_service.adapters.store import chats as chat_statements
 from parley_chat_service.adapters.store import turns as turn_statements
 from parley_chat_service.adapters.store.turns import PostgresTurnStore
 from parley_chat_service.adapters.tables import metadata
@@ -171,6 +172,27 @@ async def test_a_schema_of_the_release_before_is_not_enough(database_url: str, a
             await PostgresTurnStore(database, database).end(
                 ending(new_turn(ada.owner_id, uuid7(), Send("Hi", "c")))
             )
+
+
+@pytest.mark.parametrize("statement", [chat_statements.FORWARD, chat_statements.BACKWARD])
+async def test_policies_keep_no_statement_from_its_index(
+    settings: Settings, ada: Caller, statement: str
+) -> None:
+    """Messages are found by their chat, and their siblings by their parent."""
+    async with opened(settings) as database, database.acting_for(ada.owner_id) as connection:
+        await connection.execute("set enable_seqscan = off")
+        query = f"explain (costs off) {statement}"
+        cursor = await connection.execute(query, [uuid7(), 0, 20])
+        lines = [line for (line,) in await cursor.fetchall()]
+        await connection.execute("reset enable_seqscan")
+
+    found = {
+        line.split(" using ")[1].split(" ")[0]: lines[number + 1].strip()
+        for number, line in enumerate(lines)
+        if " using messages_" in line
+    }
+    assert "CASE" in found["messages_siblings"]
+    assert "chat_uid" in found["messages_path"]
 
 
 async def test_no_metadata_is_null(settings: Settings, ada: Caller) -> None:
