@@ -287,9 +287,11 @@ class MemoryStore:
             if (deadline := self.messages[name].deadline) and deadline < now
         }
 
-    async def path(self, chat_uid: UUID, before: int) -> Sequence[Past]:
+    async def path(self, owner_id: UUID, chat_uid: UUID, before: int) -> Sequence[Past]:
         self.answer()
         stored = next(chat for chat in self.chats if chat.chat_uid == chat_uid)
+        if stored.owner_id != owner_id:
+            return []
         return [past_of(self.messages[m]) for m in stored.messages[: before - 1]]
 
     async def append(self, worker_id: UUID, pieces: Sequence[Piece]) -> frozenset[UUID]:

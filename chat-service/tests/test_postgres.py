@@ -20,6 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from parley_chat_service import migrations
 from parley_chat_service.adapters.database import ROLE, SCHEMA, SCHEMA_REVISION, Database
+from parley_chat_service.adapters.store import chats as chat_statements
 from parley_chat_service.adapters.store import turns as turn_statements
 from parley_chat_service.adapters.store.turns import PostgresTurnStore
 from parley_chat_service.adapters.tables import metadata
@@ -29,6 +30,7 @@ from parley_chat_service.migrations.upgrade import migrate
 from parley_chat_service.settings import Settings
 from parley_rpc.faults import DatabaseUnavailable
 from parley_tests.installation import Installation
+from parley_tests.migrating import prepared
 from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy import create_engine
@@ -40,6 +42,9 @@ from .conftest import opened, postgres_edges, running
 from .fakes import new_turn, until
 
 pytestmark = pytest.mark.integration
+
+# The last revision at which statements need not say whom they act for.
+BEFORE_ISOLATION = "0003"
 
 
 def ending(turn: NewTurn) -> Ending:
@@ -105,21 +110,16 @@ def test_who_may_not_is_given_the_sql(
     assert 0 == migrate(Settings(database_url=SecretStr(database_url)))
 
 
-def migrated_back(settings: Settings) -> None:
-    """Make the schema that of the release before."""
-    with psycopg.connect(settings.conninfo, options=f"-c search_path={SCHEMA}") as owner:
-        for column in ("error", "stop_requested", "watched_at", "key_id"):
-            owner.execute(sql.SQL("alter table messages drop {}").format(sql.Identifier(column)))
-        owner.execute("drop table unsettled")
-        owner.execute("update alembic_version set version_num = '0002'")
-
-
 async def test_the_release_before_works_while_the_schema_changes(
-    settings: Settings, ada: Caller
+    database_url: str, ada: Caller
 ) -> None:
-    """Its connections have prepared their statements before the migration runs."""
-    migrated_back(settings)
+    """Its connections have prepared their statements before the migration runs.
+
+    Until rows are isolated, which no release was before: what names no user sees none after it.
+    """
+    prepared(database_url, "chat_service", "0002")
     turns = [new_turn(ada.owner_id, uuid7(), Send("Hi", "c")) for _ in range(3)]
+    settings = Settings(database_url=SecretStr(database_url))
     async with opened(settings) as database:
         for number, turn in enumerate(turns):
             async with database.connection() as connection:
@@ -133,27 +133,67 @@ async def test_the_release_before_works_while_the_schema_changes(
                 end = turn_statements.end_parameters(ending(turn))
                 assert 1 == (await connection.execute(previous_release.END, end)).rowcount
             if not number:
-                assert 0 == await asyncio.to_thread(migrate, settings)
+                await asyncio.to_thread(prepared, database_url, "chat_service", BEFORE_ISOLATION)
+        assert 0 == await asyncio.to_thread(migrate, settings)
         page = await postgres_edges(database).chats.list_messages(
             ada.owner_id, MessageQuery("c", 9)
         )
-        again = await PostgresTurnStore(database, database).path(rows[0][0], 7)
+        again = await PostgresTurnStore(database, database).path(ada.owner_id, rows[0][0], 7)
 
     assert page is not None
     assert ["acme", "acme", "acme"] == [m.provider for m in page.messages if m.provider]
     assert [()] * 6 == [past.spans for past in again]
 
 
-async def test_a_schema_of_the_release_before_is_not_enough(
-    settings: Settings, ada: Caller
-) -> None:
-    migrated_back(settings)
+async def test_who_names_no_user_finds_and_writes_nothing(settings: Settings, ada: Caller) -> None:
+    """What was in use before rows were isolated: it is told so, and spoils nothing."""
+    turn, another = (new_turn(ada.owner_id, uuid7(), Send("Hi", "c")) for _ in range(2))
     async with opened(settings) as database:
+        begun = await PostgresTurnStore(database, database).begin(turn, 5)
+        assert begun
+        async with database.connection() as connection:
+            path = [begun.chat_uid, 9]
+            assert 0 == (await connection.execute(previous_release.PATH, path)).rowcount
+            end = turn_statements.end_parameters(ending(turn))
+            assert 0 == (await connection.execute(previous_release.END, end)).rowcount
+        begin = turn_statements.begin_parameters(another, 5)
+        with pytest.raises(DatabaseUnavailable):
+            async with database.connection() as connection:
+                await connection.execute(previous_release.BEGIN, begin, binary=True)
+    with psycopg.connect(settings.conninfo) as owner:
+        query = "select count(*), count(*) filter (where status = 'running') from chat.messages"
+        assert (2, 1) == owner.execute(query).fetchone()
+
+
+async def test_a_schema_of_the_release_before_is_not_enough(database_url: str, ada: Caller) -> None:
+    prepared(database_url, "chat_service", "0002")
+    async with opened(Settings(database_url=SecretStr(database_url))) as database:
         assert not await database.answers()
         with pytest.raises(DatabaseUnavailable):
             await PostgresTurnStore(database, database).end(
                 ending(new_turn(ada.owner_id, uuid7(), Send("Hi", "c")))
             )
+
+
+@pytest.mark.parametrize("statement", [chat_statements.FORWARD, chat_statements.BACKWARD])
+async def test_policies_keep_no_statement_from_its_index(
+    settings: Settings, ada: Caller, statement: str
+) -> None:
+    """Messages are found by their chat, and their siblings by their parent."""
+    async with opened(settings) as database, database.acting_for(ada.owner_id) as connection:
+        await connection.execute("set enable_seqscan = off")
+        query = f"explain (costs off) {statement}"
+        cursor = await connection.execute(query, [uuid7(), 0, 20])
+        lines = [line for (line,) in await cursor.fetchall()]
+        await connection.execute("reset enable_seqscan")
+
+    found = {
+        line.split(" using ")[1].split(" ")[0]: lines[number + 1].strip()
+        for number, line in enumerate(lines)
+        if " using messages_" in line
+    }
+    assert "CASE" in found["messages_siblings"]
+    assert "chat_uid" in found["messages_path"]
 
 
 async def test_no_metadata_is_null(settings: Settings, ada: Caller) -> None:

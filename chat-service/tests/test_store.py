@@ -107,7 +107,7 @@ async def test_an_ended_turn_is_stored_whole(edges: Edges, ada: Caller) -> None:
     assert begun.created_at == reply.created_at
 
 
-async def test_the_path_comes_with_the_next_turn(edges: Edges, ada: Caller) -> None:
+async def test_the_path_comes_with_the_next_turn(edges: Edges, ada: Caller, bob: Caller) -> None:
     first, _ = await begin(edges, ada, Send("One", "c"))
     await edges.turns.end(ending(first, "Two"))
 
@@ -116,8 +116,9 @@ async def test_the_path_comes_with_the_next_turn(edges: Edges, ada: Caller) -> N
     assert (4, first.message_id) == (begun.seq, begun.parent_id)
     expected = [("user", "One", "complete"), ("assistant", "Two", "complete")]
     assert expected == [(past.role, past.content, past.status) for past in begun.path]
-    again = await edges.turns.path(begun.chat_uid, begun.seq - 1)
+    again = await edges.turns.path(ada.owner_id, begun.chat_uid, begun.seq - 1)
     assert list(begun.path) == list(again)
+    assert [] == list(await edges.turns.path(bob.owner_id, begun.chat_uid, begun.seq - 1))
     assert first.chat_uid == begun.chat_uid != second.chat_uid
 
 
@@ -334,7 +335,9 @@ async def test_what_a_vendor_wants_back_comes_with_the_path(edges: Edges, ada: C
 
     given = [("", "", ()), ("zeta", "Hm.", spans), ("", "", ()), ("", "", ())]
     assert given == [(past.provider, past.reasoning, past.spans) for past in begun.path]
-    assert list(begun.path) == list(await edges.turns.path(begun.chat_uid, begun.seq - 1))
+    assert list(begun.path) == list(
+        await edges.turns.path(ada.owner_id, begun.chat_uid, begun.seq - 1)
+    )
 
 
 async def test_who_really_answered_is_stored_and_not_asked_next(edges: Edges, ada: Caller) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from parley_gateway.adapters.audit_store import PostgresAuditStore
-from parley_gateway.adapters.database import Database
+from parley_gateway.adapters.database import JOBS, Database
 from parley_gateway.adapters.key_store import PostgresKeyStore
 from parley_gateway.adapters.limit_store import PostgresLimitStore
 from parley_gateway.adapters.user_store import PostgresUserStore
@@ -50,7 +50,7 @@ async def migrated(database_url: str) -> Settings:
 async def postgres_stores(settings: Settings) -> AsyncIterator[Stores]:
     """Return stores with connections of their own, as a process has."""
     database = Database(settings.conninfo, connections=4)
-    counters = Database(settings.conninfo, connections=1, durable=False)
+    counters = Database(settings.conninfo, connections=1, role=JOBS, durable=False)
     await database.open()
     await counters.open()
     try:

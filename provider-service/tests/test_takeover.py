@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from parley_provider_service.adapters.database import Database
+from parley_provider_service.adapters.database import JOBS, Database
 from parley_provider_service.adapters.ledger import PostgresLedger
 from parley_provider_service.adapters.ledger.statements import SETTLE, SWEEP
 from parley_provider_service.core.model import Cost, Hold, Price, UsageFilter
@@ -189,7 +189,7 @@ async def test_a_sweeper_that_saw_a_dead_process_looks_again_when_it_locks_the_r
     values = {"lease": 0.1, "chars": 4.0, "million": 1, "worker": uuid4(), "mine": []}
     with psycopg.connect(settings.conninfo, autocommit=True) as gate:
         gate.execute("select pg_advisory_lock(7)")
-        sweeping = asyncio.create_task(database.fetch(slow, values))
+        sweeping = asyncio.create_task(database.jobs.fetch(slow, values))
         while not gate.execute(WAITING).fetchall():  # noqa: ASYNC110  (asked, not told)
             await asyncio.sleep(0.01)
         assert await living.hold(hold)
@@ -236,9 +236,12 @@ class LossyDatabase(Database):
 
     @override
     async def fetch(
-        self, statement: str | Composed, values: Mapping[str, Any] | None = None
+        self,
+        statement: str | Composed,
+        values: Mapping[str, Any] | None = None,
+        owner_id: UUID | None = None,
     ) -> list[tuple[Any, ...]]:
-        rows = await super().fetch(statement, values)
+        rows = await super().fetch(statement, values, owner_id)
         if statement == SETTLE and not self.losses:
             self.losses += 1
             raise DatabaseUnavailable
@@ -248,7 +251,7 @@ class LossyDatabase(Database):
 @pytest.mark.integration
 async def test_a_settlement_whose_answer_was_lost_was_one(settings: Settings, ada: UUID) -> None:
     hold, never_held = new_hold(ada), new_hold(ada)
-    database = LossyDatabase(settings.conninfo, connections=2)
+    database = LossyDatabase(settings.conninfo, connections=2, role=JOBS)
     await database.open()
     ledger = PostgresLedger(database, uuid4())
     await ledger.hold(hold)

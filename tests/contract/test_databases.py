@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 from parley_rpc.faults import DatabaseUnavailable
+from parley_tests.pools import everywhere, module_of, opened, owner_of
 from psycopg import sql
 
 pytestmark = pytest.mark.integration
 
-PACKAGES = [f"parley_{name}" for name in ("gateway", "chat_service", "prompt_service")]
-PACKAGES.append("parley_provider_service")
 # Loses the first races.
 WIN = """
 create function win(after bigint) returns bigint language plpgsql as $$ begin
@@ -31,35 +29,24 @@ end $$"""
 # The promise is three seconds for a whole request.
 TOLD_WITHIN_SECONDS = 3.0
 BACK_WITHIN_SECONDS = 5.0
-STARTED_WITHIN_SECONDS = 30.0
 # PostgreSQL gives up whoever finds a deadlock, which is looked for after a second of waiting.
 FIRST_BY_SECONDS = 0.5
 
 
-def module_of(package: str) -> Any:
-    return importlib.import_module(f"{package}.adapters.database")
+@dataclass(frozen=True)
+class Acting:
+    """A database whose every statement acts for a user."""
+
+    database: Any
+
+    def connection(self) -> Any:
+        return self.database.acting_for(UUID(int=1))
 
 
-@asynccontextmanager
-async def opened(package: str, url: str, connections: int = 2) -> AsyncIterator[Any]:
-    """Open a pool of a service, whose role is there and may use its schema."""
-    module = module_of(package)
-    names = {"role": sql.Identifier(module.ROLE), "schema": sql.Identifier(module.SCHEMA)}
-    known = "select 1 from pg_roles where rolname = %s"
-    with psycopg.connect(url, autocommit=True) as owner:
-        owner.execute("select pg_advisory_lock(1)")  # Roles are the whole server's.
-        if not owner.execute(known, [module.ROLE]).fetchone():
-            owner.execute(sql.SQL("create role {role}").format(**names))
-            owner.execute(sql.SQL("grant {role} to current_user").format(**names))
-        owner.execute(sql.SQL("create schema {schema}").format(**names))
-        owner.execute(sql.SQL("grant usage on schema {schema} to {role}").format(**names))
-    database = module.Database(url, connections=connections)
-    await database.open()
-    try:
-        await database.pool.wait(STARTED_WITHIN_SECONDS)
-        yield database
-    finally:
-        await database.aclose()
+@pytest.fixture(params=[Acting, lambda database: database], ids=["for a user", "for nobody"])
+def way(request: pytest.FixtureRequest) -> Any:
+    """How statements are run."""
+    return request.param
 
 
 async def is_well_again(database: Any) -> bool:
@@ -103,26 +90,6 @@ async def told(database: Any, statement: str = "select 1") -> float:
     return time.monotonic() - began
 
 
-async def everywhere(check: Callable[[str, str], Awaitable[None]], url: str = "") -> None:
-    """Check all four at once, for most of it is waiting."""
-    async with asyncio.TaskGroup() as tasks:
-        for package in PACKAGES:
-            tasks.create_task(named(check, package, url))
-
-
-async def named(check: Callable[[str, str], Awaitable[None]], package: str, url: str) -> None:
-    try:
-        await check(package, url)
-    except BaseException as error:
-        error.add_note(f"with {package}")
-        raise
-
-
-def owner_of(url: str, package: str) -> psycopg.Connection:
-    """Connect as the owner of everything, in the schema of a service."""
-    return psycopg.connect(url, options=f"-c search_path={module_of(package).SCHEMA}")
-
-
 def add_things(url: str, package: str) -> None:
     """Make a table of two rows that the service may change."""
     with owner_of(url, package) as owner:
@@ -132,9 +99,10 @@ def add_things(url: str, package: str) -> None:
         owner.execute(grant.format(sql.Identifier(module_of(package).ROLE)))
 
 
-async def test_a_server_that_breaks_its_word_is_left_in_time(database_url: str) -> None:
+async def test_a_server_that_breaks_its_word_is_left_in_time(database_url: str, way: Any) -> None:
     async def check(package: str, url: str) -> None:
-        async with opened(package, url, connections=1) as database:
+        async with opened(package, url, connections=1) as pool:
+            database = way(pool)
             await change(database, "set statement_timeout = 0")
 
             assert await told(database, "select pg_sleep(5)") < TOLD_WITHIN_SECONDS
@@ -153,9 +121,10 @@ async def test_a_question_about_its_health_is_answered_within_a_second(database_
     await everywhere(check, database_url)
 
 
-async def test_a_lock_is_told_in_time_and_spoils_nothing_else(database_url: str) -> None:
+async def test_a_lock_is_told_in_time_and_spoils_nothing_else(database_url: str, way: Any) -> None:
     async def check(package: str, url: str) -> None:
-        async with opened(package, url) as database:
+        async with opened(package, url) as pool:
+            database = way(pool)
             add_things(url, package)
             with owner_of(url, package) as other:
                 other.execute("lock table things in access exclusive mode")
@@ -184,9 +153,10 @@ async def test_who_waits_for_a_connection_is_told_in_time_and_the_next_at_once(
     await everywhere(check, database_url)
 
 
-async def test_a_database_that_is_read_only_is_away(database_url: str) -> None:
+async def test_a_database_that_is_read_only_is_away(database_url: str, way: Any) -> None:
     async def check(package: str, url: str) -> None:
-        async with opened(package, url, connections=1) as database:
+        async with opened(package, url, connections=1) as pool:
+            database = way(pool)
             add_things(url, package)
             await change(database, "set default_transaction_read_only = on")
             await told(database, "update things set n = 1")
@@ -195,11 +165,12 @@ async def test_a_database_that_is_read_only_is_away(database_url: str) -> None:
     await everywhere(check, database_url)
 
 
-async def test_a_deadlock_is_nobodys_trouble(database_url: str) -> None:
+async def test_a_deadlock_is_nobodys_trouble(database_url: str, way: Any) -> None:
     """The statement waits first, so PostgreSQL gives it up; it runs again."""
 
     async def check(package: str, url: str) -> None:
-        async with opened(package, url) as database:
+        async with opened(package, url) as pool:
+            database = way(pool)
             add_things(url, package)
             backwards = (
                 "with t as (select id from things order by id desc for update)"
@@ -218,9 +189,10 @@ async def test_a_deadlock_is_nobodys_trouble(database_url: str) -> None:
     await everywhere(check, database_url)
 
 
-async def test_a_lost_race_is_run_again_but_not_for_ever(database_url: str) -> None:
+async def test_a_lost_race_is_run_again_but_not_for_ever(database_url: str, way: Any) -> None:
     async def check(package: str, url: str) -> None:
-        async with opened(package, url) as database:
+        async with opened(package, url) as pool:
+            database = way(pool)
             with owner_of(url, package) as owner:
                 owner.execute("create sequence tries")
                 grant = sql.SQL("grant usage on sequence tries to {}")

@@ -27,8 +27,8 @@ FAULT_SECONDS = 2.5
 TOLD_WITHIN_SECONDS = 3.0
 BACK_WITHIN_SECONDS = 5.0
 CONNECTIONS = 4
-# Of one that counts requests besides, in the gateway.
-MOST_CONNECTIONS = len(SERVICES) * CONNECTIONS + 1
+# With the few of the other role in three of them, two for running turns, and one for counting.
+MOST_CONNECTIONS = len(SERVICES) * CONNECTIONS + 3 * 2 + 2 + 1
 # A reply that goes on for longer than a fault.
 WORDS = 150
 # Lines that a service says in a second besides one for each request.

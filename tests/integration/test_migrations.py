@@ -190,7 +190,8 @@ def test_behind_a_long_transaction_it_waits_and_nobody_else_is_refused(
 ) -> None:
     """While it waits for a table, others wait behind it: for less than they would give up after."""
     prepared(database_url, "chat_service", "0002")
-    options = importlib.import_module("parley_chat_service.adapters.database").OPTIONS
+    module = importlib.import_module("parley_chat_service.adapters.database")
+    options = f"-c role={module.ROLE} {module.OPTIONS}"
     query = "select count(*) from messages"
     with (
         psycopg.connect(database_url) as long,

@@ -18,7 +18,7 @@ from parley_rpc.trust import Doorkeeper, Trust
 from typing_extensions import override
 
 from parley.chat.v1.chat_pb2_grpc import add_ChatServiceServicer_to_server
-from parley_chat_service.adapters.database import Database
+from parley_chat_service.adapters.database import JOBS, Database
 from parley_chat_service.adapters.prompts import GrpcPrompts
 from parley_chat_service.adapters.providers import GrpcProviders
 from parley_chat_service.adapters.store.chats import PostgresChatStore
@@ -149,7 +149,7 @@ def identity_of(settings: Settings) -> tuple[Trust, Credential]:
 async def connected(settings: Settings, credential: Credential) -> AsyncIterator[Edges]:
     """Connect to the database and to the other services."""
     database = Database(settings.conninfo, connections=settings.db_connections)
-    running = Database(settings.conninfo, connections=RUNNING_CONNECTIONS)
+    running = Database(settings.conninfo, connections=RUNNING_CONNECTIONS, role=JOBS)
     providers = Peer("provider", settings.provider_address, credential)
     prompts = Peer("prompt", settings.prompt_address, credential)
     await database.open()

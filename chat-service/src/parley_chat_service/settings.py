@@ -21,7 +21,8 @@ class Settings(BaseSettings):
     db_name: str = "parley"
     db_user: str = "parley"
     db_password: SecretStr = SecretStr("")
-    # Connections that one process may hold, besides two for running turns.
+    # Connections that one process may hold, besides two for running turns and two for
+    # whatever else spans users.
     db_connections: int = Field(default=8, ge=1)
 
     # Where to listen.

@@ -21,7 +21,7 @@ from parley.prompt.v1.prompt_pb2_grpc import PromptServiceStub
 from parley.provider.v1.provider_pb2_grpc import ProviderServiceStub
 from parley_gateway.adapters.audit_store import PostgresAuditStore
 from parley_gateway.adapters.clients import Client
-from parley_gateway.adapters.database import Database
+from parley_gateway.adapters.database import JOBS, Database
 from parley_gateway.adapters.key_store import PostgresKeyStore
 from parley_gateway.adapters.limit_store import PostgresLimitStore
 from parley_gateway.adapters.turns import ChatTurns
@@ -46,6 +46,8 @@ if TYPE_CHECKING:  # only the stubs' types know these
     from parley.provider.v1.provider_pb2_grpc import ProviderServiceAsyncStub
 
 LOOK_AGAIN_SECONDS = 0.2
+# For what users do with their own keys; everything else is done for all of them together.
+OWN_CONNECTIONS = 2
 # As many turns as a chat service runs may wait for it besides, each for a moment.
 QUEUE = 2
 
@@ -71,9 +73,11 @@ class Parts:
     def __init__(self, settings: Settings) -> None:
         """Raise IdentityError when a key of the gateway's own is missing."""
         credential, voucher = identity_of(settings)
-        self.database = Database(settings.conninfo, connections=settings.db_connections)
+        self.database = Database(
+            settings.conninfo, connections=OWN_CONNECTIONS, jobs=settings.db_connections
+        )
         # One connection of its own, for one statement in flight, which may be lost.
-        self.counters = Database(settings.conninfo, connections=1, durable=False)
+        self.counters = Database(settings.conninfo, connections=1, role=JOBS, durable=False)
         self.chat: Client[ChatServiceAsyncStub] = Client(
             "chat", settings.chat_address, ChatServiceStub, credential
         )

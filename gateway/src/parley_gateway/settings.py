@@ -41,7 +41,8 @@ class Settings(BaseSettings):
     db_name: str = Field(default="parley", alias="DB_NAME")
     db_user: str = Field(default="parley", alias="DB_USER")
     db_password: SecretStr = Field(default=SecretStr(""), alias="DB_PASSWORD")
-    # Connections that one process may hold; one more counts requests.
+    # Connections that one process may hold; one more counts requests, two more are for what users
+    # do with their own keys.
     db_connections: int = Field(default=8, alias="DB_CONNECTIONS", ge=1)
 
     # Where to listen.

@@ -39,6 +39,8 @@ from parley_provider_service.settings import Settings, environment
 
 NAME = provider_pb2.DESCRIPTOR.services_by_name["ProviderService"].full_name
 
+# For what users ask about their own usage; everything else is done for all of them together.
+OWN_CONNECTIONS = 2
 # What calls that were stopped are given to be settled, and each thing to let go. With the grace
 # before them, the service is gone within ten seconds.
 SETTLE_SECONDS = 0.5
@@ -93,7 +95,9 @@ async def load_roster(
 async def run(settings: Settings) -> None:
     """Serve until asked to stop; IdentityError."""
     trust = trust_of(settings)
-    database = Database(settings.conninfo, connections=settings.db_connections)
+    database = Database(
+        settings.conninfo, connections=OWN_CONNECTIONS, jobs=settings.db_connections
+    )
     ledger = PostgresLedger(database, uuid4())
     default_provider = settings.default_provider.strip().lower()
     max_replies = settings.max_replies_per_provider

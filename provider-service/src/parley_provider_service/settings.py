@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     db_name: str = "parley"
     db_user: str = "parley"
     db_password: SecretStr = SecretStr("")
-    # Connections that one process may hold.
+    # Connections that one process may hold, besides two for what users ask about their own usage.
     db_connections: int = Field(default=8, ge=1)
 
     # Where to listen.

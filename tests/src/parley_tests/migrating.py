@@ -17,13 +17,15 @@ SECONDS = 60.0
 
 # Every object of a schema in words, its rights included; not in which order it was made.
 OBJECTS = """
-select 'table ' || c.relname || ' ' || c.relkind::text || ' ' || coalesce(array_to_string(
+select 'table ' || c.relname || ' ' || c.relkind::text || ' '
+       || case when c.relrowsecurity then 'isolated ' else '' end || coalesce(array_to_string(
            array(select a::text from unnest(c.relacl) a order by 1), ' '), '')
   from pg_class c where c.relnamespace = to_regnamespace(%(schema)s)
 union all
 select 'column ' || c.relname || '.' || a.attname || ' ' || a.attnum || ' '
        || format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull || ' ' || a.attstorage::text
-       || ' ' || coalesce(pg_get_expr(d.adbin, d.adrelid), '')
+       || ' ' || coalesce(pg_get_expr(d.adbin, d.adrelid), '') || coalesce(array_to_string(
+           array(select r::text from unnest(a.attacl) r order by 1), ' '), '')
   from pg_attribute a join pg_class c on c.oid = a.attrelid
   left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
  where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p')
@@ -33,6 +35,9 @@ select 'constraint ' || conname || ' ' || pg_get_constraintdef(oid)
   from pg_constraint where connamespace = to_regnamespace(%(schema)s)
 union all
 select 'index ' || indexdef from pg_indexes where schemaname = %(schema)s
+union all
+select concat_ws(' ', 'policy', policyname, tablename, permissive, roles, cmd, qual, with_check)
+  from pg_policies where schemaname = %(schema)s
 union all
 select 'function ' || pg_get_functiondef(oid) || coalesce(proacl::text, '')
   from pg_proc where pronamespace = to_regnamespace(%(schema)s)

@@ -34,6 +34,8 @@ class Platform:
     def __init__(self, database_url: str, logs: Path, environment: Mapping[str, str]) -> None:
         self.logs = logs
         self.keys = Installation()
+        # What the services are run by, when not by themselves.
+        self.build: list[str] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         prompt, provider, chat, self.port = (free_port() for _ in SERVICES)
         self.url = f"http://127.0.0.1:{self.port}"
@@ -140,7 +142,7 @@ class Platform:
         return str(key["key"])
 
     def _run(self, name: str, verb: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", f"parley_{name}", verb]
+        command = [sys.executable, "-m", *self.build, f"parley_{name}", verb]
         env = {**self.keys.environment(name), **env}
         with (self.logs / f"{name}.log").open("ab") as log:
             return subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)

@@ -165,7 +165,7 @@ class Generation:
 
     async def _path(self, job: Job) -> Sequence[Past]:
         """Return the path to the user's message, once all replies on it have ended."""
-        begun = job.begun
+        begun, owner_id = job.begun, job.new.owner_id
         path = begun.path
         while not leads_to(path, begun):
             parent = begun.parent_id and self.worker.turns.get(begun.parent_id)
@@ -173,7 +173,9 @@ class Generation:
                 await parent.finished()
             else:
                 await asyncio.sleep(POLL_SECONDS)
-            path = await self.worker.insist(lambda: self.store.path(begun.chat_uid, begun.seq - 1))
+            path = await self.worker.insist(
+                lambda: self.store.path(owner_id, begun.chat_uid, begun.seq - 1)
+            )
         return path
 
     async def _store(self, job: Job, ending: Ending) -> Fault | None:

@@ -68,7 +68,7 @@ class TurnStore(Protocol):
     async def find_send(self, owner_id: UUID, key: str) -> PastSend | None:
         """Return the turn that an idempotency key stands for."""
 
-    async def path(self, chat_uid: UUID, before: int) -> Sequence[Past]:
+    async def path(self, owner_id: UUID, chat_uid: UUID, before: int) -> Sequence[Past]:
         """Return the messages on the active path with a `seq` below `before`, oldest first."""
 
     async def append(self, worker_id: UUID, pieces: Sequence[Piece]) -> frozenset[UUID]:

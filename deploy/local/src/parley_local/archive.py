@@ -24,6 +24,16 @@ MAJOR = 18  # Of the programs that the wheel carries.
 LOCK_SECONDS = 30  # A migration may hold a table; a backup waits for it no longer than this.
 OLDEST_TARGET = 17  # Older servers do not know what `pg_restore` sets first.
 MAGIC = b"PGDMP"
+# What services act as. A backup names them, in rights and in policies.
+ROLES = (
+    "parley_chat",
+    "parley_chat_jobs",
+    "parley_gateway",
+    "parley_gateway_jobs",
+    "parley_prompt",
+    "parley_provider",
+    "parley_provider_jobs",
+)
 CONNECTED = """
 select distinct application_name from pg_stat_activity
  where datname = current_database() and application_name = any(%s) order by 1"""
@@ -131,18 +141,13 @@ def _schemas(owner: psycopg.Connection) -> list[str]:
     return [name for (name,) in owner.execute(query, [list(SCHEMAS)])]
 
 
-def _roles() -> list[str]:
-    """The role of each service: with its rights alone it works, and the backup names it."""
-    return [f"parley_{schema}" for schema in SCHEMAS]
-
-
 def _refuse_target(owner: psycopg.Connection) -> None:
     major = owner.info.server_version // 10_000
     if major < OLDEST_TARGET:
         raise StartError(
             f"The server is PostgreSQL {major}: a backup is restored into {OLDEST_TARGET} or newer."
         )
-    connected = [name for (name,) in owner.execute(CONNECTED, [_roles()])]
+    connected = [name for (name,) in owner.execute(CONNECTED, [list(ROLES)])]
     if connected:
         raise StartError(
             f"Services are running on this database ({', '.join(connected)}). Stop them first."
@@ -157,7 +162,7 @@ def _refuse_target(owner: psycopg.Connection) -> None:
 
 def _make_roles(owner: psycopg.Connection) -> None:
     query = "select from pg_roles where rolname = %s"
-    missing = [role for role in _roles() if not owner.execute(query, [role]).rowcount]
+    missing = [role for role in ROLES if not owner.execute(query, [role]).rowcount]
     statements = [sql.SQL("create role {} nologin").format(sql.Identifier(r)) for r in missing]
     try:
         for statement in statements:

@@ -48,7 +48,7 @@ class PostgresAuditStore(AuditStore):
     """Keeps entries in `gateway.audit_log`."""
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        self.database = database.jobs
 
     @override
     async def write(self, entries: Sequence[Entry]) -> None:

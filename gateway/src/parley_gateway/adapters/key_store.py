@@ -114,10 +114,14 @@ select u.user_id, '', extract(epoch from now() - u.lowered_at)::float8
 
 
 class PostgresKeyStore(KeyStore):
-    """Keeps keys in `gateway.api_keys`."""
+    """Keeps keys in `gateway.api_keys`.
+
+    Whose key it is shows when it has been found, so that goes through `jobs`.
+    """
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        self.database = database.jobs
+        self.own = database
 
     @override
     async def find(self, key_id: str, digest: bytes, whence: Whence = NOWHERE) -> StoredKey | None:
@@ -127,30 +131,30 @@ class PostgresKeyStore(KeyStore):
 
     @override
     async def get(self, key_id: str, user_id: UUID | None) -> Key | None:
-        rows = await self.database.fetch(GET, {"key_id": key_id, "user_id": user_id})
+        rows = await self._seen_by(user_id, GET, {"key_id": key_id, "user_id": user_id})
         return key_of(rows[0]) if rows else None
 
     @override
     async def add(self, key: NewKey, entry: Entry) -> Key | None:
-        return await self._make(ADD, values_of(key), entry)
+        return await self._make(ADD, key, values_of(key), entry)
 
     @override
     async def rotate(
         self, key_id: str, successor: NewKey, overlap_seconds: int, entry: Entry
     ) -> Key | None:
         values = values_of(successor) | {"old": key_id, "overlap": overlap_seconds}
-        return await self._make(ROTATE, values, entry)
+        return await self._make(ROTATE, successor, values, entry)
 
     @override
     async def page(self, user_id: UUID, after: Place | None, size: int) -> Sequence[Key]:
         at, key_id = after or (None, None)
         values = {"user_id": user_id, "at": at, "id": key_id, "size": size}
-        return [key_of(row) for row in await self.database.fetch(PAGE, values)]
+        return [key_of(row) for row in await self._seen_by(user_id, PAGE, values)]
 
     @override
     async def revoke(self, key_id: str, user_id: UUID | None, entry: Entry) -> UUID | None:
         values = {"key_id": key_id, "user_id": user_id} | audit_store.values_of(entry)
-        rows = await self.database.fetch(REVOKE, values)
+        rows = await self._seen_by(user_id, REVOKE, values)
         return rows[0][0] if rows else None
 
     @override
@@ -163,9 +167,19 @@ class PostgresKeyStore(KeyStore):
         rows = await self.database.fetch(ENDED, {"within": within_seconds})
         return [Ended(*row) for row in rows]
 
-    async def _make(self, statement: str, values: dict[str, Any], entry: Entry) -> Key | None:
-        rows = await self.database.fetch(statement, values | audit_store.values_of(entry))
+    async def _make(
+        self, statement: str, new: NewKey, values: dict[str, Any], entry: Entry
+    ) -> Key | None:
+        values |= audit_store.values_of(entry)
+        rows = await self._seen_by(new.user_id, statement, values)
         return key_of(rows[0]) if rows else None
+
+    async def _seen_by(
+        self, user_id: UUID | None, statement: str, values: Mapping[str, Any]
+    ) -> Sequence[tuple[Any, ...]]:
+        """Run a statement in a user's name; for None over everybody's keys."""
+        database = self.database if user_id is None else self.own
+        return await database.fetch(statement, values, user_id)
 
 
 def values_of(key: NewKey) -> dict[str, Any]:

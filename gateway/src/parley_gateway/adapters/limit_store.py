@@ -75,7 +75,7 @@ class PostgresLimitStore(LimitStore):
     """Counts in `gateway.rate_limits`."""
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        self.database = database.jobs
 
     @override
     async def spend(self, requests: Mapping[Payer, int]) -> Mapping[Payer, Grant]:

@@ -58,7 +58,7 @@ class PostgresUserStore(UserStore):
     """Keeps users in `gateway.users`."""
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        self.database = database.jobs
 
     @override
     async def administrator(self) -> User:

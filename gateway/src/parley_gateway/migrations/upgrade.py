@@ -1,4 +1,4 @@
-"""Brings the schema up to date: role, schema, migrations, grants; one process at a time."""
+"""Brings the schema up to date: roles, schema, migrations, rights; one process at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-from parley_gateway.adapters.database import ROLE, SCHEMA, SCHEMA_REVISION
+from parley_gateway.adapters.database import ROLE, ROLES, SCHEMA, SCHEMA_REVISION
+from parley_gateway.migrations.rights import RIGHTS
 from parley_gateway.settings import Settings
 
 LOCK_WITHIN_SECONDS = 300.0
@@ -25,6 +26,8 @@ LOCK_WITHIN_SECONDS = 300.0
 # up after 1.5 s, so it gives up before them and tries again.
 LOCK_TIMEOUT_MS = 1000
 ATTEMPTS = 60
+# For the sake of others, who wait for what it has locked.
+GIVEN_UP = (errors.LockNotAvailable, errors.DeadlockDetected)
 POLL_SECONDS = 0.1
 
 
@@ -62,21 +65,20 @@ def locked(owner: psycopg.Connection) -> Iterator[None]:
 
 def prerequisites(owner: psycopg.Connection) -> list[sql.Composed]:
     """List what has to be done before the migrations and is not done yet."""
-    names = {
-        "role": sql.Identifier(ROLE),
-        "schema": sql.Identifier(SCHEMA),
-        "owner": sql.Identifier(owner.info.user),
-    }
+    names = {"schema": sql.Identifier(SCHEMA), "owner": sql.Identifier(owner.info.user)}
     # Since PostgreSQL 16 a member may be without the right to take the role.
     right = "set" if owner.info.server_version >= 160_000 else "member"
     missing = []
-    if not found(owner, "select from pg_roles where rolname = %s", [ROLE]):
-        missing += ["create role {role} nologin", "grant {role} to {owner}"]
-    elif not found(owner, "select where pg_has_role(%s, %s)", [ROLE, right]):
-        missing.append("grant {role} to {owner}")
+    for role in ROLES:
+        named = {"role": sql.Identifier(role), **names}
+        known = found(owner, "select from pg_roles where rolname = %s", [role])
+        if not known:
+            missing.append(sql.SQL("create role {role} nologin").format(**named))
+        if not known or not found(owner, "select where pg_has_role(%s, %s)", [role, right]):
+            missing.append(sql.SQL("grant {role} to {owner}").format(**named))
     if not found(owner, "select from pg_namespace where nspname = %s", [SCHEMA]):
-        missing.append("create schema {schema} authorization {owner}")
-    return [sql.SQL(statement).format(**names) for statement in missing]
+        missing.append(sql.SQL("create schema {schema} authorization {owner}").format(**names))
+    return missing
 
 
 def found(owner: psycopg.Connection, query: LiteralString, names: list[str]) -> bool:
@@ -130,7 +132,7 @@ def upgrade(owner: psycopg.Connection, target: str = "head") -> None:
                 config.attributes["connection"] = connection
                 command.upgrade(config, target)
         except OperationalError as error:
-            if not isinstance(error.orig, errors.LockNotAvailable) or attempt == ATTEMPTS:
+            if not isinstance(error.orig, GIVEN_UP) or attempt == ATTEMPTS:
                 raise
             time.sleep(POLL_SECONDS)
         else:
@@ -139,16 +141,19 @@ def upgrade(owner: psycopg.Connection, target: str = "head") -> None:
 
 
 def grant(owner: psycopg.Connection) -> None:
-    """Let the service's role use the tables, only add to some, and read the alembic version."""
-    names = {"role": sql.Identifier(ROLE), "schema": sql.Identifier(SCHEMA)}
-    statements: list[LiteralString] = [
-        "grant usage on schema {schema} to {role}",
-        "grant select, insert, update, delete on all tables in schema {schema} to {role}",
-        "revoke insert, update, delete on {schema}.alembic_version from {role}",
-    ]
-    if found(owner, "select where to_regclass(%s) is not null", [f"{SCHEMA}.audit_log"]):
-        # What has happened stays as it is, whatever becomes of the service.
-        statements.append("revoke update, delete, truncate on {schema}.audit_log from {role}")
-    with owner.transaction():  # so that nobody may do meanwhile what is taken back
-        for statement in statements:
-            owner.execute(sql.SQL(statement).format(**names))
+    """Give each role its rights to the tables that are there, and no other ones."""
+    query = "select tablename from pg_tables where schemaname = %s order by 1"
+    tables = [name for (name,) in owner.execute(query, [SCHEMA])]
+    with owner.transaction():
+        for role, rights in RIGHTS.items():
+            names = {"role": sql.Identifier(role), "schema": sql.Identifier(SCHEMA)}
+            for statement in (
+                "grant usage on schema {schema} to {role}",
+                "revoke all on all tables in schema {schema} from {role}",
+            ):
+                owner.execute(sql.SQL(statement).format(**names))
+            for table in filter(rights.__contains__, tables):
+                words = sql.SQL("grant {} on {} to {}").format(
+                    sql.SQL(rights[table]), sql.Identifier(SCHEMA, table), names["role"]
+                )
+                owner.execute(words)

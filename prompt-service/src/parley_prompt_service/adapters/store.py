@@ -40,8 +40,8 @@ FRAGMENTS = {
             %(description)s)"""),
     # A version for new content; that of old content is there already and is left alone.
     "version": SQL("""
-    insert into system_prompt_versions (prompt_uid, version, content)
-    select prompt_uid, version, content from p on conflict do nothing"""),
+    insert into system_prompt_versions (prompt_uid, owner_id, version, content)
+    select prompt_uid, owner_id, version, content from p on conflict do nothing"""),
     "point": SQL("""
     insert into active_prompts (owner_id, prompt_uid) select %(owner)s, prompt_uid from p
     on conflict (owner_id) do update set prompt_uid = excluded.prompt_uid"""),
@@ -127,13 +127,13 @@ class PostgresPromptStore(PromptStore):
     async def page(self, owner: UUID, after: Position | None, limit: int) -> Sequence[Prompt]:
         place = after or Position("", "")
         values = {"owner": owner, "limit": limit, "sort_name": place.sort_name}
-        rows = await self.database.fetch(PAGE, values | {"prompt_id": place.prompt_id})
+        rows = await self._all(PAGE, values | {"prompt_id": place.prompt_id})
         return [Prompt(*row) for row in rows]
 
     @override
     async def taken(self, owner: UUID, title: Title, besides: str) -> bool:
         values = {"slug": title.slug, "sort_name": title.sort_name, "besides": besides}
-        return bool(await self.database.fetch(TAKEN, values | {"owner": owner}))
+        return bool(await self._all(TAKEN, values | {"owner": owner}))
 
     @override
     async def create(self, draft: Draft) -> Prompt | None:
@@ -154,7 +154,7 @@ class PostgresPromptStore(PromptStore):
     @override
     async def delete(self, owner: UUID, prompt_id: str) -> bool:
         values = {"owner": owner, "prompt_id": prompt_id}
-        return bool(await self.database.fetch(DELETE, values))
+        return bool(await self._all(DELETE, values))
 
     @override
     async def activate(self, owner: UUID, prompt_id: str) -> Prompt | None:
@@ -162,17 +162,21 @@ class PostgresPromptStore(PromptStore):
 
     @override
     async def active(self, owner: UUID) -> Prompt:
-        rows = await self.database.fetch(ACTIVE_PROMPT, {"owner": owner})
+        rows = await self._all(ACTIVE_PROMPT, {"owner": owner})
         return Prompt(*rows[0])
 
     @override
     async def set_active(self, draft: Draft) -> Prompt:
-        rows = await self.database.fetch(SET_ACTIVE, values_of(draft))
+        rows = await self._all(SET_ACTIVE, values_of(draft))
         return Prompt(*rows[0])
 
     async def _one(self, statement: str, values: Mapping[str, Any]) -> Prompt | None:
-        rows = await self.database.fetch(statement, values)
+        rows = await self._all(statement, values)
         return Prompt(*rows[0]) if rows else None
+
+    async def _all(self, statement: str, values: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+        """Run a statement in the name of the owner that it is about."""
+        return await self.database.fetch(statement, values, values["owner"])
 
 
 def values_of(draft: Draft) -> Mapping[str, Any]:

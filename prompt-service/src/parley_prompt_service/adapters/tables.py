@@ -58,6 +58,8 @@ system_prompt_versions = Table(
     Column("version", Integer, primary_key=True),
     Column("content", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # The prompt's.
+    Column("owner_id", Uuid),
 )
 
 # No row means the shared prompt `default`, so deleting the active prompt falls back to it.

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from uuid import UUID
 
 from parley_rpc.faults import DatabaseUnavailable
 from psycopg import AsyncConnection, AsyncCursor, errors
@@ -20,9 +21,13 @@ from psycopg_pool import AsyncConnectionPool
 from typing_extensions import override
 
 SCHEMA = "provider"
+# Sees, by row-level security, the rows of whom it acts for; nobody's, when it does for nobody.
 ROLE = "parley_provider"
+# For statements that span users: sees everybody's rows, in the few tables that these need.
+JOBS = "parley_provider_jobs"
+ROLES = (ROLE, JOBS)
 # What `serve` needs. Revisions are numbered, so that a newer one is known to be newer.
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 
 # What one waits for a connection; and what when the one before waited in vain.
 ACQUIRE_WITHIN_SECONDS = 0.75
@@ -38,11 +43,15 @@ CANCEL_WITHIN_SECONDS = 0.5
 # has not waits longer after each failure: this bounds the time to notice a database's return.
 RECONNECT_FOR_SECONDS = 2.0
 MAX_WAITING = 1_000
+# For statements that span users, unless it is said how many.
+JOBS_CONNECTIONS = 4
 # A lock is waited for longer than the second after which PostgreSQL looks for a deadlock.
 OPTIONS = (
-    f"-c role={ROLE} -c search_path={SCHEMA} -c statement_timeout=2000 -c lock_timeout=1500 "
+    f"-c search_path={SCHEMA} -c statement_timeout=2000 -c lock_timeout=1500 "
     "-c idle_in_transaction_session_timeout=10000 -c jit=off"
 )
+# Sent along with a statement, in its transaction: it is gone with that.
+ACT_FOR = "select set_config('app.user', %s, true)"
 # Before a statement is run again that PostgreSQL gave up for the sake of others.
 AGAIN_AFTER_SECONDS = (0.0, 0.02, 0.1)
 # How often the same is said of a database that is away.
@@ -82,6 +91,9 @@ class Seldom(logging.Filter):
 class Connection(AsyncConnection):
     """A connection that runs again what PostgreSQL gave up, and is left without much waiting."""
 
+    # Whom its statements act for.
+    owner_id: UUID | None = None
+
     @override
     async def execute(
         self, query: Any, params: Any = None, *, prepare: bool | None = None, binary: bool = False
@@ -92,12 +104,22 @@ class Connection(AsyncConnection):
         """
         for pause in AGAIN_AFTER_SECONDS:
             try:
-                return await super().execute(query, params, prepare=prepare, binary=binary)
+                return await self._execute(query, params, prepare, binary)
             except (errors.DeadlockDetected, errors.SerializationFailure):
                 if self.info.transaction_status is not TransactionStatus.IDLE:
                     raise
                 await asyncio.sleep(pause)
-        return await super().execute(query, params, prepare=prepare, binary=binary)
+        return await self._execute(query, params, prepare, binary)
+
+    async def _execute(
+        self, query: Any, params: Any, prepare: bool | None, binary: bool
+    ) -> AsyncCursor:
+        """Run a statement, in one round trip with the word whom it acts for."""
+        if self.owner_id is None:
+            return await super().execute(query, params, prepare=prepare, binary=binary)
+        async with self.pipeline():
+            await super().execute(ACT_FOR, [str(self.owner_id)])
+            return await super().execute(query, params, prepare=prepare, binary=binary)
 
     @override
     async def cancel_safe(self, *, timeout: float = CANCEL_WITHIN_SECONDS) -> None:
@@ -106,11 +128,23 @@ class Connection(AsyncConnection):
 
 
 class Database:
-    """Lends connections that act as the service's role, in its schema, in autocommit."""
+    """Lends connections that act as a role of the service's, in its schema, in autocommit.
+
+    `jobs` does so for statements that span users; it has connections of its own.
+    """
 
     def __init__(
-        self, conninfo: str, *, connections: int, answer_within: float = ANSWER_WITHIN_SECONDS
+        self,
+        conninfo: str,
+        *,
+        connections: int,
+        jobs: int = JOBS_CONNECTIONS,
+        role: str = ROLE,
+        answer_within: float = ANSWER_WITHIN_SECONDS,
     ) -> None:
+        self.jobs: Database = self
+        if role != JOBS:
+            self.jobs = type(self)(conninfo, connections=jobs, role=JOBS)
         self.answer_within = answer_within
         self._patience = ACQUIRE_WITHIN_SECONDS
         self._seldom = Seldom()
@@ -118,14 +152,14 @@ class Database:
         logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
-            name=ROLE,
+            name=role,
             connection_class=Connection,
             kwargs={
                 "autocommit": True,
                 "prepare_threshold": 0,
                 "connect_timeout": 2,
-                "application_name": ROLE,
-                "options": OPTIONS,
+                "application_name": role,
+                "options": f"-c role={role} {OPTIONS}",
             },
             min_size=1,
             max_size=connections,
@@ -140,9 +174,13 @@ class Database:
         for speaker in SPEAKERS:
             logging.getLogger(speaker).addFilter(self._seldom)
         await self.pool.open()
+        if self.jobs is not self:
+            await self.jobs.open()
 
     async def aclose(self) -> None:
         """Close all connections."""
+        if self.jobs is not self:
+            await self.jobs.aclose()
         await self.pool.close()
         for speaker in SPEAKERS:
             logging.getLogger(speaker).removeFilter(self._seldom)
@@ -171,12 +209,26 @@ class Database:
             raise DatabaseUnavailable from error
 
     async def fetch(
-        self, statement: str | Composed, values: Mapping[str, Any] | None = None
+        self,
+        statement: str | Composed,
+        values: Mapping[str, Any] | None = None,
+        owner_id: UUID | None = None,
     ) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows."""
-        async with self.connection() as connection:
+        """Run one statement, for a user or for nobody, and return its rows."""
+        lent = self.connection() if owner_id is None else self.acting_for(owner_id)
+        async with lent as connection:
             cursor = await connection.execute(statement, values)
             return await cursor.fetchall()
+
+    @contextlib.asynccontextmanager
+    async def acting_for(self, owner_id: UUID) -> AsyncIterator[Connection]:
+        """Lend a connection on which every statement acts for a user, and sees their rows alone."""
+        async with self.connection() as connection:
+            connection.owner_id = owner_id
+            try:
+                yield connection
+            finally:
+                connection.owner_id = None
 
     async def answers(self) -> bool:
         """Say whether the database is there, with the schema that we need or a newer one."""

@@ -109,7 +109,7 @@ class PostgresCatalogStore(CatalogStore):
     """Keeps the tables `provider_configs` and `provider_models`."""
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        self.database = database.jobs
 
     @override
     async def configs(self, installed: Sequence[Installed]) -> Mapping[str, Config]:

@@ -76,7 +76,7 @@ class PostgresChatStore:
             "provider": query.provider,
             "limit": query.page_size + 1,
         }
-        async with self.database.connection() as connection:
+        async with self.database.acting_for(owner_id) as connection:
             cursor = await connection.execute(LIST, parameters, binary=True)
             rows = await cursor.fetchall()
         page = rows[: query.page_size]
@@ -86,14 +86,14 @@ class PostgresChatStore:
 
     async def get_chat(self, owner_id: UUID, chat_id: str) -> Chat | None:
         """Return a chat."""
-        async with self.database.connection() as connection:
+        async with self.database.acting_for(owner_id) as connection:
             cursor = await connection.execute(FIND, [owner_id, chat_id], binary=True)
             row = await cursor.fetchone()
         return summed_chat_of(row) if row else None
 
     async def list_messages(self, owner_id: UUID, query: MessageQuery) -> MessagePage | None:
         """Return a page of the messages on the active path; None when there is no such chat."""
-        async with self.database.connection() as connection:
+        async with self.database.acting_for(owner_id) as connection:
             cursor = await connection.execute(FIND, [owner_id, query.chat_id], binary=True)
             found = await cursor.fetchone()
             if found is None:
@@ -112,7 +112,7 @@ class PostgresChatStore:
 
         The lock of the chat keeps new turns out, the locks of the replies keep text out.
         """
-        async with self.database.connection() as connection, connection.transaction():
+        async with self.database.acting_for(owner_id) as connection, connection.transaction():
             cursor = await connection.execute(DELETE, [owner_id, chat_id], binary=True)
             deleted = await cursor.fetchone()
             if deleted is None:

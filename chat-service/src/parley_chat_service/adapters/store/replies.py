@@ -57,13 +57,13 @@ class PostgresReplyStore:
 
     async def has_chat(self, owner_id: UUID, chat_id: str) -> bool:
         """Say whether there is such a chat."""
-        async with self.database.connection() as connection:
+        async with self.database.acting_for(owner_id) as connection:
             cursor = await connection.execute(HAS_CHAT, [owner_id, chat_id])
             return cursor.rowcount == 1
 
     async def find_reply(self, owner_id: UUID, chat_id: str, message_id: UUID) -> Message | None:
         """Return a reply with its text so far; None when its chat is deleted or has none such."""
-        async with self.database.connection() as connection:
+        async with self.database.acting_for(owner_id) as connection:
             names = [owner_id, chat_id, message_id]
             cursor = await connection.execute(FIND_REPLY, names, binary=True)
             row = await cursor.fetchone()
@@ -76,7 +76,7 @@ class PostgresReplyStore:
             "reasoning_to": [position.reasoning for position in known.values()],
             "text_to": [position.text for position in known.values()],
         }
-        async with self.database.connection() as connection:
+        async with self.database.jobs.connection() as connection:
             cursor = await connection.execute(GROWTH, parameters, binary=True)
             rows = await cursor.fetchall()
         return {
@@ -86,17 +86,17 @@ class PostgresReplyStore:
 
     async def watch(self, message_ids: Sequence[UUID]) -> None:
         """Note that somebody reads running replies, whoever works on them."""
-        async with self.database.connection() as connection:
+        async with self.database.jobs.connection() as connection:
             await connection.execute(WATCH, [list(message_ids)])
 
     async def ask_to_stop(self, owner_id: UUID, chat_id: str, message_id: UUID) -> None:
         """Note that a reply is to stop, if it is running."""
-        async with self.database.connection() as connection:
+        async with self.database.acting_for(owner_id) as connection:
             await connection.execute(ASK_TO_STOP, [owner_id, chat_id, message_id])
 
     async def ask_all_to_stop(self, owner_id: UUID, key_id: str) -> Sequence[UUID]:
         """Note that a user's running replies are to stop, or those of one key; return them."""
-        async with self.database.connection() as connection:
+        async with self.database.acting_for(owner_id) as connection:
             parameters = {"owner": owner_id, "key_id": key_id}
             cursor = await connection.execute(ASK_ALL_TO_STOP, parameters, binary=True)
             return [row[0] for row in await cursor.fetchall()]
@@ -111,7 +111,7 @@ class PostgresReplyStore:
             "unwatched": list(unwatched),
             "seconds": seconds,
         }
-        async with self.database.connection() as connection:
+        async with self.database.jobs.connection() as connection:
             cursor = await connection.execute(WISHES, parameters, binary=True)
             return [row[0] for row in await cursor.fetchall()]
 

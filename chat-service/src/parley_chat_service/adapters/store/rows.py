@@ -40,10 +40,12 @@ SUMMED = """cross join lateral (
         sum(m.cached_input_tokens) as cached, sum(m.reasoning_tokens) as reasoning
     from messages m left join unsettled u using (message_id) where m.chat_uid = c.chat_uid) t"""
 
-# The text of a running reply stands in pieces until it ends.
+# The text of a running reply stands in pieces until it ends. Siblings are found by the expression
+# of their index.
 MESSAGE = """m.message_id, m.parent_id,
     array(select s.message_id from messages s
-        where coalesce(s.parent_id, s.chat_uid) = coalesce(m.parent_id, m.chat_uid)
+        where case when s.parent_id is null then s.chat_uid else s.parent_id end
+            = case when m.parent_id is null then m.chat_uid else m.parent_id end
         order by s.seq),
     m.seq, m.role, m.status,
     case when m.status = 'running' then coalesce(

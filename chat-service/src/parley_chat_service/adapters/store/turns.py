@@ -89,7 +89,8 @@ FIND_SEND = f"""
 """  # noqa: S608  (parts are constants)
 PATH = f"""
     select {PAST}
-    from messages h where h.chat_uid = %s and h.on_path and h.seq < %s::bigint order by h.seq
+    from messages h where h.owner_id = %s and h.chat_uid = %s and h.on_path
+        and h.seq < %s::bigint order by h.seq
 """  # noqa: S608  (parts are constants)
 # The locks keep a sweeper, or a deletion, from closing a reply between its check and its text.
 APPEND = """
@@ -153,18 +154,18 @@ class PostgresTurnStore:
 
     def __init__(self, database: Database, running: Database) -> None:
         self.database = database
-        self.running = running
+        self.running = running.jobs
 
     async def last_choice(self, owner_id: UUID, chat_id: str) -> Choice | None:
         """Return who was asked last in a chat; None when there is no such chat."""
-        async with self.database.connection() as connection:
+        async with self.database.acting_for(owner_id) as connection:
             cursor = await connection.execute(LAST_CHOICE, [owner_id, chat_id])
             row = await cursor.fetchone()
         return Choice(*row) if row else None
 
     async def begin(self, turn: NewTurn, most_running: int) -> Begun | None:
         """Store both messages, and the chat when it is new; None when that may not be."""
-        async with self.database.connection() as connection:
+        async with self.database.acting_for(turn.owner_id) as connection:
             cursor = await connection.execute(
                 BEGIN, begin_parameters(turn, most_running), binary=True
             )
@@ -177,15 +178,15 @@ class PostgresTurnStore:
 
     async def find_send(self, owner_id: UUID, key: str) -> PastSend | None:
         """Return the turn that an idempotency key stands for."""
-        async with self.database.connection() as connection:
+        async with self.database.acting_for(owner_id) as connection:
             cursor = await connection.execute(FIND_SEND, [owner_id, key], binary=True)
             row = await cursor.fetchone()
         return PastSend(row[0], row[1], row[2], message_of(row[3:])) if row else None
 
-    async def path(self, chat_uid: UUID, before: int) -> Sequence[Past]:
+    async def path(self, owner_id: UUID, chat_uid: UUID, before: int) -> Sequence[Past]:
         """Return the messages on the active path with a `seq` below `before`, oldest first."""
-        async with self.database.connection() as connection:
-            cursor = await connection.execute(PATH, [chat_uid, before], binary=True)
+        async with self.database.acting_for(owner_id) as connection:
+            cursor = await connection.execute(PATH, [owner_id, chat_uid, before], binary=True)
             return [past_of(row) for row in await cursor.fetchall()]
 
     async def append(self, worker_id: UUID, pieces: Sequence[Piece]) -> frozenset[UUID]:
@@ -236,13 +237,13 @@ class PostgresTurnStore:
             [file.info.size for file in ordered],
             [file.data for file in ordered],
         ]
-        async with self.database.connection() as connection:
+        async with self.database.acting_for(owner_id) as connection:
             await connection.execute(SAVE_FILES, parameters)
 
     async def load_files(self, owner_id: UUID, names: Sequence[str]) -> Mapping[str, bytes]:
         """Return the bytes that some SHA-256 (hexadecimal) name."""
         hashes = [bytes.fromhex(name) for name in names]
-        async with self.database.connection() as connection:
+        async with self.database.acting_for(owner_id) as connection:
             cursor = await connection.execute(LOAD_FILES, [owner_id, hashes], binary=True)
             return dict(await cursor.fetchall())
 

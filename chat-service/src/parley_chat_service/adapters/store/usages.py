@@ -37,7 +37,7 @@ class PostgresUsageStore:
     """Keeps the names of replies that are not settled, and writes what they used."""
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        self.database = database.jobs
 
     async def unsettled(self, after: UUID, most: int) -> Sequence[UUID]:
         """Return some of them, in order, from behind an id on."""

@@ -46,7 +46,7 @@ class PostgresWorkerStore:
     """Keeps leases, and sweeps up after those whose lease has run out."""
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        self.database = database.jobs
 
     async def renew(
         self, worker_id: UUID, seconds: float, running: Sequence[UUID]

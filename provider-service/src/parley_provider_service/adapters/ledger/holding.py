@@ -19,7 +19,7 @@ class Holds:
     """Takes shares of allowances for the calls of one process, all of a call's or none."""
 
     def __init__(self, database: Database, worker_id: UUID) -> None:
-        self.database = database
+        self.database = database.jobs
         self.worker_id = worker_id
         self._turn = asyncio.Semaphore(AT_ONCE)
 

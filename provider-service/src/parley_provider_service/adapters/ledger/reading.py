@@ -79,14 +79,14 @@ class LedgerReader:
     async def find(self, owner_id: UUID | None, usage_ids: Sequence[UUID]) -> Sequence[UsageRecord]:
         """Return an owner's rows by id; anybody's for None."""
         values = {"owner": owner_id, "usage_ids": list(usage_ids)}
-        return [record(row) for row in await self.database.fetch(FIND, values)]
+        return [record(row) for row in await self._seen_by(owner_id, FIND, values)]
 
     async def page(
         self, which: UsageFilter, before: UUID | None, size: int
     ) -> Sequence[UsageRecord]:
         """Return rows, newest first."""
         values = {**conditions(which), "before": before, "size": size}
-        return [record(row) for row in await self.database.fetch(PAGE, values)]
+        return [record(row) for row in await self._seen_by(which.owner_id, PAGE, values)]
 
     async def sums(self, which: UsageFilter, group_by: Sequence[UsageGroup]) -> Sequence[UsageSum]:
         """Return sums from the roll-ups, in the order of their groups."""
@@ -94,8 +94,17 @@ class LedgerReader:
         groups = sql.SQL(", ").join(names) if names else sql.SQL("null")
         by = sql.SQL("group by {0} order by {0}").format(groups) if names else sql.SQL("")
         statement = sql.SQL(SUMS).format(groups=groups, grouping=by)
-        rows = await self.database.fetch(statement, {**conditions(which), "most": MOST_SUMS + 1})
+        values = {**conditions(which), "most": MOST_SUMS + 1}
+        rows = await self._seen_by(which.owner_id, statement, values)
         return [sum_of(row, group_by) for row in rows]
+
+    async def _seen_by(
+        self, owner_id: UUID | None, statement: str | sql.Composed, values: Mapping[str, Any]
+    ) -> Sequence[tuple[Any, ...]]:
+        """Run a statement in an owner's name; for None over what is everybody's."""
+        if owner_id is None:
+            return await self.database.jobs.fetch(statement, values)
+        return await self.database.fetch(statement, values, owner_id)
 
 
 def conditions(which: UsageFilter) -> Mapping[str, Any]:

@@ -51,7 +51,7 @@ class PostgresLedger(Ledger):
     def __init__(
         self, database: Database, worker_id: UUID, lease_seconds: float = LEASE_SECONDS
     ) -> None:
-        self.database = database
+        self.database = database.jobs
         self.worker_id = worker_id
         self.lease_seconds = lease_seconds
         self.reader = LedgerReader(database)
