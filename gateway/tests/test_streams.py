@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
+from parley_gateway.adapters.clients import Client
+from parley_gateway.adapters.turns import ChatTurns
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.core import streams as module
 from parley_gateway.core.keys import Keyring
@@ -14,10 +17,12 @@ from parley_gateway.core.model import Identity, Role, User, UserChange
 from parley_gateway.core.streams import Streams
 from parley_gateway.core.users import Accounts
 from parley_rpc.faults import Unauthenticated
+from uuid_utils.compat import uuid7
 
 from parley.chat.v1.chat_pb2 import MESSAGE_STATUS_STOPPED, SendMessageResponse
+from parley.chat.v1.chat_pb2_grpc import ChatServiceStub
 
-from .fakes import Clock, Outage, Script
+from .fakes import Clock, FakeServices, Outage, Script
 from .memory import MemoryKeyStore, NoTurns
 from .turns import END, START, delta
 
@@ -280,3 +285,21 @@ async def test_a_reply_that_was_stopped_because_of_its_key_is_told_as_that(
     assert ('"status":"stopped"' in answer.text) != revoked
     if not streamed:
         assert (401 if revoked else 200) == answer.status_code
+
+
+async def test_turns_are_stopped_in_the_name_of_their_user(
+    services: FakeServices, script: Script
+) -> None:
+    client: Client[Any] = Client("chat", services.address, ChatServiceStub)
+    user_id = uuid7()
+    try:
+        await ChatTurns(client).stop(user_id, "aaaaaaaaaaaa")
+    finally:
+        await client.aclose()
+
+    assert ("StopMessages", str(user_id), "user", "aaaaaaaaaaaa") == (
+        script.last.method,
+        script.last.user_id,
+        script.last.role,
+        script.last.request.key_id,
+    )

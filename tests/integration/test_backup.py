@@ -38,7 +38,7 @@ INTERRUPTED_WITHIN_SECONDS = 45.0
 # What goes on changing while Parley runs, beside the text of the reply that is being made.
 RESTLESS = [
     "chat.reply_events", "chat.workers", "provider.workers", "gateway.rate_limits",
-    "gateway.api_keys", "provider.provider_models",
+    "gateway.api_keys", "gateway.audit_log", "provider.provider_models",
 ]  # fmt: skip
 TABLES = """
 select schemaname || '.' || tablename from pg_tables

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -148,13 +147,11 @@ async def test_what_a_key_began_ends_with_it_at_every_gateway(
             await asyncio.gather(speaks.wait(), follows.wait())
             await until_run(3, two.database_url, me["user_id"])
 
-        began = time.monotonic()
         await end(admin, me)
         async with asyncio.timeout(WITHIN_SECONDS):
             told, followed, whole, _ = await asyncio.gather(
                 listening, following, waiting, until_run(0, two.database_url, me["user_id"])
             )
-        print(f"all ended {time.monotonic() - began:.2f} s after {end.__name__}")
 
         async with asyncio.timeout(WITHIN_SECONDS):
             while not await is_heard_of(there, demoted=end is demote):  # noqa: ASYNC110  (by asking)
