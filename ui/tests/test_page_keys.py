@@ -200,3 +200,10 @@ def test_a_key_leads_to_what_it_is_for(
     assert not page.exception
     assert [link.proto.label for link in page.get("page_link")] == titles
     assert len(page.expander) == panels
+
+
+def test_whoever_leaves_does_not_find_the_secret_again(page: AppTest, gateway: FakeGateway) -> None:
+    page.session_state["new_key"] = NewKey("k", "ci", key="parley_not_taken_along")
+    page.run()
+    assert not page.exception
+    assert "new_key" not in page.session_state
