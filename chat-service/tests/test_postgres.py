@@ -44,7 +44,7 @@ from .fakes import new_turn, until
 pytestmark = pytest.mark.integration
 
 # The last revision at which statements need not say whom they act for.
-BEFORE_ISOLATION = "0003"
+BEFORE_ISOLATION = "0004"
 
 
 def ending(turn: NewTurn) -> Ending:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from parley_client.sse import EventParser
 from parley_gateway.api import convert, replies
 from parley_gateway.api.bodies import parse
-from parley_gateway.api.dependencies import LONGEST_TOKEN, credential
+from parley_gateway.api.credential import LONGEST_TOKEN, credential
 from parley_gateway.api.middleware import SANE_REQUEST_ID, request_id_of
 from parley_gateway.core.faults import MalformedBody
 from parley_gateway.core.keys import ALPHABET, LENGTH, is_key_id, key_id_of, new_token

@@ -13,7 +13,7 @@ from parley_gateway.adapters.database import JOBS, ROLE
 RIGHTS: Mapping[str, Mapping[str, LiteralString]] = {
     ROLE: {
         "alembic_version": "select",
-        "api_keys": "select, insert, update (expires_at, revoked_at, rotated_at)",
+        "api_keys": "select, insert, update",
         # What has happened stays as it is, whatever becomes of the service.
         "audit_log": "insert",
         # It is never updated, but who may do so may lock the row that a key is made for.
