@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 import pytest
+import streamlit as st
 from parley_tests.fake_gateway import FakeGateway, problem
 from streamlit.testing.v1 import AppTest
 
@@ -157,12 +158,17 @@ def test_the_pages_own_key_is_exchanged_for_ones_own_and_taken_again(
     assert chats(page) == ["admins"]
 
 
+@pytest.mark.parametrize("first", ["the message", "a read"])
 def test_a_revoked_key_leads_to_the_door_and_the_message_waits(
-    at_the_door: Callable[..., AppTest], gateway: FakeGateway, bea: str
+    at_the_door: Callable[..., AppTest], gateway: FakeGateway, bea: str, first: str
 ) -> None:
+    """Whichever of the page's requests is the first to be refused."""
     page = sign_in(at_the_door(), bea)
+    page.selectbox("model_None_demo").select("demo-slow").run()
     user_id, key_id = gateway.tokens[bea]
     gateway.revoke(key_id)
+    if first == "a read":
+        st.cache_data.clear()
     page.chat_input[0].set_value("Do not lose me").run()
     assert titles(page) == ["Sign in"]
     assert "Your key is not accepted any more" in page.error[0].value
@@ -173,6 +179,7 @@ def test_a_revoked_key_leads_to_the_door_and_the_message_waits(
         "Do not lose me",
         "You said: Do not lose me",
     ]
+    assert gateway.calls("POST", "/chat")[-1].body["model"] == "demo-slow"
 
 
 def test_what_was_kept_for_one_is_not_sent_by_another(

@@ -11,6 +11,7 @@ import streamlit as st
 from parley_client import ParleyError, ProblemError
 
 CHAT = "chat"  # the URL's parameter
+INPUT = "message"  # the key of the field for messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,9 @@ def chat_id() -> str | None:
 
 def submit(text: str, provider: str | None, model: str | None) -> None:
     """Keeps a message until the gateway has taken it; a new chat gets its id here."""
-    where = chat_id() or str(uuid4())
-    st.query_params[CHAT] = where
-    st.session_state.submission = Submission(where, text, provider, model, uuid4().hex)
+    waiting = _written(text, provider, model)
+    st.query_params[CHAT] = waiting.chat_id
+    st.session_state.submission = waiting
 
 
 def submission() -> Submission | None:
@@ -61,8 +62,15 @@ def retry() -> None:
 
 
 def unsent(user_id: str) -> Unsent | None:
-    """Returns what this user has not sent yet; what only their key kept back is free to go."""
+    """Returns what this user has not sent yet; what only their key kept back is free to go.
+
+    That may be what they have just typed: the refusal can come before it is looked at.
+    """
     waiting: Submission | None = st.session_state.get("submission")
+    if typed := (st.session_state.get(INPUT) or "").strip():
+        provider = st.session_state.get(f"provider_{chat_id()}")
+        model = st.session_state.get(f"model_{chat_id()}_{provider}")
+        waiting = _written(typed, provider, model)
     if waiting is None:
         return None
     if isinstance(waiting.failure, ProblemError) and waiting.failure.status == 401:
@@ -74,6 +82,10 @@ def resume(left: Unsent) -> None:
     """Puts a message back in its chat."""
     st.query_params[CHAT] = left.submission.chat_id
     st.session_state.submission = left.submission
+
+
+def _written(text: str, provider: str | None, model: str | None) -> Submission:
+    return Submission(chat_id() or str(uuid4()), text, provider, model, uuid4().hex)
 
 
 def looks() -> dict[str, int]:

@@ -30,7 +30,7 @@ def draw(chat: Chat | None) -> Draft:
     # Outside of the block above it goes to the bottom by itself, and only then does the page keep
     # its end in sight while a reply grows.
     text = st.chat_input(
-        "Your message", key="message", max_chars=MAX_CHARACTERS, submit_mode="disable"
+        "Your message", key=state.INPUT, max_chars=MAX_CHARACTERS, submit_mode="disable"
     )
     return Draft(text.strip() or None if text else None, provider, model, stop)
 
