@@ -301,3 +301,21 @@ async def test_a_token_that_the_service_refuses_is_blamed(
     answer = await client.get("/usage/records?page_token=x")
 
     assert (422, "/page_token") == (answer.status_code, answer.json()["errors"][0]["pointer"])
+
+
+@pytest.mark.parametrize("name", ["provider", "model", "key_id"])
+async def test_what_no_database_can_hold_is_refused_here(
+    client: httpx.AsyncClient, script: Script, name: str
+) -> None:
+    answer = await client.get(f"/usage/records?{name}=a%00b")
+
+    assert (422, f"/{name}") == (answer.status_code, answer.json()["errors"][0]["pointer"])
+    assert [] == script.received
+
+
+async def test_usage_is_asked_for_by_key(client: httpx.AsyncClient, script: Script) -> None:
+    await client.get("/usage?key_id=4fK2mQ0aZ81x")
+    summed = script.last.request.key_id
+    await client.get("/usage/records?key_id=4fK2mQ0aZ81x")
+
+    assert ("4fK2mQ0aZ81x", "4fK2mQ0aZ81x") == (summed, script.last.request.key_id)

@@ -168,3 +168,11 @@ async def test_more_sums_than_an_answer_may_hold_are_refused_and_not_cut(
     answer = await stub.SummarizeUsage(request, timeout=5, metadata=metadata(ada))
 
     assert 10_000 == len(answer.rows)
+
+
+@pytest.mark.parametrize("field", ["provider", "model", "key_id"])
+async def test_what_no_database_can_hold_is_refused(stub: Any, ada: UUID, field: str) -> None:
+    request = usage_pb2.ListUsageRecordsRequest(**{field: "a\0b"})  # type: ignore[arg-type]  # names of texts only
+
+    with pytest.raises(Exception, match=f"{field}: must not hold a NUL"):
+        await stub.ListUsageRecords(request, timeout=5, metadata=metadata(ada))

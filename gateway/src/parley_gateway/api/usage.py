@@ -24,7 +24,7 @@ from parley_gateway.api.dependencies import (
 )
 from parley_gateway.api.openapi import Responses, refusals
 from parley_gateway.api.schemas import usage
-from parley_gateway.api.schemas.fields import Moment
+from parley_gateway.api.schemas.fields import Moment, Text
 from parley_gateway.core.model import Scope
 from parley_gateway.core.users import owner_or
 
@@ -61,7 +61,7 @@ async def _span(
         Query(alias="to", description="Leaves out what began then or later."),
     ] = None,
     user_id: Annotated[UUID | None, Query(description="Whose; others' for administrators.")] = None,
-    key_id: Annotated[str, Query(description="Of this key only.", max_length=200)] = "",
+    key_id: Annotated[Text, Query(description="Of this key only.", max_length=200)] = "",
 ) -> Span:
     if user_id is not None:
         owner_or(by, user_id)
@@ -132,8 +132,8 @@ async def list_usage_records(
     caller: ActingCaller,
     span: AskedSpan,
     page: AskedPage,
-    provider: Annotated[str, Query(description="Of this one only.", max_length=200)] = "",
-    model: Annotated[str, Query(description="Of this one only.", max_length=200)] = "",
+    provider: Annotated[Text, Query(description="Of this one only.", max_length=200)] = "",
+    model: Annotated[Text, Query(description="Of this one only.", max_length=200)] = "",
 ) -> usage.UsageRecordPage:
     """List single calls, newest first: the caller's own, for administrators everybody's."""
     request = usage_pb2.ListUsageRecordsRequest(

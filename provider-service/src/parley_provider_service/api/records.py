@@ -119,7 +119,7 @@ def from_filter(
     """Read which rows are meant; PermissionDenied for those of others, InvalidArgument."""
     provider = model = None
     if isinstance(request, usage_pb2.ListUsageRecordsRequest):
-        provider, model = request.provider or None, request.model or None
+        provider, model = kept("provider", request.provider), kept("model", request.model)
         for field, name in (("provider", provider), ("model", model)):
             if name and "\0" in name:
                 raise InvalidArgument.of(field, "must not hold a NUL character")
@@ -128,10 +128,17 @@ def from_filter(
         owner_id=owner_meant(request.user_id, caller),
         provider=provider,
         model=model,
-        key_id=request.key_id or None,
+        key_id=kept("key_id", request.key_id),
         since=from_time("from", bounds[0]) if request.HasField("from") else None,
         until=from_time("to", bounds[1]) if request.HasField("to") else None,
     )
+
+
+def kept(field: str, text: str) -> str | None:
+    """Read what is kept; None for all, InvalidArgument for what no database can hold."""
+    if "\0" in text:
+        raise InvalidArgument.of(field, "must not hold a NUL")
+    return text or None
 
 
 def owner_meant(user_id: str, caller: Caller) -> UUID | None:
