@@ -128,6 +128,9 @@ NAMES: dict[tuple[str, str], Name] = {
     ("query", "format"): Name.PLAIN,
     ("query", "from"): Name.PLAIN,
     ("query", "to"): Name.PLAIN,
+    # Of the audit log, which administrators alone read.
+    ("query", "actor"): Name.PLAIN,
+    ("query", "action"): Name.PLAIN,
     ("body", "chat_id"): Name.FREE,
     ("body", "system_prompt_id"): Name.PROMPT,
     ("body", "user_id"): Name.WHOSE,
