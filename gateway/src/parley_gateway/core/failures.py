@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from parley_gateway.core.faults import TooManyAttempts
 
 WINDOW_SECONDS = 300.0
-MOST_PER_ADDRESS = 30
+MOST_PER_ADDRESS = 100
 MOST_PER_KEY = 10
 MOST_SUBJECTS = 2_000
 TAG_BYTES = 8
