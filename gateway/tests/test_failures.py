@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -98,7 +99,7 @@ async def test_only_a_guessers_keys_are_looked_up_one_by_one(failures: Failures)
 
     async def ask(address: str) -> None:
         nonlocal running
-        async with failures.turn(address):
+        async with failures.turn(address) or nullcontext():
             running += 1
             most[address] = max(most[address], running)
             await asyncio.sleep(0)

@@ -145,12 +145,15 @@ def replay(body: bytes, receive: Receive) -> Receive:
 async def identified(gateway: Gateway, token: bytes, address: str) -> Identity:
     """Say whose key this is; Unauthenticated, TooManyAttempts, DatabaseUnavailable."""
     place = household(address)
-    async with gateway.failures.turn(place):
-        try:
+    turn = gateway.failures.turn(place)
+    try:
+        if turn is None:
             return await gateway.keyring.identify(token)
-        except Unauthenticated:
-            gateway.failures.note(token, place, key_id_of(token))
-            raise
+        async with turn:
+            return await gateway.keyring.identify(token)
+    except Unauthenticated:
+        gateway.failures.note(token, place, key_id_of(token))
+        raise
 
 
 async def admit(scope: Scope) -> None:
