@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -98,7 +99,7 @@ async def test_only_a_guessers_keys_are_looked_up_one_by_one(failures: Failures)
 
     async def ask(address: str) -> None:
         nonlocal running
-        async with failures.turn(address):
+        async with failures.turn(address) or nullcontext():
             running += 1
             most[address] = max(most[address], running)
             await asyncio.sleep(0)
@@ -119,7 +120,7 @@ async def test_five_hundred_guesses_are_limited_and_a_valid_user_still_gets_in(
         answer = await stranger.get("/me", headers={"x-api-key": new_token()[1]})
         statuses.append(answer.status_code)
 
-    assert [401] * 30 + [429] * 470 == statuses
+    assert [401] * 100 + [429] * 400 == statuses
     assert "too_many_attempts" == answer.json()["reason"]
     assert 0 < int(answer.headers["retry-after"]) <= WINDOW_SECONDS
     for key in (user_key, ADMIN_KEY):
@@ -165,5 +166,5 @@ async def test_the_guessers_behind_a_proxy_are_told_apart(gateway: Gateway) -> N
         return (await client.get("/me", headers=headers)).status_code
 
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        assert 429 == [await ask(client, HERE) for _ in range(31)][-1]
+        assert 429 == [await ask(client, HERE) for _ in range(101)][-1]
         assert 401 == await ask(client, THERE)

@@ -150,7 +150,7 @@ async def test_a_change_whose_entry_cannot_be_written_is_not_made(
     settings: Settings, stores: Stores
 ) -> None:
     with psycopg.connect(settings.conninfo) as owner:
-        owner.execute("revoke insert on gateway.audit_log from parley_gateway")
+        owner.execute("revoke insert on gateway.audit_log from parley_gateway_jobs")
 
     with pytest.raises(DatabaseUnavailable):
         await stores.users.add(uuid7(), "ada", Role.USER, ENTRY)

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     # What keys are hashed with: random, at least 16 characters, never changed. Needed to serve.
     key_pepper: SecretStr = Field(default=SecretStr(""), alias="KEY_PEPPER")
     # Different wrong keys that an address may show in five minutes before it is told to wait.
-    wrong_keys: int = Field(default=30, alias="WRONG_KEYS", ge=1)
+    wrong_keys: int = Field(default=100, alias="WRONG_KEYS", ge=1)
     # Requests of one user in an hour, over all routes and gateways together.
     rate_limit_per_hour: int = Field(
         default=1000, alias="RATE_LIMIT_PER_HOUR", ge=1, le=1_000_000_000

@@ -50,6 +50,7 @@ class Platform:
             "API_KEY": ADMIN_KEY,
             "KEY_PEPPER": "a pepper for the tests, long enough",
             "RATE_LIMIT_PER_HOUR": "1000000",
+            "WRONG_KEYS": "1000000",
             "DEMO_PACE": "0",
             **environment,
         }

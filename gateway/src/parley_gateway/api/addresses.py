@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from starlette.types import Scope
@@ -66,6 +67,7 @@ def parsed(text: str) -> Address | None:
     return mapped or address
 
 
+@lru_cache(maxsize=1024)
 def household(text: str) -> str:
     """Return what stands for all addresses that one machine may have at once."""
     address = parsed(text)

@@ -189,12 +189,15 @@ def replay(body: bytes, receive: Receive) -> Receive:
 async def identified(gateway: Gateway, token: bytes, whence: Whence) -> Identity:
     """Say whose key this is; Unauthenticated, TooManyAttempts, DatabaseUnavailable."""
     place = household(whence.ip)
-    async with gateway.failures.turn(place):
-        try:
+    turn = gateway.failures.turn(place)
+    try:
+        if turn is None:
             return await gateway.keyring.identify(token, whence)
-        except Unauthenticated:
-            gateway.failures.note(token, place, key_id_of(token))
-            raise
+        async with turn:
+            return await gateway.keyring.identify(token, whence)
+    except Unauthenticated:
+        gateway.failures.note(token, place, key_id_of(token))
+        raise
 
 
 async def admit(scope: Scope) -> None:

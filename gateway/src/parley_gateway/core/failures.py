@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from parley_gateway.core.faults import TooManyAttempts
 
 WINDOW_SECONDS = 300.0
-MOST_PER_ADDRESS = 30
+MOST_PER_ADDRESS = 100
 MOST_PER_KEY = 10
 MOST_SUBJECTS = 2_000
 TAG_BYTES = 8
@@ -53,15 +52,12 @@ class Failures:
         self._salt = secrets.token_bytes(16)
         self._records: dict[tuple[str, str], Record] = {}
 
-    @contextlib.asynccontextmanager
-    async def turn(self, address: str) -> AsyncIterator[None]:
-        """Wait until it is the turn of a request, which is at once unless its address guesses."""
+    def turn(self, address: str) -> asyncio.Lock | None:
+        """Return what a request has to wait for; None unless its address guesses."""
         record = self._current("address", address)
         if record is None or self._seconds_left("address", record) == 0:
-            yield
-            return
-        async with record.turn:
-            yield
+            return None
+        return record.turn
 
     def note(self, token: bytes, address: str, key_id: str | None) -> None:
         """Count a key that was wrong; TooManyAttempts when it was one of too many."""

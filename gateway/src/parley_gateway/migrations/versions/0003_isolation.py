@@ -24,5 +24,6 @@ def upgrade() -> None:
         )
     # Who acts for a user adds to the log and reads none of it.
     op.execute(
-        "create policy added on gateway.audit_log for insert to parley_gateway with check (true)"
+        "create policy added on gateway.audit_log for insert to parley_gateway "
+        f"with check ({USER} is not null)"
     )
