@@ -172,8 +172,7 @@ async def test_many_users_at_once_share_few_connections(database_url: str) -> No
             add_things(url, package)
             async with asyncio.TaskGroup() as tasks:
                 asked = [
-                    (user, tasks.create_task(seen(database.acting_for(user))))
-                    for user in users * 8
+                    (user, tasks.create_task(seen(database.acting_for(user)))) for user in users * 8
                 ]
             for user, task in asked:
                 assert task.result() == ([user] if user in (ADA, BOB) else [])
