@@ -12,16 +12,14 @@ import pytest
 from starlette.routing import Mount, Route
 
 from .document import Operation, document, operations, routes
-from .table import COMING, HIDDEN, NAMES, TABLE, Access, Name, Row
+from .table import HIDDEN, NAMES, TABLE, Access, Name, Row
 from .world import MARK, Spelling, Told, Who, World, missing
 
 pytestmark = pytest.mark.api
 
 OPERATIONS = {operation.label: operation for operation in operations(document())}
-ROWS = COMING | TABLE
-KNOWN = {label: OPERATIONS[label] for label in OPERATIONS if label in ROWS}
+KNOWN = {label: OPERATIONS[label] for label in OPERATIONS if label in TABLE}
 INVALID = (Who.NOBODY, Who.EXPIRED, Who.REVOKED, Who.DISABLED)
-KEYS_HAVE_SCOPES = "scopes" in OPERATIONS["POST /keys"].body_names
 # What two users may call alike.
 NAMED_BY_USERS = {Name.CHAT, Name.PROMPT}
 OWNED = {Name.CHAT, Name.MESSAGE, Name.PROMPT, Name.VERSION, Name.KEY}
@@ -32,7 +30,7 @@ def labels(*access: Access, named: bool | None = None) -> list[str]:
     return [
         label
         for label, operation in KNOWN.items()
-        if ROWS[label].access in access
+        if TABLE[label].access in access
         if named is None or bool(operation.path_names) is named
     ]
 
@@ -68,7 +66,7 @@ def test_the_table_covers_every_operation_and_every_name() -> None:
         for name in names
     }
 
-    assert ([], []) == (sorted(OPERATIONS.keys() - ROWS), sorted(needed - NAMES.keys()))
+    assert ([], []) == (sorted(OPERATIONS.keys() - TABLE), sorted(needed - NAMES.keys()))
     assert [] == sorted(TABLE.keys() - OPERATIONS)
 
 
@@ -126,7 +124,7 @@ def test_what_is_anothers_is_like_what_is_missing(
 ) -> None:
     """Nested names too: an own parent with another's child, another's parent with an own one."""
     names = path_names(OPERATIONS[label])
-    askers = [Who.OTHER] if ROWS[label].admin_too else [Who.OTHER, Who.ADMIN]
+    askers = [Who.OTHER] if TABLE[label].admin_too else [Who.OTHER, Who.ADMIN]
     for who in askers:
         foreign, own = world.things(names, Who.OWNER), world.things(names, who)
         before = world.state()
@@ -208,7 +206,7 @@ def test_what_is_for_administrators_is_refused_to_others(
 @pytest.mark.parametrize("label", labels(Access.OWN, Access.SHARED, Access.ADMIN))
 @pytest.mark.parametrize("spelling", Spelling)
 def test_those_who_may_do_it_can(world: World, label: str, spelling: Spelling) -> None:
-    operation, row = OPERATIONS[label], ROWS[label]
+    operation, row = OPERATIONS[label], TABLE[label]
     names = path_names(operation)
     for who in (Who.ADMIN,) if row.access is Access.ADMIN else (Who.OWNER, Who.OTHER, Who.ADMIN):
         told = perform(world, label, who, spelling, world.things(names, who))
@@ -218,7 +216,7 @@ def test_those_who_may_do_it_can(world: World, label: str, spelling: Spelling) -
             assert world.users[Who.OWNER] not in told.text
 
 
-@pytest.mark.parametrize("label", [label for label in KNOWN if ROWS[label].admin_too])
+@pytest.mark.parametrize("label", [label for label in KNOWN if TABLE[label].admin_too])
 def test_an_administrator_may_do_some_things_to_others(world: World, label: str) -> None:
     ids = world.things(path_names(OPERATIONS[label]), Who.OTHER)
 
@@ -227,14 +225,12 @@ def test_an_administrator_may_do_some_things_to_others(world: World, label: str)
     assert OPERATIONS[label].success == told.status
 
 
-@pytest.mark.parametrize(
-    "label", labels(Access.OWN, Access.SHARED, Access.ADMIN) if KEYS_HAVE_SCOPES else []
-)
+@pytest.mark.parametrize("label", labels(Access.OWN, Access.SHARED, Access.ADMIN))
 @pytest.mark.parametrize("spelling", Spelling)
 def test_a_key_that_only_reads_changes_nothing(
     world: World, label: str, spelling: Spelling
 ) -> None:
-    operation, row = OPERATIONS[label], ROWS[label]
+    operation, row = OPERATIONS[label], TABLE[label]
     ids = world.things(path_names(operation), Who.OWNER)
     before = world.state()
 
@@ -265,7 +261,7 @@ def test_anothers_place_in_a_list_shows_nothing_of_theirs(
     world: World, label: str, name: str
 ) -> None:
     names = path_names(OPERATIONS[label])
-    giver = Who.ADMIN if ROWS[label].access is Access.ADMIN else Who.OWNER
+    giver = Who.ADMIN if TABLE[label].access is Access.ADMIN else Who.OWNER
     ids = {}
     for _ in range(2):
         ids = world.things(names or tuple(OWNED), giver)
@@ -293,7 +289,7 @@ def test_what_is_anothers_cannot_be_named_in_a_body(world: World, label: str, na
     before = world.state()
 
     def ask(named: str) -> Told:
-        body = {key: v for key, v in world.body(ROWS[label]).items() if key != "chat_id"}
+        body = {key: v for key, v in world.body(TABLE[label]).items() if key != "chat_id"}
         more = {"body": body | {name: named}, "also": (named,)}
         return perform(world, label, Who.OTHER, Spelling.BEARER, ids, **more)
 
@@ -308,7 +304,7 @@ def test_a_name_that_another_has_is_free(world: World, label: str, name: str) ->
     ids = world.things((Name.CHAT,), Who.OWNER)
     before = world.belongings(Who.OWNER)
 
-    body = world.body(ROWS[label]) | {name: ids[Name.CHAT]}
+    body = world.body(TABLE[label]) | {name: ids[Name.CHAT]}
     told = perform(world, label, Who.OTHER, Spelling.BEARER, {}, body=body)
 
     assert OPERATIONS[label].success == told.status
@@ -318,7 +314,7 @@ def test_a_name_that_another_has_is_free(world: World, label: str, name: str) ->
 
 @pytest.mark.parametrize(("label", "name"), asked("body", Name.PROVIDER, Name.MODEL))
 def test_what_nobody_has_is_missing_for_everybody(world: World, label: str, name: str) -> None:
-    body = world.body(ROWS[label]) | {name: missing(NAMES["body", name], "none")}
+    body = world.body(TABLE[label]) | {name: missing(NAMES["body", name], "none")}
     told = {
         who: perform(world, label, who, Spelling.BEARER, {}, body=body).status
         for who in (Who.OWNER, Who.OTHER, Who.ADMIN)
@@ -336,5 +332,5 @@ def perform(
     **more: object,
 ) -> Told:
     operation: Operation = OPERATIONS[label]
-    row: Row = ROWS[label]
+    row: Row = TABLE[label]
     return world.perform(operation, row, who, spelling, ids or {}, **more)
