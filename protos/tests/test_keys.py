@@ -224,6 +224,23 @@ async def test_what_a_dropped_key_has_signed_counts_no_longer(tmp_path: Path) ->
         assert "not signed by a trusted key" in (await opened.refusal(shown)).sentence
 
 
+async def test_a_key_counts_as_soon_as_it_has_been_added(tmp_path: Path) -> None:
+    run(tmp_path, "complete")
+    signs = Source("CONTEXT_KEY", path=tmp_path / "context.key")
+    user = Voucher(Watched(signs, private_key(CONTEXT)), fresh_seconds=60)
+    caller = user.vouch(UserContext(user_id=ADA, key_id="k"), "", valid_for=60)
+    of_chat = Credential.of_file(tmp_path / "chat.key")
+
+    source = Source("TRUSTED_KEYS", path=tmp_path / "trusted.json")
+    async with door(Installation(), source=source) as opened:
+        user_context = (USER_CONTEXT, caller.signed)
+        assert ADA == await opened.knock([of_chat.entry("prompt"), user_context])
+        run(tmp_path, "add", "reports")
+        reports = Credential.of_file(tmp_path / "reports.key")
+
+        assert ADA == await opened.knock([reports.entry("prompt"), user_context])
+
+
 def test_a_key_that_is_not_there_cannot_be_dropped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

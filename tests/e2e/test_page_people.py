@@ -42,6 +42,7 @@ def sign_in(tab: Tab, key: str, path: str = "/") -> None:
     field.fill(key)
     field.press("Enter")
     expect(tab.page.get_by_test_id("stSidebar")).to_be_attached()
+    tab.rest()
 
 
 def test_two_people_in_two_tabs_see_their_own_alone(

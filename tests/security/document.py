@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, cast
 
 from parley_gateway.api.app import build_app
 from parley_gateway.api.dependencies import Gateway
+from parley_gateway.api.door import Door
 from starlette.routing import BaseRoute
 
 VERBS = frozenset({"get", "put", "post", "delete", "patch", "head", "options", "trace"})
-# What the document needs of what its routes would use: nothing.
-NOTHING = cast("Gateway", None)
+# What the document needs of what its routes would use: which of them are there.
+NOTHING = cast("Gateway", SimpleNamespace(door=Door()))
 
 
 @dataclass(frozen=True, slots=True)

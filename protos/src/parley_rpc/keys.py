@@ -93,6 +93,10 @@ class Watched(Generic[Read_co]):
         """Return what counts now: the same object until the file changes."""
         if self.source.text or self.clock() - self._looked_at < LOOK_EVERY_SECONDS:
             return self._value
+        return self.latest()
+
+    def latest(self) -> Read_co:
+        """Return what counts now, by a look at the file."""
         self._looked_at = self.clock()
         stamp = self.source.stamp()
         if stamp != self._stamp:

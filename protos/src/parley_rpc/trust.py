@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from parley_rpc.context import USER_CONTEXT, Caller, context_in, read
 from parley_rpc.faults import Unauthenticated
@@ -17,6 +17,7 @@ from parley_rpc.vouching import ContextCheck, believed
 LEEWAY_SECONDS = 30.0
 
 Shown = Mapping[str, str | bytes]
+Answer = TypeVar("Answer")
 
 
 class Doorkeeper(Protocol):
@@ -52,11 +53,26 @@ class Trust:
 
     def service(self, shown: Shown) -> str:
         """Return the name of the service whose token is shown; Unauthenticated."""
-        return self._tokens.service(shown.get(AUTHORIZATION), self.keys.current())
+        return self._judged(lambda keys: self._tokens.service(shown.get(AUTHORIZATION), keys))
 
     def caller(self, shown: Shown, service: str) -> Caller:
         """Return the caller whose signed context is shown; Unauthenticated."""
-        return self._contexts.caller(shown.get(USER_CONTEXT), service, self.keys.current())
+        context = shown.get(USER_CONTEXT)
+        return self._judged(lambda keys: self._contexts.caller(context, service, keys))
+
+    def _judged(self, judge: Callable[[Trusted], Answer]) -> Answer:
+        """Judge by the keys that are known, and by those of this moment before anybody is refused.
+
+        So a key counts as soon as it has been added.
+        """
+        keys = self.keys.current()
+        try:
+            return judge(keys)
+        except Unauthenticated:
+            latest = self.keys.latest()
+            if latest is keys:
+                raise
+            return judge(latest)
 
 
 class OpenToAnybody:
