@@ -4,11 +4,16 @@
 # service without a master key makes one likewise, in a home of its own.
 set -eu
 
-# `identity` makes the keys of all services, each where that service alone sees it; with words it
-# does what they say (`identity list`).
+# `identity` makes the keys of all services, each where that service alone sees it, and a password of
+# the database where none is set; with words it does what they say (`identity list`).
 keys=${PARLEY_KEYS:-/keys}
+password=$keys/database/password
 if [ "${1:-}" = identity ]; then
   shift
+  if [ $# -eq 0 ] && { [ -n "${DB_PASSWORD:-}" ] || [ ! -s "$password" ]; }; then
+    made=${DB_PASSWORD:-$(python -c 'import secrets; print(secrets.token_hex(24))')}
+    (umask 077 && printf '%s\n' "$made" >"$password")
+  fi
   [ $# -gt 0 ] || set -- complete "gateway=$keys/gateway" "context=$keys/gateway" "chat=$keys/chat"
   exec python -m parley_rpc.identities --folder "$keys/trusted" "$@"
 fi
@@ -37,6 +42,10 @@ if [ "$PARLEY_PART $*" = "provider-service serve" ] && [ -z "${MASTER_KEY:-}${MA
       >"$MASTER_KEY_FILE")
   fi
   export MASTER_KEY_FILE
+fi
+if [ -z "${DATABASE_URL:-}${DB_PASSWORD:-}" ] && [ -s "$password" ]; then
+  DB_PASSWORD=$(cat "$password")
+  export DB_PASSWORD
 fi
 # Where the keys are by which services know each other, when they are set nowhere else.
 [ -n "${TRUSTED_KEYS:-}" ] || export TRUSTED_KEYS_FILE="${TRUSTED_KEYS_FILE:-$keys/trusted/trusted.json}"

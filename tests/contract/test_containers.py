@@ -54,6 +54,16 @@ def test_nobody_but_who_makes_them_may_change_them_or_gets_one_by_the_environmen
         assert "identity" in service["depends_on"]
 
 
+def test_the_database_has_no_password_that_stands_in_a_file_of_ours() -> None:
+    database = COMPOSE["services"]["postgres"]
+
+    assert "/keys/database/password" == database["environment"]["POSTGRES_PASSWORD_FILE"]
+    assert "POSTGRES_PASSWORD" not in database["environment"]
+    for name in ("gateway", "chat", "prompt", "provider", "migrate-chat", "postgres"):
+        assert "/keys/database:ro" == mounts(name)["database-keys"]
+    assert "/keys/database" == mounts("identity")["database-keys"]
+
+
 @pytest.fixture
 def container(tmp_path: Path) -> dict[str, str]:
     """What is in an image: a part that prints what it is told, and our Python."""
@@ -61,7 +71,7 @@ def container(tmp_path: Path) -> dict[str, str]:
     programs.mkdir()
     (programs / "parley-part").write_text("#!/bin/sh\nexec env\n")
     (programs / "parley-part").chmod(0o755)
-    for name in ("keys/trusted", "keys/gateway", "keys/chat", "home"):
+    for name in ("keys/trusted", "keys/gateway", "keys/chat", "keys/database", "home"):
         (tmp_path / name).mkdir(parents=True)
     home, keys = tmp_path / "home", tmp_path / "keys"
     path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.defpath])
@@ -95,3 +105,24 @@ def test_what_is_set_counts(container: dict[str, str]) -> None:
 
     assert "SERVICE_KEY_FILE" not in told
     assert "/other" == told["TRUSTED_KEYS_FILE"]
+
+
+def test_the_databases_password_is_made_once(container: dict[str, str]) -> None:
+    entered(container, "gateway", "identity")
+    password = Path(container["PARLEY_KEYS"], "database", "password")
+    made = password.read_text().strip()
+    entered(container, "gateway", "identity")
+
+    assert (made, 48) == (password.read_text().strip(), len(made))
+    assert 0o600 == stat.S_IMODE(password.stat().st_mode)
+    for part in PARTS:
+        assert made == entered(container, part, "migrate")["DB_PASSWORD"]
+
+
+def test_a_password_that_is_set_is_the_databases(container: dict[str, str]) -> None:
+    entered(container, "gateway", "identity")
+    entered(container, "gateway", "identity", DB_PASSWORD="one of mine")
+
+    assert "one of mine" == entered(container, "chat-service", "serve")["DB_PASSWORD"]
+    url = entered(container, "chat-service", "serve", DATABASE_URL="postgresql://elsewhere/p")
+    assert "DB_PASSWORD" not in url
