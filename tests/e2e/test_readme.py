@@ -148,14 +148,16 @@ def test_a_reply_is_come_back_to_as_in_the_readme(clone: Clone) -> None:
 
 
 def test_a_user_and_a_key_as_in_the_readme(clone: Clone) -> None:
-    key = json.loads(clone.run("export API_KEY=$(cat .parley/admin.key)\n" + bash_block("USER_ID")))
+    said = clone.run("export API_KEY=$(cat .parley/admin.key)\n" + bash_block("USER_ID"))
+    key, _ = json.JSONDecoder().raw_decode(said)
 
     answer = httpx.get(
         f"http://127.0.0.1:{clone.ports['GATEWAY_PORT']}/me",
         headers={"Authorization": f"Bearer {key['key']}"},
     )
 
-    assert "ada" == answer.json()["name"]
+    me = answer.json()
+    assert ("ada", 8) == (me["name"], me["limits"]["concurrent_turns"])
 
 
 def test_the_grpc_call_of_the_readme(clone: Clone) -> None:
