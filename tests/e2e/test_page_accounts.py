@@ -29,6 +29,7 @@ def sign_in(tab: Tab, key: str, path: str) -> None:
     field.fill(key)
     field.press("Enter")
     expect(tab.page.get_by_test_id("stSidebar")).to_be_attached()
+    tab.rest()
 
 
 def test_an_administrator_lets_somebody_in_and_out(visit: Callable[..., Tab]) -> None:
