@@ -12,7 +12,8 @@ if [ "${1:-}" = identity ]; then
   shift
   if [ $# -eq 0 ] && { [ -n "${DB_PASSWORD:-}" ] || [ ! -s "$password" ]; }; then
     made=${DB_PASSWORD:-$(python -c 'import secrets; print(secrets.token_hex(24))')}
-    (umask 077 && printf '%s\n' "$made" >"$password")
+    # PostgreSQL reads it as a user of its own; only containers that are to know it have the volume.
+    (umask 022 && printf '%s\n' "$made" >"$password")
   fi
   [ $# -gt 0 ] || set -- complete "gateway=$keys/gateway" "context=$keys/gateway" "chat=$keys/chat"
   exec python -m parley_rpc.identities --folder "$keys/trusted" "$@"

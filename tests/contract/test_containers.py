@@ -114,7 +114,7 @@ def test_the_databases_password_is_made_once(container: dict[str, str]) -> None:
     entered(container, "gateway", "identity")
 
     assert (made, 48) == (password.read_text().strip(), len(made))
-    assert 0o600 == stat.S_IMODE(password.stat().st_mode)
+    assert 0o644 == stat.S_IMODE(password.stat().st_mode)
     for part in PARTS:
         assert made == entered(container, part, "migrate")["DB_PASSWORD"]
 
