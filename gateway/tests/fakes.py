@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +19,15 @@ from typing_extensions import override
 
 from parley.chat.v1 import chat_pb2, chat_pb2_grpc
 from parley.prompt.v1 import prompt_pb2, prompt_pb2_grpc
-from parley.provider.v1 import model_pb2, provider_pb2, provider_pb2_grpc, reply_pb2, usage_pb2
+from parley.provider.v1 import (
+    alias_pb2,
+    embedding_pb2,
+    model_pb2,
+    provider_pb2,
+    provider_pb2_grpc,
+    reply_pb2,
+    usage_pb2,
+)
 
 Scripted = Message | Fault
 HOUR = timedelta(hours=1)
@@ -101,6 +109,8 @@ class Script:
         self.answers: dict[str, Scripted] = {}
         self.paged: dict[str, Mapping[str, Message]] = {}
         self.turn: list[Scripted | asyncio.Event] = []
+        # The events of a reply that is kept nowhere; one list for each call, the last one again.
+        self.replies: list[list[Scripted | asyncio.Event]] = [[]]
         self.received: list[Received] = []
         self.asked = asyncio.Event()
 
@@ -131,6 +141,17 @@ def unary(name: str, default: type[Message]) -> Any:
     return call
 
 
+async def played(steps: Sequence[Scripted | asyncio.Event]) -> AsyncIterator[Message]:
+    """Yield what a script says, wait where it waits, and fail where it fails."""
+    for step in steps:
+        if isinstance(step, asyncio.Event):
+            await step.wait()
+        elif isinstance(step, Fault):
+            raise step
+        else:
+            yield step
+
+
 class FakeChat(chat_pb2_grpc.ChatServiceServicer):
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -150,13 +171,8 @@ class FakeChat(chat_pb2_grpc.ChatServiceServicer):
 
     async def play(self) -> AsyncIterator[Any]:
         try:
-            for step in self.script.turn:
-                if isinstance(step, asyncio.Event):
-                    await step.wait()
-                elif isinstance(step, Fault):
-                    raise step
-                else:
-                    yield step
+            async for event in played(self.script.turn):
+                yield event
         except (asyncio.CancelledError, GeneratorExit):
             self.left.set()
             raise
@@ -167,6 +183,7 @@ class FakeChat(chat_pb2_grpc.ChatServiceServicer):
     GetChat = unary("GetChat", chat_pb2.GetChatResponse)
     DeleteChat = unary("DeleteChat", chat_pb2.DeleteChatResponse)
     ListMessages = unary("ListMessages", chat_pb2.ListMessagesResponse)
+    GetMessage = unary("GetMessage", chat_pb2.GetMessageResponse)
 
 
 class FakePrompts(prompt_pb2_grpc.PromptServiceServicer):
@@ -186,6 +203,7 @@ class FakePrompts(prompt_pb2_grpc.PromptServiceServicer):
 class FakeProviders(provider_pb2_grpc.ProviderServiceServicer):
     def __init__(self, script: Script) -> None:
         self.script = script
+        self.left = asyncio.Event()
 
     ListProviders = unary("ListProviders", provider_pb2.ListProvidersResponse)
     CheckProvider = unary("CheckProvider", provider_pb2.CheckProviderResponse)
@@ -207,9 +225,22 @@ class FakeProviders(provider_pb2_grpc.ProviderServiceServicer):
     UpdateModel = unary("UpdateModel", model_pb2.UpdateModelResponse)
     ResetModel = unary("ResetModel", model_pb2.ResetModelResponse)
 
+    UpdateAlias = unary("UpdateAlias", alias_pb2.UpdateAliasResponse)
+    DeleteAlias = unary("DeleteAlias", alias_pb2.DeleteAliasResponse)
+    ListAliases = unary("ListAliases", alias_pb2.ListAliasesResponse)
+    CreateEmbeddings = unary("CreateEmbeddings", embedding_pb2.CreateEmbeddingsResponse)
+
     @override
-    def GenerateReply(self, request: Any, context: Any) -> Any:
-        raise NotImplementedError
+    async def GenerateReply(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self.script.note("GenerateReply", request, context)
+        replies = self.script.replies
+        steps = replies.pop(0) if len(replies) > 1 else replies[0]
+        try:
+            async for event in played(steps):
+                yield event
+        except (asyncio.CancelledError, GeneratorExit):
+            self.left.set()
+            raise
 
 
 class FakeServices:
@@ -223,9 +254,8 @@ class FakeServices:
         prompt_pb2_grpc.add_PromptServiceServicer_to_server(
             FakePrompts(self.script), self.server.grpc
         )
-        provider_pb2_grpc.add_ProviderServiceServicer_to_server(
-            FakeProviders(self.script), self.server.grpc
-        )
+        self.provider = FakeProviders(self.script)
+        provider_pb2_grpc.add_ProviderServiceServicer_to_server(self.provider, self.server.grpc)
 
     async def start(self) -> None:
         """Serve, and be well."""

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from parley_gateway.api.dependencies import Gateway
+from parley_gateway.api.dialects import failures
 from parley_gateway.api.door import Door
 from parley_gateway.api.middleware import SCOPE_KEY, Exchanges
 from starlette.types import Message, Receive, Scope, Send
@@ -125,8 +126,8 @@ async def test_a_request_that_is_cut_hears_why() -> None:
     async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    scope: Scope = {"type": "http", "method": "GET", "headers": []}
-    running = asyncio.create_task(Exchanges(never, Door())(scope, receive, send))
+    scope: Scope = {"type": "http", "method": "GET", "path": "/me", "headers": []}
+    running = asyncio.create_task(Exchanges(never, Door(), failures.response)(scope, receive, send))
     await asyncio.sleep(0)
     running.cancel()
     await running

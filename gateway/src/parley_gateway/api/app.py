@@ -20,7 +20,6 @@ from parley_gateway.api import (
     health,
     keys,
     openapi,
-    problems,
     prompts,
     providers,
     replies,
@@ -30,9 +29,10 @@ from parley_gateway.api import (
 from parley_gateway.api.auditing import note_refusal
 from parley_gateway.api.cors import CrossOrigins
 from parley_gateway.api.dependencies import Gateway
+from parley_gateway.api.dialects import failures
 from parley_gateway.api.health import Monitor
 from parley_gateway.api.methods import allowed
-from parley_gateway.api.middleware import Exchanges, exchange_of
+from parley_gateway.api.middleware import Exchanges
 from parley_gateway.api.validation import invalid
 from parley_gateway.core.faults import (
     MethodNotAllowed,
@@ -61,7 +61,7 @@ ROUTERS = (
 def build_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:
     """Put the application together around what its routes use."""
     door = gateway.door
-    middleware = [Middleware(Exchanges, door)]
+    middleware = [Middleware(Exchanges, door, failures.response)]
     if door.origins:
         middleware.append(Middleware(CrossOrigins, door.origins))
     app = FastAPI(
@@ -97,7 +97,7 @@ async def answer_fault(request: Request, fault: Exception) -> Response:
     """Answer with a fault that a route, or a service behind it, reported."""
     assert isinstance(fault, Fault)  # noqa: S101  (what it is registered for)
     note_refusal(request, fault)
-    return problems.response(fault, exchange_of(request.scope).request_id)
+    return failures.response(fault, request.scope)
 
 
 async def answer_http_exception(request: Request, error: Exception) -> Response:

@@ -6,14 +6,15 @@ import asyncio
 import logging
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from parley_rpc import log
 from parley_rpc.faults import Fault, Internal, Unavailable
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
-from parley_gateway.api import problems
 from parley_gateway.api.door import Door, Headers
 from parley_gateway.core.entries import Whence
 from parley_gateway.core.faults import MalformedRequest
@@ -52,9 +53,13 @@ class Exchanges:
     the request id, and the caller is told a fixed sentence.
     """
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
+    def __init__(
+        self, app: ASGIApp, door: Door, respond: Callable[[Fault, Scope], Response]
+    ) -> None:
         self.app = app
         self.door = door
+        # Makes the answer that tells a fault.
+        self.respond = respond
         self.always = door.always()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,16 +83,21 @@ class Exchanges:
             await self.app(scope, receive, answer)
         except MalformedRequest as fault:
             exchange.headers.append((b"connection", b"close"))
-            await excuse(fault, scope, receive, answer)
+            await self.excuse(fault, scope, receive, answer)
         except asyncio.CancelledError:
             # The server cancels what still runs when it has waited long enough.
-            await excuse(Unavailable("The gateway is stopping."), scope, receive, answer)
+            await self.excuse(Unavailable("The gateway is stopping."), scope, receive, answer)
         except Exception:
             fields = {"request_id": exchange.request_id, "route": route_of(scope)}
             logger.exception("failed", extra={"fields": fields})
-            await excuse(Internal(UNEXPECTED), scope, receive, answer)
+            await self.excuse(Internal(UNEXPECTED), scope, receive, answer)
         finally:
             note(scope, exchange, began)
+
+    async def excuse(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with a fault, unless the answer has begun."""
+        if not exchange_of(scope).status:
+            await self.respond(fault, scope)(scope, receive, send)
 
     def complete(self, headers: Headers, exchange: Exchange) -> Headers:
         """Add what every answer says; what it says itself stands."""
@@ -98,13 +108,6 @@ class Exchanges:
             *exchange.headers,
             (b"x-request-id", exchange.request_id.encode()),
         ]
-
-
-async def excuse(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with a fault, unless the answer has begun."""
-    exchange = exchange_of(scope)
-    if not exchange.status:
-        await problems.response(fault, exchange.request_id)(scope, receive, send)
 
 
 def exchange_of(scope: Scope) -> Exchange:

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from parley_gateway.api import problems
 from parley_gateway.api.dependencies import GuardedRoute, Scopes
+from parley_gateway.api.dialects.documentation import collect
 from parley_gateway.api.links import add_links
 from parley_gateway.api.schemas.platform import Problem
 from parley_gateway.core.scopes import ANY
@@ -135,6 +136,7 @@ def describe(app: FastAPI) -> Document:
             title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes
         )
         complete(app.openapi_schema, app)
+        collect(app.openapi_schema)
         add_links(app.openapi_schema)
     return app.openapi_schema
 
@@ -153,13 +155,14 @@ def complete(document: Document, app: FastAPI) -> None:
             for method in route.methods or ():
                 operation = document["paths"][route.path_format][method.lower()]
                 operation["security"] = [{name: []} for name in SCHEMES]
-                tell_scopes(operation, route.scopes_for(method))
+                is_dialect = route.path.startswith("/v1/")
+                tell_scopes(operation, route.scopes_for(method), is_dialect=is_dialect)
 
 
-def tell_scopes(operation: Document, scopes: Scopes) -> None:
+def tell_scopes(operation: Document, scopes: Scopes, *, is_dialect: bool) -> None:
     """Tell of which scopes a key needs one; none when any key will do."""
     operation["x-scope"] = [] if scopes == ANY else sorted(scopes)
-    if scopes == ANY:
+    if scopes == ANY or is_dialect:
         return
     [(status, refusal)] = failures("scope_missing").items()
     known = operation["responses"].setdefault(str(status), refusal)

@@ -48,6 +48,7 @@ PROBLEMS: dict[str, Row] = {
     "provider_not_found": Row(404, "No such provider"),
     "provider_not_ready": Row(409, "The provider cannot be used"),
     "model_not_found": Row(404, "No such model"),
+    "alias_not_found": Row(404, "No such alias"),
     "usage_exists": Row(409, "The usage id was used before"),
     "provider_exists": Row(409, "The provider's name is taken"),
     "plugin_not_found": Row(404, "No such plugin"),

@@ -64,6 +64,9 @@ class ProviderInfo:
     # The least patience before the first token, where the vendor may have to get ready first
     # (load a model): the service gives it this or its own limit, whichever is longer.
     first_token_seconds: float = 0.0
+    # Names the API whose words it passes on to its vendor when they come as options. Options in
+    # another dialect are refused before the provider sees them; empty takes none but its own.
+    dialect: str = ""
     # The oldest version of this SDK that the plugin works with.
     requires_sdk: str = "0.1"
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from parley_provider_sdk.types import Health, ModelInfo, ReplyRequest, ReplyStream
+from parley_provider_sdk.types import (
+    EmbeddingRequest,
+    Embeddings,
+    Health,
+    ModelInfo,
+    ReplyRequest,
+    ReplyStream,
+)
 
 
 @runtime_checkable
@@ -44,8 +51,8 @@ class TokenCounter(Protocol):
 class Embedder(Protocol):
     """A provider that can turn texts into vectors."""
 
-    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """Returns one vector for each text, in order."""
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        """Returns one vector for each text, in order. Cancelling it closes the connection."""
 
 
 @runtime_checkable

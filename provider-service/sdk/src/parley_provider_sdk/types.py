@@ -70,6 +70,8 @@ class ImagePart:
     data: bytes = field(repr=False)
     name: str = ""
     provider_metadata: bytes = b""
+    # Where the vendor fetches it, http or https, in place of data; the media type may be unknown.
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class FilePart:
     data: bytes = field(repr=False)
     name: str = ""
     provider_metadata: bytes = b""
+    # Where the vendor fetches it, http or https, in place of data; the media type may be unknown.
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ class ToolResultPart:
     content: str
     is_error: bool = False
     provider_metadata: bytes = b""
+    # Belong to the answer, after its text.
+    images: Sequence[ImagePart] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +186,15 @@ class ReplyRequest:
     # What only this vendor knows, passed on as it is.
     provider_options: Mapping[str, Any] = field(default_factory=dict)
     limits: Limits = Limits()
+    # Make a token less likely the more often it has come, or once it has come; -2 to 2.
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    # Limits the choice to so many of the likeliest tokens.
+    top_k: int | None = None
+    # Asks for the probability of each token and of so many others in its place, 0 to 20.
+    top_logprobs: int | None = None
+    # The most tokens to think with, for vendors that count them; the effort is for all others.
+    reasoning_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +236,25 @@ class ToolCallDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """The probability of one token, as its natural logarithm."""
+
+    token: str
+    logprob: float
+    # Empty when the vendor does not say.
+    spelling: bytes = b""
+    # The likeliest tokens in its place, without others in theirs.
+    top: Sequence[TokenLogprob] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Logprobs:
+    """Probabilities of tokens of the text that came before, each token once."""
+
+    tokens: Sequence[TokenLogprob]
+
+
+@dataclass(frozen=True, slots=True)
 class UsageUpdate:
     """What is known so far; never less than the one before."""
 
@@ -233,11 +267,32 @@ class Finished:
 
     reason: FinishReason
     usage: Usage
+    # The text of `stop` that ended it, where the vendor says so.
+    stop_sequence: str = ""
 
 
-ReplyEvent: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta | UsageUpdate | Finished
+ReplyEvent: TypeAlias = (
+    TextDelta | ReasoningDelta | ToolCallDelta | Logprobs | UsageUpdate | Finished
+)
 # A generator rather than any iterator, because whoever stops listening must be able to close it.
 ReplyStream: TypeAlias = AsyncGenerator[ReplyEvent, None]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRequest:
+    model: str
+    # Never empty, nor is any of them.
+    texts: Sequence[str]
+    # So many numbers in each vector; None means as many as the model makes.
+    dimensions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    # One for each text, in order.
+    vectors: Sequence[Sequence[float]]
+    # None when the vendor does not count; there is no output.
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)

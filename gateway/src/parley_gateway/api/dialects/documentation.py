@@ -1,0 +1,101 @@
+"""What the OpenAPI document says of dialects: bodies that msgspec decodes, and their failures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from parley_rpc.faults import Origin, RemoteFault
+from parley_rpc.status import KINDS
+
+from parley_gateway.api import problems
+from parley_gateway.api.dialects.failures import Dialect, document_of, word_of
+
+Document = dict[str, Any]
+Responses = dict[int | str, Document]
+REFS = "#/components/schemas/{name}"
+# Parts of a body, which `collect` moves to where they belong.
+COMPONENTS = "x-components"
+EXAMPLE_ID = "01990000-0000-7000-8000-000000000000"
+ERRORS: dict[Dialect, Document] = {
+    Dialect.OPENAI: {
+        "type": "object",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["message", "type", "param", "code"],
+                "properties": {
+                    "message": {"type": "string"},
+                    "type": {"type": "string"},
+                    "param": {"type": ["string", "null"]},
+                    "code": {"type": ["string", "null"]},
+                },
+            }
+        },
+    },
+    Dialect.ANTHROPIC: {
+        "type": "object",
+        "required": ["type", "error", "request_id"],
+        "properties": {
+            "type": {"const": "error"},
+            "error": {
+                "type": "object",
+                "required": ["type", "message"],
+                "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
+            },
+            "request_id": {"type": "string"},
+        },
+    },
+}
+NAMES: dict[Dialect, str] = {
+    Dialect.OPENAI: "OpenAIError",
+    Dialect.ANTHROPIC: "AnthropicError",
+}
+# What any guarded route may answer, and what any route with a body may.
+ALWAYS = (
+    "unauthenticated",
+    "scope_missing",
+    "limit_exceeded",
+    "too_many_attempts",
+    "malformed_request",
+    "internal",
+    "unavailable",
+    "database_unavailable",
+    "deadline_exceeded",
+)
+
+
+def request_body(struct: type[msgspec.Struct], example: Document) -> Document:
+    """Describe a body, for a route's `openapi_extra`."""
+    [schema], parts = msgspec.json.schema_components([struct], ref_template=REFS)
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"requestBody": {"required": True, "content": content}, COMPONENTS: parts}
+
+
+def refusals(dialect: Dialect, *reasons: str) -> Responses:
+    """Document how a guarded route of a dialect may fail: with these reasons, and as all do."""
+    responses: Responses = {}
+    for reason in dict.fromkeys([*reasons, *ALWAYS]):
+        fault = RemoteFault(
+            f"{problems.PROBLEMS[reason].title}.", Origin(next(iter(KINDS.values())), reason, "")
+        )
+        status = word_of(fault, dialect).status
+        schema = {"$ref": REFS.format(name=NAMES[dialect])}
+        content: Document = {"schema": schema, "examples": {}}
+        failure = responses.setdefault(
+            status, {"description": "", "content": {"application/json": content}}
+        )
+        shown = failure["content"]["application/json"]["examples"]
+        shown[reason] = {"value": document_of(fault, dialect, EXAMPLE_ID)}
+        failure["description"] = ", ".join(f"`{name}`" for name in shown)
+    return responses
+
+
+def collect(document: Document) -> None:
+    """Move the parts of bodies to the document's components, and describe the errors there."""
+    schemas = document["components"]["schemas"]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            schemas |= operation.pop(COMPONENTS, {})
+    schemas |= {NAMES[dialect]: schema for dialect, schema in ERRORS.items()}

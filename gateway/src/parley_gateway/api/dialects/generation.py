@@ -1,0 +1,117 @@
+"""One reply that is kept nowhere: asked of the provider service, and gone with its client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
+from typing import TypeVar
+
+from google.rpc.status_pb2 import Status
+from parley_rpc.faults import Fault, Internal
+from parley_rpc.status import from_status
+from starlette.types import Receive, Scope
+from uuid_utils.compat import uuid7
+
+from parley.provider.v1.reply_pb2 import Finished, GenerateReplyRequest, GenerateReplyResponse
+from parley_gateway.api.dependencies import CALLER, IDENTITY, gateway_of
+from parley_gateway.api.quota import preflight
+from parley_gateway.api.sse import left
+from parley_gateway.core.streams import Stream
+
+# A stream whose model thinks for longer begins without it, and is kept alive from then on.
+FIRST_EVENT_SECONDS = 5.0
+NOT_ENDED = "The provider service did not end the reply."
+
+Events = AsyncGenerator[GenerateReplyResponse, None]
+Result = TypeVar("Result")
+
+
+@contextlib.contextmanager
+def under_way(scope: Scope) -> Iterator[Stream]:
+    """Count a call as one that runs, and name it as its key's; TooBusy."""
+    gateway = gateway_of(scope)
+    with gateway.load.one_more(), gateway.streams.open(scope[IDENTITY]) as stream:
+        yield stream
+
+
+async def generate(scope: Scope, request: GenerateReplyRequest) -> Events:
+    """Ask for a reply and return its events as they come; closing them stops the vendor.
+
+    Faults of the preflight; those of the call come with the events. `usage_id` is set here.
+    """
+    gateway = gateway_of(scope)
+    await refuse_used_up(scope)
+    request.usage_id = str(uuid7())
+    events = gateway.provider.stream(
+        gateway.provider.stub.GenerateReply, request, scope[CALLER], gateway.turn_seconds
+    )
+    return whole(events)
+
+
+async def refuse_used_up(scope: Scope) -> None:
+    """Refuse a call for which nothing is left; BudgetExceeded, LimitExceeded."""
+    refusal = await preflight(scope)
+    if refusal:
+        raise from_status(Status.FromString(refusal))
+
+
+async def whole(events: AsyncIterator[GenerateReplyResponse]) -> Events:
+    """Yield the events of a reply, and fail when it breaks off without its end; Internal."""
+    finished = False
+    async for event in events:
+        finished = event.HasField("finished")
+        yield event
+    if not finished:
+        raise Internal(NOT_ENDED)
+
+
+async def begun(events: Events, within: float = FIRST_EVENT_SECONDS) -> Events:
+    """Wait a while for the first event, so that a failure before it still has a status line.
+
+    Return all events, the first included; whatever failure it was.
+    """
+    first = asyncio.ensure_future(anext(events))
+    try:
+        await asyncio.wait({first}, timeout=within)
+        if first.done():
+            first.result()  # raises the failure
+    except BaseException:
+        first.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Fault, StopAsyncIteration):
+            await first
+        await events.aclose()
+        raise
+    return rest(first, events)
+
+
+async def rest(first: asyncio.Future[GenerateReplyResponse], events: Events) -> Events:
+    """Yield a first event that may still be coming, and those behind it."""
+    try:
+        yield await first
+        async for event in events:
+            yield event
+    finally:
+        if not first.done():
+            first.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Fault, StopAsyncIteration):
+                await first
+        await events.aclose()
+
+
+async def unless_left(work: Awaitable[Result], receive: Receive) -> Result | None:
+    """Do some work for a client that waits for it; cancel it and return None when it leaves."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(left(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.wait({working, leaving})
+
+
+def ended(event: GenerateReplyResponse) -> Finished | None:
+    """Return the end of a reply when an event is it."""
+    return event.finished if event.HasField("finished") else None
