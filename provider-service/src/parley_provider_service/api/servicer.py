@@ -122,6 +122,7 @@ class ProviderServicer(AdministrationCalls):
         counted = await self.counting.count(
             request.request.provider,
             asked,
+            dialect=request.request.options_dialect,
             scopes=caller_of(context).scopes,
             within=seconds_left(context),
         )

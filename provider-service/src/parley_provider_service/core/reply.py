@@ -27,6 +27,9 @@ from parley_provider_service.core.model import (
 from parley_provider_service.core.patience import Patience
 from parley_provider_service.core.pricing import input_chars, total_cost, total_usage
 
+# What a probability weighs in memory, in characters.
+LOGPROB_CHARACTERS = 32
+
 
 class Reply:
     """Gives out what has come since, and knows who was asked and what that used.
@@ -107,6 +110,9 @@ class Reply:
             return
         if isinstance(told, sdk.TextDelta | sdk.ReasoningDelta):
             self.chars_behind += len(told.text)
+        elif isinstance(told, sdk.Logprobs):
+            probabilities = sum(1 + len(token.top) for token in told.tokens)
+            self.chars_behind += probabilities * LOGPROB_CHARACTERS
         elif isinstance(told, sdk.UsageUpdate) and self.attempted:
             usages = [*(one.usage for one in self.attempted), told.usage]
             told = sdk.UsageUpdate(total_usage(usages) or told.usage)
@@ -136,7 +142,8 @@ class Reply:
             finished, attempt = self.attempt.finished, self.attempt
             if finished is not None and failure is None:
                 used = (settlement.usage, settlement.cost)
-                self._put(Ended(finished.reason, *used, attempt.provider, attempt.model.name))
+                by = (attempt.provider, attempt.model.name)
+                self._put(Ended(finished.reason, *used, *by, finished.stop_sequence))
             else:
                 self._put(sdk.UsageUpdate(settlement.usage))
         self._arrived.set()
