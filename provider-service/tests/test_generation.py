@@ -128,7 +128,6 @@ async def test_a_used_id_is_refused_and_changes_nothing(new_ask: NewAsk) -> None
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"provider": ""}, "provider"),
         ({"model": ""}, "model"),
         ({"model": "x" * 201}, "model"),
         ({"model": "a\0b"}, "model"),

@@ -86,8 +86,8 @@ class Generation:
     async def begin(self, ask: Ask) -> Reply:
         """Begin a reply; its events tell the rest.
 
-        InvalidArgument, ProviderNotFound, ProviderNotReady, ScopeMissing, CircuitOpen, TooBusy, and
-        Unavailable while the service starts and when it stops.
+        InvalidArgument, ProviderNotFound, ProviderNotReady, ModelNotFound, ScopeMissing,
+        CircuitOpen, TooBusy, and Unavailable while the service starts and when it stops.
         """
         check(ask)
         if not self.catalog.loaded:
@@ -95,8 +95,8 @@ class Generation:
             raise Unavailable(
                 "The provider service is starting.", retry_after=1.0, service="provider"
             )
-        first = ModelChoice(ask.provider, ask.request.model)
-        entry = self.catalog.roster.get(ask.provider)
+        first = await self.catalog.meant(ask.provider, ask.request.model, within=ask.seconds)
+        entry = self.catalog.roster.get(first.provider)
         for choice in ask.fallbacks:
             self.catalog.roster.get(choice.provider)
         check_dialect(entry, ask.request, ask.options_dialect)

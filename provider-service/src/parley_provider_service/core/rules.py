@@ -33,8 +33,6 @@ def broken_rules(ask: Ask) -> Iterator[Violation]:
     request = ask.request
     if ask.usage_id.version != UUID_VERSION:
         yield Violation("usage_id", "must be a UUIDv7")
-    if not ask.provider:
-        yield Violation("provider", "must not be empty")
     if not is_name(request.model):
         yield Violation("model", f"must have 1 to {NAME_CHARACTERS} characters and no NUL")
     if not request.messages:
