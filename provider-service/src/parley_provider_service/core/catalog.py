@@ -71,6 +71,7 @@ class Catalog:
         """
         plugins = list(self.roster.plugins.values())
         configs = await self.store.configs(plugins)
+        self.names.aliases = {alias.name: alias for alias in await self.store.aliases()}
         changed = self.roster.apply(configs, self.vault.unseal)
         moments = {name: config.models_changed_at for name, config in configs.items()}
         if not self.loaded or moments != self._models_changed_at:

@@ -80,6 +80,15 @@ class ModelNotFound(NotFound):
         return cls(sentence, provider="", model=model, near=", ".join(full[:MOST_NAMED]))
 
 
+class AliasNotFound(NotFound):
+    """No model is called so."""
+
+    reason = "alias_not_found"
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(f"There is no alias '{alias}'.", alias=alias)
+
+
 class UsageExists(AlreadyExists):
     """The usage id was used before."""
 
