@@ -45,6 +45,7 @@ READS = {
     "parley.provider.v1.ProviderService": (
         "GetAllowances",
         "GetUsage",
+        "ListAliases",
         "ListProviders",
         "ListUsage",
         "ListUsageRecords",

@@ -9,15 +9,29 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import parley_provider_sdk as sdk
-from parley_rpc.faults import Fault, InvalidArgument
+from parley_rpc.faults import Fault, InvalidArgument, Violation
 
 from parley_provider_service.core.guard import guarded
 from parley_provider_service.core.model import Model
 from parley_provider_service.core.roster import Entry
 
 # Without these a reply is the same kind of answer to the same question; nobody is misled when
-# one is left out. All others change what is asked for.
-HARMLESS = frozenset({"temperature", "top_p", "seed", "reasoning_effort", "parallel_tool_calls"})
+# one is left out. All others change what is asked for, or what the answer holds.
+HARMLESS = frozenset(
+    {
+        # How tokens are drawn.
+        "temperature",
+        "top_p",
+        "top_k",
+        "frequency_penalty",
+        "presence_penalty",
+        "seed",
+        # How long it thinks; the effort is there when nobody counts the tokens of that.
+        "reasoning_effort",
+        "reasoning_tokens",
+        "parallel_tool_calls",
+    }
+)
 # Every field of a request that a model may not take, with the value that means nothing is asked.
 DEFAULTS = MappingProxyType(
     {
@@ -122,6 +136,22 @@ def learn(entry: Entry, model: str, parameter: str) -> bool:
     known = entry.unsupported.get(model, frozenset())
     entry.unsupported[model] = known | {parameter}
     return parameter not in known
+
+
+def speaks(entry: Entry, request: sdk.ReplyRequest, dialect: str) -> bool:
+    """Whether a provider may be told the options of a request, which are in a dialect."""
+    return not (dialect and request.provider_options) or entry.installed.dialect == dialect
+
+
+def check_dialect(entry: Entry, request: sdk.ReplyRequest, dialect: str) -> None:
+    """Refuse options that would mean nothing to a provider, or something else; InvalidArgument."""
+    if speaks(entry, request, dialect):
+        return
+    rule = f"is not known to the provider '{entry.name}'"
+    violations = [Violation(f"provider_options.{name}", rule) for name in request.provider_options]
+    names = ", ".join(request.provider_options)
+    sentence = f"{names}: not known to the provider '{entry.name}'"
+    raise InvalidArgument(sentence, violations=violations, field=violations[0].field)
 
 
 def check_length(request: sdk.ReplyRequest, model: Model) -> None:
