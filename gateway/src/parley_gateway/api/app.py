@@ -30,6 +30,7 @@ from parley_gateway.api.auditing import note_refusal
 from parley_gateway.api.cors import CrossOrigins
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.dialects import failures
+from parley_gateway.api.dialects.completions import routes as completions
 from parley_gateway.api.health import Monitor
 from parley_gateway.api.methods import allowed
 from parley_gateway.api.middleware import Exchanges
@@ -43,6 +44,7 @@ METHOD_NOT_ALLOWED = 405
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 # The hot route first: routes are tried in order.
 ROUTERS = (
+    completions,
     chats,
     replies,
     prompts,
