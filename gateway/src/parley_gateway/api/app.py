@@ -31,6 +31,7 @@ from parley_gateway.api.cors import CrossOrigins
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.dialects import failures
 from parley_gateway.api.dialects.completions import routes as completions
+from parley_gateway.api.dialects.messages import routes as messages
 from parley_gateway.api.health import Monitor
 from parley_gateway.api.methods import allowed
 from parley_gateway.api.middleware import Exchanges
@@ -46,6 +47,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 ROUTERS = (
     completions,
     chats,
+    messages,
     replies,
     prompts,
     providers,
