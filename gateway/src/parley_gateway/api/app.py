@@ -30,6 +30,9 @@ from parley_gateway.api.auditing import note_refusal
 from parley_gateway.api.cors import CrossOrigins
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.dialects import failures
+from parley_gateway.api.dialects.responses import conversations as openai_conversations
+from parley_gateway.api.dialects.responses import creating as openai_creating
+from parley_gateway.api.dialects.responses import reading as openai_reading
 from parley_gateway.api.health import Monitor
 from parley_gateway.api.methods import allowed
 from parley_gateway.api.middleware import Exchanges
@@ -44,6 +47,9 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 # The hot route first: routes are tried in order.
 ROUTERS = (
     chats,
+    openai_creating,
+    openai_reading,
+    openai_conversations,
     replies,
     prompts,
     providers,
