@@ -32,6 +32,9 @@ from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.dialects import failures
 from parley_gateway.api.dialects.completions import routes as completions
 from parley_gateway.api.dialects.messages import routes as messages
+from parley_gateway.api.dialects.responses import conversations
+from parley_gateway.api.dialects.responses import creating as responses
+from parley_gateway.api.dialects.responses import reading as stored_responses
 from parley_gateway.api.health import Monitor
 from parley_gateway.api.methods import allowed
 from parley_gateway.api.middleware import Exchanges
@@ -48,6 +51,9 @@ ROUTERS = (
     completions,
     chats,
     messages,
+    responses,
+    stored_responses,
+    conversations,
     replies,
     prompts,
     providers,

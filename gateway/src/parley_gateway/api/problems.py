@@ -84,6 +84,7 @@ PROBLEMS: dict[str, Row] = {
     "user_exists": Row(409, "The user's name is taken"),
     "last_administrator": Row(409, "Somebody must be able to administer"),
     "key_rotated": Row(409, "The key has a successor"),
+    "chat_goes_on": Row(409, "The chat holds more than that"),
 }
 # For a reason that a newer service knows and this gateway does not.
 UNKNOWN: dict[type[Fault], Row] = {
