@@ -80,7 +80,7 @@ def excluded(entry: Entry, request: sdk.ReplyRequest) -> frozenset[str]:
     """Return what a plugin would leave out of a request because of its other parameters."""
     provider = entry.installed.provider
     kind: type[object] = type(provider)
-    if not offers(kind, sdk.Combining):
+    if not is_combining(kind):
         return frozenset()
     combining = cast("sdk.Combining", provider)
     try:
@@ -101,7 +101,7 @@ def unsupported(entry: Entry, model: str) -> frozenset[str]:
     learned = entry.unsupported.get(model, frozenset())
     provider = entry.installed.provider
     kind: type[object] = type(provider)
-    if not offers(kind, sdk.Selective):
+    if not is_selective(kind):
         return learned
     selective = cast("sdk.Selective", provider)
     try:
@@ -111,13 +111,17 @@ def unsupported(entry: Entry, model: str) -> frozenset[str]:
         return learned
 
 
+# Asked several times for each reply, and to find it out takes Python longer than the rest.
 @cache
-def offers(kind: type, protocol: type) -> bool:
-    """Say whether providers of a kind can do what a protocol names.
+def is_selective(kind: type[object]) -> bool:
+    """Say whether providers of a kind know what their models do not take."""
+    return issubclass(kind, sdk.Selective)
 
-    Asked several times for each reply, and to find it out takes Python longer than the rest.
-    """
-    return issubclass(kind, protocol)
+
+@cache
+def is_combining(kind: type[object]) -> bool:
+    """Say whether they know what excludes each other."""
+    return issubclass(kind, sdk.Combining)
 
 
 def takes(entry: Entry, model: Model, parameter: str) -> bool:
