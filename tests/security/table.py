@@ -64,6 +64,12 @@ TABLE: dict[str, Row] = {
     "GET /livez": Row(PUBLIC),
     "GET /readyz": Row(PUBLIC),
     "POST /chat": Row(OWN, {"message": "Hello", "chat_id": "c-{fresh}"}),
+    "POST /v1/chat/completions": Row(
+        OWN, {"model": "demo/demo", "messages": [{"role": "user", "content": "Hello"}]}
+    ),
+    "POST /v1/embeddings": Row(OWN, {"model": "demo/demo-embedding", "input": "Hello"}),
+    "GET /v1/models": Row(SHARED),
+    "GET /v1/models/{model}": Row(SHARED),
     "GET /chat/history": Row(OWN),
     "GET /chat/history/{chat_id}": Row(OWN),
     "DELETE /chat/delete/{chat_id}": Row(OWN),
@@ -121,6 +127,10 @@ NAMES: dict[tuple[str, str], Name] = {
     ("query", "q"): Name.PLAIN,
     ("query", "provider"): Name.PLAIN,
     ("query", "model"): Name.PLAIN,
+    # Of the list of models, which is everybody's.
+    ("query", "limit"): Name.PLAIN,
+    ("query", "after_id"): Name.PLAIN,
+    ("query", "before_id"): Name.PLAIN,
     ("query", "page_size"): Name.PLAIN,
     ("query", "include_gone"): Name.PLAIN,
     ("query", "group_by"): Name.PLAIN,
@@ -131,6 +141,7 @@ NAMES: dict[tuple[str, str], Name] = {
     ("query", "actor"): Name.PLAIN,
     ("query", "action"): Name.PLAIN,
     ("body", "chat_id"): Name.FREE,
+    ("body", "conversation"): Name.FREE,
     ("body", "system_prompt_id"): Name.PROMPT,
     ("body", "user_id"): Name.WHOSE,
     ("body", "provider"): Name.PROVIDER,
