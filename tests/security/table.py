@@ -57,6 +57,7 @@ class Row:
 
 PUBLIC, OWN, SHARED, ADMIN = Access
 NEW_PROVIDER = {"name": "p-{fresh}", "plugin": "demo"}
+ANTHROPIC_BODY = {"model": "demo/demo", "messages": [{"role": "user", "content": "Hello"}]}
 
 TABLE: dict[str, Row] = {
     "GET /": Row(PUBLIC),
@@ -108,6 +109,8 @@ TABLE: dict[str, Row] = {
     "PATCH /users/{user_id}": Row(ADMIN, {"role": "user"}),
     "POST /keys/{key_id}/rotate": Row(OWN, {}, admin_too=True),
     "GET /audit": Row(ADMIN),
+    "POST /v1/messages": Row(OWN, ANTHROPIC_BODY | {"max_tokens": 100}),
+    "POST /v1/messages/count_tokens": Row(OWN, ANTHROPIC_BODY, reading=True),
 }
 # Where, and under which name. A path's names are ids, always; in queries and bodies those are
 # that end in `_id` or are named here.

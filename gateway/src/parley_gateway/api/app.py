@@ -31,6 +31,10 @@ from parley_gateway.api.cors import CrossOrigins
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.dialects import failures
 from parley_gateway.api.dialects.completions import routes as completions
+from parley_gateway.api.dialects.messages import routes as messages
+from parley_gateway.api.dialects.responses import conversations
+from parley_gateway.api.dialects.responses import creating as responses
+from parley_gateway.api.dialects.responses import reading as stored_responses
 from parley_gateway.api.health import Monitor
 from parley_gateway.api.methods import allowed
 from parley_gateway.api.middleware import Exchanges
@@ -46,6 +50,10 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 ROUTERS = (
     completions,
     chats,
+    messages,
+    responses,
+    stored_responses,
+    conversations,
     replies,
     prompts,
     providers,
