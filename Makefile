@@ -11,6 +11,7 @@ SOURCES := $(wildcard */src gateway/client/src provider-service/sdk/src provider
 BUF := $(if $(shell command -v npm),protos/node_modules/.package-lock.json)
 SHIPPED := $(filter-out tests/src,$(SOURCES))
 SEMGREP := tests/security/semgrep
+CLIENTS := tests/clients
 PARTS := $(patsubst %/src,%,$(filter-out tests/src,$(SOURCES)))
 
 export UV_PYTHON_DOWNLOADS := never
@@ -26,6 +27,7 @@ up: $(filter .uv/%,$(UV))  ## All of Parley on this machine, until Ctrl-C.
 	@.venv/bin/parley up
 
 test: sync  ## Every test that needs no vendor's key.
+	@$(UV) sync --quiet --frozen --project $(CLIENTS) --python .venv/bin/python
 	.venv/bin/pytest -n auto --dist loadfile
 
 check: sync protos  ## What CI demands beside the tests.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -22,12 +22,12 @@ from parley_chat_service.core.model import (
     Status,
     Totals,
 )
-from parley_chat_service.core.outline import Span
 from parley_chat_service.core.titles import folded
 from parley_chat_service.core.turn import (
     Begun,
     Ending,
     Fate,
+    FoundMessage,
     Growth,
     NewTurn,
     Past,
@@ -37,31 +37,7 @@ from parley_chat_service.core.turn import (
 )
 from parley_rpc.faults import DatabaseUnavailable
 
-
-@dataclass
-class StoredChat:
-    """A chat with what only the store knows of it."""
-
-    owner_id: UUID
-    chat_uid: UUID
-    chat: Chat
-    messages: list[UUID] = field(default_factory=list)
-    deleted: bool = False
-
-
-@dataclass
-class StoredMessage:
-    """A message with what only the store knows of it."""
-
-    chat: StoredChat
-    message: Message
-    worker_id: UUID | None = None
-    deadline: datetime | None = None
-    pieces: list[Piece] = field(default_factory=list)
-    spans: Sequence[Span] = ()
-    stop_requested: bool = False
-    key_id: str = ""
-    watched_at: datetime | None = None
+from .rows import ENDING, StoredChat, StoredMessage, new_messages, past_of, with_text
 
 
 class MemoryStore:
@@ -150,6 +126,17 @@ class MemoryStore:
         following = page[-1].seq if len(rest) > len(page) else None
         return MessagePage(self.summed(stored), page[::-1] if query.from_end else page, following)
 
+    async def find_message(self, owner_id: UUID, message_id: UUID) -> FoundMessage | None:
+        self.answer()
+        stored = self.messages.get(message_id)
+        if stored is None or stored.chat.deleted or stored.chat.owner_id != owner_id:
+            return None
+        message, files = self.shown(message_id), {}
+        if stored.said:
+            names = [info.sha256 for info in message.attachments]
+            files = dict(await self.load_files(owner_id, names))
+        return FoundMessage(message, stored.chat.chat, stored.said, files)
+
     async def delete_chat(self, owner_id: UUID, chat_id: str) -> Sequence[UUID] | None:
         stored = self.find(owner_id, chat_id)
         if stored is None:
@@ -192,6 +179,9 @@ class MemoryStore:
         for message in new_messages(turn, seq, parent_id, now):
             stored.messages.append(message.message_id)
             self.messages[message.message_id] = StoredMessage(stored, message)
+        if send.said:
+            user = self.messages[turn.user_message_id]
+            user.said, user.asked = send.said, turn.choice.provider
         reply = self.messages[turn.message_id]
         reply.worker_id = turn.worker_id
         reply.key_id = turn.key_id
@@ -385,66 +375,3 @@ class MemoryStore:
         stored.message = replace(with_text(stored), status=status, error_reason=reason)
         stored.pieces.clear()
         self.open.add(message_id)
-
-
-ENDING = (
-    "status",
-    "content",
-    "reasoning",
-    "finish_reason",
-    "error_reason",
-    "usage",
-    "cost",
-    "failure",
-)
-
-
-def with_text(stored: StoredMessage) -> Message:
-    message = stored.message
-    return replace(
-        message,
-        content=message.content + "".join(piece.text for piece in stored.pieces),
-        reasoning=message.reasoning + "".join(piece.reasoning for piece in stored.pieces),
-    )
-
-
-def past_of(stored: StoredMessage) -> Past:
-    message = stored.message
-    past = Past(
-        message.message_id, message.role, message.status, message.content, message.attachments
-    )
-    if not stored.spans:
-        return past
-    return past._replace(provider=message.provider, reasoning=message.reasoning, spans=stored.spans)
-
-
-def new_messages(
-    turn: NewTurn, seq: int, parent_id: UUID | None, now: datetime
-) -> Sequence[Message]:
-    infos = tuple(file.info for file in turn.send.attachments)
-    provider, model = turn.choice
-    user = Message(
-        turn.user_message_id,
-        parent_id,
-        [],
-        seq - 1,
-        Role.USER,
-        Status.COMPLETE,
-        turn.send.content,
-        now,
-        attachments=infos,
-    )
-    reply = Message(
-        turn.message_id,
-        turn.user_message_id,
-        [],
-        seq,
-        Role.ASSISTANT,
-        Status.RUNNING,
-        "",
-        now,
-        provider=provider,
-        model=model,
-        prompt_version=turn.prompt_version,
-    )
-    return [user, reply]

@@ -51,12 +51,14 @@ def new_ask(ada: UUID) -> NewAsk:
         provider: str = "acme",
         seconds: float = 5.0,
         fallbacks: Sequence[ModelChoice] = (),
+        dialect: str = "",
         **request: Any,
     ) -> Ask:
         messages = [Message(Role.USER, [TextPart(text)])]
         fields = {"model": "small", "messages": messages, **request}
         asked = ReplyRequest(**fields)
-        return Ask(uuid7(), ada, "key", provider, asked, seconds, fallbacks)
+        whose = (uuid7(), ada, "key")
+        return Ask(*whose, provider, asked, seconds, fallbacks, options_dialect=dialect)
 
     return new_ask
 

@@ -17,7 +17,9 @@ from parley_provider_service.core.model import (
     Installed,
     Model,
     ModelChange,
+    ModelChoice,
 )
+from parley_provider_service.core.naming import Alias
 from parley_provider_service.core.ports import CatalogStore, Prices, Vault
 from parley_rpc.faults import DatabaseUnavailable
 from typing_extensions import override
@@ -97,6 +99,7 @@ class MemoryCatalogStore(CatalogStore):
     overrides: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     # Models that no vendor listed.
     by_hand: set[tuple[str, str]] = field(default_factory=set)
+    named: dict[str, Alias] = field(default_factory=dict)
     away: bool = False
 
     @override
@@ -183,6 +186,22 @@ class MemoryCatalogStore(CatalogStore):
         self.overrides.pop(key, None)
         self._note(provider)
         return await self._of(provider)
+
+    @override
+    async def aliases(self) -> Sequence[Alias]:
+        self._reach()
+        return list(self.named.values())
+
+    @override
+    async def set_alias(self, name: str, meaning: ModelChoice, *, by: UUID) -> Alias:
+        self._reach()
+        self.named[name] = Alias(name, meaning, datetime.now(UTC))
+        return self.named[name]
+
+    @override
+    async def remove_alias(self, name: str) -> bool:
+        self._reach()
+        return self.named.pop(name, None) is not None
 
     def _in_order(self) -> list[tuple[tuple[str, str], Model]]:
         return sorted(self.kept.items(), key=lambda item: (item[0][0], item[1].gone_at is not None))

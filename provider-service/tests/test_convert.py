@@ -73,12 +73,32 @@ def ask(**fields: Any) -> Ask:
         ),
         (sdk.UsageUpdate(USAGE), reply_pb2.GenerateReplyResponse(usage=PB_USAGE)),
         (
-            Ended(sdk.FinishReason.LENGTH, USAGE, Cost(7, "list 1")),
+            sdk.Logprobs(
+                [sdk.TokenLogprob("Hi", -0.5, b"Hi", [sdk.TokenLogprob("Ho", -1.5)])],
+            ),
+            reply_pb2.GenerateReplyResponse(
+                logprobs=reply_pb2.Logprobs(
+                    tokens=[
+                        reply_pb2.TokenLogprob(
+                            token="Hi",
+                            logprob=-0.5,
+                            bytes=b"Hi",
+                            top=[reply_pb2.TokenLogprob(token="Ho", logprob=-1.5)],
+                        )
+                    ]
+                )
+            ),
+        ),
+        (
+            Ended(sdk.FinishReason.STOP, USAGE, Cost(7, "list 1"), "acme", "small", "END"),
             reply_pb2.GenerateReplyResponse(
                 finished=reply_pb2.Finished(
-                    reason=reply_pb2.FINISH_REASON_LENGTH,
+                    reason=reply_pb2.FINISH_REASON_STOP,
                     usage=PB_USAGE,
                     cost=reply_pb2.Cost(nano_usd=7, price_version="list 1"),
+                    provider="acme",
+                    model="small",
+                    stop_sequence="END",
                 )
             ),
         ),
@@ -145,10 +165,76 @@ def test_a_request_is_read_with_all_its_parts() -> None:
     assert (UUID(CALLER.user_id), "key", 5.0) == (read.owner_id, read.key_id, read.seconds)
 
 
+def test_what_is_asked_of_a_few_vendors_is_read_and_absent_is_not_zero() -> None:
+    few: dict[str, Any] = {
+        "frequency_penalty": 0.0,
+        "presence_penalty": -0.5,
+        "top_k": 40,
+        "top_logprobs": 0,
+        "reasoning_tokens": 1_024,
+    }
+
+    read, without = ask(**few, options_dialect="acmish"), ask()
+
+    assert few == {name: getattr(read.request, name) for name in few}
+    assert "acmish" == read.options_dialect
+    assert {None} == {getattr(without.request, name) for name in few}
+    assert "" == without.options_dialect
+
+
+def test_an_image_may_be_an_address_and_belong_to_an_answer_of_a_tool() -> None:
+    there = Blob(url="https://acme.example/cat.png?sig=a%20b")
+    parts = [
+        Part(image=there, provider_metadata=b"meta"),
+        Part(file=Blob(url="http://acme.example/a.pdf", media_type="application/pdf", name="a")),
+        Part(
+            tool_result=reply_pb2.ToolResult(
+                tool_call_id="c", images=[Blob(media_type="image/png", data=b"png"), there]
+            )
+        ),
+    ]
+
+    read = ask(messages=[user(*parts)]).request.messages[0].parts
+
+    image = sdk.ImagePart("", b"", url=there.url)
+    assert [
+        sdk.ImagePart("", b"", "", b"meta", there.url),
+        sdk.FilePart("application/pdf", b"", "a", url="http://acme.example/a.pdf"),
+        sdk.ToolResultPart("c", "", images=(sdk.ImagePart("image/png", b"png"), image)),
+    ] == read
+
+
+def of_image(**blob: Any) -> dict[str, Any]:
+    return {"messages": [user(Part(image=Blob(**blob)))]}
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        {"url": "https://acme.example/cat.png", "data": b"png"},
+        {"url": "file:///etc/passwd"},
+        {"url": "data:image/png;base64,AAAA"},
+        {"url": "ftp://acme.example/cat.png"},
+        {"url": "//acme.example/cat.png"},
+        {"url": "https:///cat.png"},
+        {"url": "https://[::1/cat.png"},
+        {"url": "https://acme.example/a b"},
+        {"url": "https://acme.example/\r\nX: y"},
+        {"url": "https://acme.example/" + "x" * 8_192},
+    ],
+)
+def test_an_address_that_no_vendor_should_be_told_is_refused(blob: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument, match="must be an address, http or https") as caught:
+        ask(**of_image(**blob))
+
+    assert {"field": "messages.parts.url"} == caught.value.metadata
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
         ({"usage_id": ""}, "usage_id"),
+        (of_image(media_type="image/png"), "messages.parts.data"),
         ({"usage_id": "7"}, "usage_id"),
         ({"messages": [reply_pb2.InputMessage(parts=[reply_pb2.Part(text="x")])]}, "messages.role"),
         ({"messages": [user(reply_pb2.Part())]}, "messages.parts"),

@@ -128,7 +128,6 @@ async def test_a_used_id_is_refused_and_changes_nothing(new_ask: NewAsk) -> None
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"provider": ""}, "provider"),
         ({"model": ""}, "model"),
         ({"model": "x" * 201}, "model"),
         ({"model": "a\0b"}, "model"),
@@ -137,6 +136,13 @@ async def test_a_used_id_is_refused_and_changes_nothing(new_ask: NewAsk) -> None
         ({"temperature": 2.1}, "temperature"),
         ({"temperature": float("nan")}, "temperature"),
         ({"max_tokens": 0}, "max_tokens"),
+        ({"frequency_penalty": 2.1}, "frequency_penalty"),
+        ({"presence_penalty": -2.1}, "presence_penalty"),
+        ({"presence_penalty": float("nan")}, "presence_penalty"),
+        ({"top_k": 0}, "top_k"),
+        ({"top_logprobs": -1}, "top_logprobs"),
+        ({"top_logprobs": 21}, "top_logprobs"),
+        ({"reasoning_tokens": 0}, "reasoning_tokens"),
     ],
 )
 async def test_a_request_that_breaks_a_rule_is_refused(

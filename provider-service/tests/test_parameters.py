@@ -23,6 +23,10 @@ HARMLESS: dict[str, Any] = {
     "seed": 0,
     "reasoning_effort": sdk.Effort.LOW,
     "parallel_tool_calls": False,
+    "top_k": 1,
+    "frequency_penalty": 0.0,
+    "presence_penalty": -2.0,
+    "reasoning_tokens": 1_024,
 }
 MISLEADING: dict[str, Any] = {
     "system": "Speak French.",
@@ -31,6 +35,7 @@ MISLEADING: dict[str, Any] = {
     "tool_choice": sdk.ToolChoice(sdk.ToolMode.REQUIRED),
     "output": sdk.OutputFormat(),
     "stop": ["\n"],
+    "top_logprobs": 0,
 }
 
 

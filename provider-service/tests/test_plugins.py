@@ -241,3 +241,12 @@ def test_how_an_entry_point_is_imported_can_be_chosen(install: Install) -> None:
 
 def test_secrets_are_not_shown() -> None:
     assert "hush" not in repr(Secrets({"ACME_KEY": "hush"}))
+
+
+def test_it_says_whose_words_it_passes_on(install: Install) -> None:
+    install("acme", extra=', dialect="acmish"')
+    entry_points = install("beta")
+
+    listed = load(entry_points, Secrets({"ACME_KEY": "k", "BETA_KEY": "k"}))
+
+    assert {"acme": "acmish", "beta": ""} == {one.name: one.dialect for one in listed}

@@ -27,6 +27,7 @@ NOBODYS = {
     "gateway.alembic_version": "the schema's",
     "prompt.alembic_version": "the schema's",
     "provider.alembic_version": "the schema's",
+    "provider.model_aliases": "the administrators'",
     "provider.provider_configs": "the administrators'",
     "provider.provider_models": "the vendors'",
     "provider.workers": "of processes",

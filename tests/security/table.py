@@ -58,6 +58,7 @@ class Row:
 
 PUBLIC, OWN, SHARED, ADMIN = Access
 NEW_PROVIDER = {"name": "p-{fresh}", "plugin": "demo"}
+ANTHROPIC_BODY = {"model": "demo/demo", "messages": [{"role": "user", "content": "Hello"}]}
 
 TABLE: dict[str, Row] = {
     "GET /": Row(PUBLIC),
@@ -113,6 +114,8 @@ TABLE: dict[str, Row] = {
     "GET /v1/conversations/{conversation_id}": Row(OWN),
     "DELETE /v1/conversations/{conversation_id}": Row(OWN),
     "GET /v1/conversations/{conversation_id}/items": Row(OWN),
+    "POST /v1/messages": Row(OWN, ANTHROPIC_BODY | {"max_tokens": 100}),
+    "POST /v1/messages/count_tokens": Row(OWN, ANTHROPIC_BODY, reading=True),
 }
 # Where, and under which name. A path's names are ids, always; in queries and bodies those are
 # that end in `_id` or are named here.

@@ -23,9 +23,11 @@ from parley_chat_service.core.model import (
 from parley_chat_service.core.outline import Kind
 from parley_chat_service.core.turn import (
     Begun,
+    CallDelta,
     Ending,
     Fate,
     Finished,
+    FoundMessage,
     Growth,
     NewTurn,
     Past,
@@ -47,6 +49,12 @@ class ChatStore(Protocol):
 
     async def list_messages(self, owner_id: UUID, query: MessageQuery) -> MessagePage | None:
         """Return a page of the messages on the active path; None when there is no such chat."""
+
+    async def find_message(self, owner_id: UUID, message_id: UUID) -> FoundMessage | None:
+        """Return a message, with the files that it was sent with as messages.
+
+        None when its chat is deleted or there is none such.
+        """
 
     async def delete_chat(self, owner_id: UUID, chat_id: str) -> Sequence[UUID] | None:
         """Delete a chat and stop its replies, which are returned; None when there is none."""
@@ -175,8 +183,8 @@ class Reply(Protocol):
     def attach(self, kind: Kind, metadata: bytes, /) -> None:
         """End the piece of this kind with what the vendor wants back with it."""
 
-    def calls_tool(self) -> None:
-        """Note that it calls a tool."""
+    def call(self, delta: CallDelta, /) -> None:
+        """Take in a part of a call of a tool; ToolCallsTooLarge."""
 
     def answered(self, choice: Choice, /) -> None:
         """Note who makes it instead of whom it asked."""

@@ -18,6 +18,7 @@ from uuid import UUID
 from parley_rpc.faults import DatabaseUnavailable, Fault, Internal, TooBusy
 from uuid_utils.compat import uuid7
 
+from parley_chat_service.core.digests import body_hash
 from parley_chat_service.core.faults import (
     ChatBusy,
     ChatDeleted,
@@ -25,12 +26,13 @@ from parley_chat_service.core.faults import (
     TurnInterrupted,
 )
 from parley_chat_service.core.generation import Generation, Job
+from parley_chat_service.core.inputs import first_words_of
 from parley_chat_service.core.journal import Journal
 from parley_chat_service.core.lasts import LastChoices
 from parley_chat_service.core.model import Caller, Choice, Prompt
 from parley_chat_service.core.places import Places
 from parley_chat_service.core.ports import Prompts
-from parley_chat_service.core.rules import body_hash, check_send
+from parley_chat_service.core.rules import check_send
 from parley_chat_service.core.running import RunningTurn
 from parley_chat_service.core.streams import Streams
 from parley_chat_service.core.titles import title_of
@@ -208,6 +210,8 @@ class Replies:
         return await self.providers.resolve(caller, choice, LOOK_UP_SECONDS), last
 
     async def _prompt(self, caller: Caller, send: Send) -> Prompt:
+        if send.options.system:
+            return Prompt(send.options.system)
         if send.prompt_id:
             return await self.prompts.get(caller, send.prompt_id, LOOK_UP_SECONDS)
         return await self.prompts.active(caller, LOOK_UP_SECONDS)
@@ -220,7 +224,7 @@ class Replies:
             user_message_id=uuid7(),
             message_id=uuid7(),
             worker_id=self.worker.worker_id,
-            title=title_of(send.content),
+            title=title_of(send.content or first_words_of(send.said)),
             send=send,
             body_hash=body_hash(send) if send.idempotency_key else b"",
             choice=choice,

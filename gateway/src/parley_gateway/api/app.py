@@ -30,9 +30,11 @@ from parley_gateway.api.auditing import note_refusal
 from parley_gateway.api.cors import CrossOrigins
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.dialects import failures
-from parley_gateway.api.dialects.responses import conversations as openai_conversations
-from parley_gateway.api.dialects.responses import creating as openai_creating
-from parley_gateway.api.dialects.responses import reading as openai_reading
+from parley_gateway.api.dialects.completions import routes as completions
+from parley_gateway.api.dialects.messages import routes as messages
+from parley_gateway.api.dialects.responses import conversations
+from parley_gateway.api.dialects.responses import creating as responses
+from parley_gateway.api.dialects.responses import reading as stored_responses
 from parley_gateway.api.health import Monitor
 from parley_gateway.api.methods import allowed
 from parley_gateway.api.middleware import Exchanges
@@ -46,10 +48,12 @@ METHOD_NOT_ALLOWED = 405
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 # The hot route first: routes are tried in order.
 ROUTERS = (
+    completions,
     chats,
-    openai_creating,
-    openai_reading,
-    openai_conversations,
+    messages,
+    responses,
+    stored_responses,
+    conversations,
     replies,
     prompts,
     providers,

@@ -42,6 +42,7 @@ PROBLEMS: dict[str, Row] = {
     "idempotency_key_reused": Row(422, "The idempotency key was used with another body"),
     "turn_interrupted": Row(503, "The reply was interrupted", retryable=True),
     "chat_deleted": Row(409, "The chat was deleted meanwhile"),
+    "tool_calls_too_large": Row(502, "The reply calls tools with too much"),
     "prompt_not_found": Row(404, "No such prompt"),
     "prompt_exists": Row(409, "The prompt's name is taken"),
     "prompt_shared": Row(409, "A shared prompt cannot be changed"),

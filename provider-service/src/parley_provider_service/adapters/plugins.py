@@ -102,6 +102,7 @@ def configured(
         default_model=info.default_model,
         stand_in=info.stand_in,
         detected=info.detected,
+        dialect=info.dialect,
         first_token_seconds=info.first_token_seconds,
         configure=lambda again: configured(package, registration, secrets, again),
     )

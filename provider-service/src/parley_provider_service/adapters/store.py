@@ -11,7 +11,15 @@ from psycopg.types.json import Jsonb
 from typing_extensions import override
 
 from parley_provider_service.adapters.database import Database
-from parley_provider_service.core.model import Config, Installed, Model, ModelChange, Price
+from parley_provider_service.core.model import (
+    Config,
+    Installed,
+    Model,
+    ModelChange,
+    ModelChoice,
+    Price,
+)
+from parley_provider_service.core.naming import Alias
 from parley_provider_service.core.ports import CatalogStore
 
 # Fields of a Config in their order, and the columns that hold them.
@@ -105,8 +113,20 @@ listed as (
 select 1 from by_hand union all select 1 from listed"""
 
 
+ALIASES = "select alias, provider, model, updated_at from model_aliases"
+
+SET_ALIAS = """
+insert into model_aliases as a (alias, provider, model, changed_by)
+values (%(alias)s, %(provider)s, %(model)s, %(by)s)
+on conflict (alias) do update set provider = excluded.provider, model = excluded.model,
+       changed_by = excluded.changed_by, updated_at = now()
+returning alias, provider, model, updated_at"""
+
+REMOVE_ALIAS = "delete from model_aliases where alias = %(alias)s returning 1"
+
+
 class PostgresCatalogStore(CatalogStore):
-    """Keeps the tables `provider_configs` and `provider_models`."""
+    """Keeps the tables `provider_configs`, `provider_models` and `model_aliases`."""
 
     def __init__(self, database: Database) -> None:
         self.database = database.jobs
@@ -188,9 +208,29 @@ class PostgresCatalogStore(CatalogStore):
         found = await self.database.fetch(RESET, {"provider": provider, "model": model})
         return await self._models(provider) if found else None
 
+    @override
+    async def aliases(self) -> Sequence[Alias]:
+        return [alias_of(row) for row in await self.database.fetch(ALIASES, {})]
+
+    @override
+    async def set_alias(self, name: str, meaning: ModelChoice, *, by: UUID) -> Alias:
+        values = {"alias": name, "provider": meaning.provider, "model": meaning.model, "by": by}
+        [row] = await self.database.fetch(SET_ALIAS, values)
+        return alias_of(row)
+
+    @override
+    async def remove_alias(self, name: str) -> bool:
+        return bool(await self.database.fetch(REMOVE_ALIAS, {"alias": name}))
+
     async def _models(self, provider: str | None) -> Sequence[Model]:
         rows = await self.database.fetch(MODELS, {"provider": provider})
         return [model_of(row) for row in rows]
+
+
+def alias_of(row: Sequence[Any]) -> Alias:
+    """Read what a name means."""
+    name, provider, model, updated_at = row
+    return Alias(name, ModelChoice(provider, model), updated_at)
 
 
 def config_of(decided: Sequence[Any]) -> Config:

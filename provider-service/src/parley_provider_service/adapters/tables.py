@@ -86,6 +86,19 @@ provider_models = Table(
     Column("gone_at", DateTime(timezone=True)),
 )
 
+# What administrators call models. Its provider may be gone: then it fails as that would.
+model_aliases = Table(
+    "model_aliases",
+    metadata,
+    Column("alias", Text, primary_key=True),
+    Column("provider", Text, nullable=False),
+    # Empty means the provider's default.
+    Column("model", Text, nullable=False, server_default=text("''")),
+    Column("changed_by", Uuid, nullable=False),
+    now_column("created_at"),
+    now_column("updated_at"),
+)
+
 # Processes that live: whose lease has run out does not.
 workers = Table(
     "workers",

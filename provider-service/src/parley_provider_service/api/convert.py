@@ -15,6 +15,7 @@ from parley.provider.v1 import reply_pb2
 from parley_provider_service.api.allowances import from_allowances
 from parley_provider_service.api.fields import from_uuid, owner_of
 from parley_provider_service.core.model import Answerer, Ask, Cost, Ended, Event, ModelChoice
+from parley_provider_service.core.rules import is_address
 
 ROLES = {
     reply_pb2.ROLE_USER: sdk.Role.USER,
@@ -60,6 +61,9 @@ def to_event(event: Event) -> Iterator[reply_pb2.GenerateReplyResponse]:
             yield from to_text(event)
         case sdk.ToolCallDelta():
             yield reply_pb2.GenerateReplyResponse(tool_call=to_call(event))
+        case sdk.Logprobs(tokens):
+            written = reply_pb2.Logprobs(tokens=[to_logprob(one) for one in tokens])
+            yield reply_pb2.GenerateReplyResponse(logprobs=written)
         case sdk.UsageUpdate(usage):
             yield reply_pb2.GenerateReplyResponse(usage=to_usage(usage))
         case Answerer(provider, model):
@@ -95,6 +99,16 @@ def to_call(event: sdk.ToolCallDelta) -> reply_pb2.ToolCallDelta:
     )
 
 
+def to_logprob(token: sdk.TokenLogprob) -> reply_pb2.TokenLogprob:
+    """Write the probability of a token, and of others in its place."""
+    return reply_pb2.TokenLogprob(
+        token=token.token,
+        logprob=token.logprob,
+        bytes=token.spelling,
+        top=[to_logprob(other) for other in token.top],
+    )
+
+
 def to_finished(event: Ended) -> reply_pb2.Finished:
     """Write the end of a reply."""
     finished = reply_pb2.Finished(
@@ -102,6 +116,7 @@ def to_finished(event: Ended) -> reply_pb2.Finished:
         usage=to_usage(event.usage),
         provider=event.provider,
         model=event.model,
+        stop_sequence=event.stop_sequence,
     )
     if event.cost is not None:
         finished.cost.CopyFrom(to_cost(event.cost))
@@ -136,6 +151,7 @@ def from_ask(request: reply_pb2.GenerateReplyRequest, caller: Caller, seconds: f
         fallbacks=[ModelChoice(one.provider, one.model) for one in request.fallbacks],
         scopes=caller.scopes,
         allowances=from_allowances(caller.allowances),
+        options_dialect=request.options_dialect,
     )
 
 
@@ -157,6 +173,11 @@ def from_request(request: reply_pb2.GenerateReplyRequest) -> sdk.ReplyRequest:
         stop=tuple(request.stop),
         top_p=given(request, "top_p"),
         seed=given(request, "seed"),
+        frequency_penalty=given(request, "frequency_penalty"),
+        presence_penalty=given(request, "presence_penalty"),
+        top_k=given(request, "top_k"),
+        top_logprobs=given(request, "top_logprobs"),
+        reasoning_tokens=given(request, "reasoning_tokens"),
     )
 
 
@@ -201,22 +222,33 @@ def from_part(part: reply_pb2.Part) -> sdk.Part:
         case "reasoning":
             return sdk.ReasoningPart(part.reasoning, extra)
         case "image":
-            return sdk.ImagePart(*from_blob(part.image), extra)
+            return from_image(part.image, extra)
         case "file":
-            return sdk.FilePart(*from_blob(part.file), extra)
+            return sdk.FilePart(*from_blob(part.file), extra, part.file.url)
         case "tool_call":
             call = part.tool_call
             return sdk.ToolCallPart(call.tool_call_id, call.name, call.arguments, extra)
         case "tool_result":
             result = part.tool_result
-            return sdk.ToolResultPart(result.tool_call_id, result.content, result.is_error, extra)
+            said = (result.tool_call_id, result.content, result.is_error, extra)
+            return sdk.ToolResultPart(*said, tuple(map(from_image, result.images)))
     raise InvalidArgument.of("messages.parts", "must hold text, a file, or a tool's words")
 
 
+def from_image(blob: reply_pb2.Blob, extra: bytes = b"") -> sdk.ImagePart:
+    """Read an image."""
+    return sdk.ImagePart(*from_blob(blob), extra, blob.url)
+
+
 def from_blob(blob: reply_pb2.Blob) -> tuple[str, bytes, str]:
-    """Read bytes with their media type."""
+    """Read bytes with their media type, or nothing where there is an address of them."""
     if len(blob.data) > BLOB_BYTES:
         raise InvalidArgument.of("messages.parts.data", "must have at most 20 MB")
+    if blob.url and (blob.data or not is_address(blob.url)):
+        rule = "must be an address, http or https, in place of data"
+        raise InvalidArgument.of("messages.parts.url", rule)
+    if not (blob.url or blob.data):
+        raise InvalidArgument.of("messages.parts.data", "must not be empty without a url")
     return blob.media_type, blob.data, blob.name
 
 

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from parley.provider.v1 import model_pb2, provider_pb2, reply_pb2, usage_pb2
 from parley_provider_service.api.administration import AdministrationCalls
+from parley_provider_service.api.aliases import AliasCalls
 from parley_provider_service.api.allowances import from_allowances, to_allowances
 from parley_provider_service.api.configurations import to_checkup, to_model, to_provider
 from parley_provider_service.api.convert import SOURCES, from_ask, from_request, to_event
@@ -31,6 +32,7 @@ from parley_provider_service.api.records import (
     to_sum,
 )
 from parley_provider_service.core.administration import Administration
+from parley_provider_service.core.aliases import Aliases
 from parley_provider_service.core.catalog import Catalog
 from parley_provider_service.core.counting import Counting
 from parley_provider_service.core.generation import Generation
@@ -41,7 +43,7 @@ MOST_MODELS = 1_000
 USUAL_RECORDS = 100
 
 
-class ProviderServicer(AdministrationCalls):
+class ProviderServicer(AdministrationCalls, AliasCalls):
     """Answers each call."""
 
     def __init__(
@@ -56,6 +58,7 @@ class ProviderServicer(AdministrationCalls):
         self.generation = generation
         self.ledger = ledger
         self.counting = Counting(catalog)
+        self.aliases = Aliases(catalog, administration.store)
 
     @override
     async def ListProviders(
@@ -122,6 +125,7 @@ class ProviderServicer(AdministrationCalls):
         counted = await self.counting.count(
             request.request.provider,
             asked,
+            dialect=request.request.options_dialect,
             scopes=caller_of(context).scopes,
             within=seconds_left(context),
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 
 import parley_provider_sdk as sdk
 from parley_rpc.faults import Fault, reason_of
@@ -12,6 +14,8 @@ from parley_provider_service.core.model import Attempted, Event, Model
 from parley_provider_service.core.pricing import cost_of, larger, usage_so_far
 
 LARGEST_COUNT = 2**53
+# For a token that could not have come; JSON has no infinity.
+LEAST_LOGPROB = -9999.0
 
 
 class Attempt:
@@ -45,13 +49,16 @@ class Attempt:
                 return self._text(event)
             case sdk.ToolCallDelta(index=int(), provider_metadata=bytes()):
                 return self._call(event)
+            case sdk.Logprobs():
+                return self._logprobs(event)
             case sdk.UsageUpdate():
                 self.reported = larger(self.reported, self._counted(event.usage))
                 self._counted_chars = self.output_chars
                 return sdk.UsageUpdate(self.reported)
             case sdk.Finished(reason=sdk.FinishReason()):
                 self.reported = self._counted(event.usage)
-                self.finished = event
+                stop = self._checked(event.stop_sequence)
+                self.finished = sdk.Finished(event.reason, event.usage, stop)
                 return None
         raise self.broken(f"sent a {type(event).__name__}, which is no event")
 
@@ -88,6 +95,24 @@ class Attempt:
         self.output_chars += len(arguments)
         metadata = event.provider_metadata
         return sdk.ToolCallDelta(event.index, call_id, name, arguments, metadata)
+
+    def _logprobs(self, event: sdk.Logprobs) -> Event | None:
+        self.has_spoken = True
+        return sdk.Logprobs(self._probabilities(event.tokens, with_others=True))
+
+    def _probabilities(self, tokens: object, *, with_others: bool) -> list[sdk.TokenLogprob]:
+        """Return the probabilities of tokens as they may be told; without others in theirs."""
+        checked = []
+        for one in tokens if isinstance(tokens, Sequence) else [None]:
+            match one:
+                case sdk.TokenLogprob(logprob=int() | float(), spelling=bytes()):
+                    top = self._probabilities(one.top, with_others=False) if with_others else ()
+                    logprob = one.logprob if math.isfinite(one.logprob) else LEAST_LOGPROB
+                    text = self._checked(one.token)
+                    checked.append(sdk.TokenLogprob(text, logprob, one.spelling, top))
+                case _:
+                    raise self.broken("sent what are no probabilities")
+        return checked
 
     def _checked(self, text: object) -> str:
         if not isinstance(text, str):

@@ -22,8 +22,10 @@ from parley_provider_service.core.model import (
     Checkup,
     Facts,
     Model,
+    ModelChoice,
     Price,
 )
+from parley_provider_service.core.naming import Names
 from parley_provider_service.core.ports import CatalogStore, Prices, Vault
 from parley_provider_service.core.roster import Entry, Roster, near
 from parley_provider_service.core.rules import is_name
@@ -34,6 +36,8 @@ ASK_SECONDS = 10.0
 FRESH_SECONDS = 300.0
 # An unknown model makes us ask the vendor, but not again and again.
 ASK_AGAIN_SECONDS = 10.0
+# What all vendors together are given for a name that nobody is known to have.
+LOOK_SECONDS = 3.0
 MOST_MODELS = 10_000
 
 
@@ -51,6 +55,7 @@ class Catalog:
     ) -> None:
         self.ask_seconds = ask_seconds
         self.roster = roster
+        self.names = Names(roster)
         self.store = store
         self.prices = prices
         self.vault = vault
@@ -66,6 +71,7 @@ class Catalog:
         """
         plugins = list(self.roster.plugins.values())
         configs = await self.store.configs(plugins)
+        self.names.aliases = {alias.name: alias for alias in await self.store.aliases()}
         changed = self.roster.apply(configs, self.vault.unseal)
         moments = {name: config.models_changed_at for name, config in configs.items()}
         if not self.loaded or moments != self._models_changed_at:
@@ -109,19 +115,41 @@ class Catalog:
     ) -> Model:
         """Find the model that is meant, `within` seconds; empty names mean the defaults.
 
-        ProviderNotFound, ProviderNotReady, ModelNotFound. A provider that cannot list its models
-        is believed to have each that is named: its vendor will judge.
+        A model without a provider is what `meant` says. ProviderNotFound, ProviderNotReady,
+        ModelNotFound. A provider that cannot list its models is believed to have each that is
+        named: its vendor will judge.
         """
-        chosen = provider_name or self.roster.default()
-        if not chosen:
-            raise ProviderNotReady.none()
-        entry, provider = self.roster.ready(chosen)
+        if model_name and not provider_name:
+            meant = await self.meant("", model_name, within=within)
+            provider_name, model_name = meant.provider, meant.model
+        entry, provider = self._ready(provider_name or self.roster.default())
         known = entry.models.get(model_name or entry.default_model)
         if known is None or known.gone_at is not None:
             return await self._find_by_asking(entry, provider, model_name, within)
         if time.monotonic() - entry.asked_at > FRESH_SECONDS:
             self._begin_asking(entry, provider)
         return known
+
+    async def meant(self, provider: str, model: str, *, within: float = ASK_SECONDS) -> ModelChoice:
+        """Return which model is meant; a provider that is named means its own.
+
+        Without one: ModelNotFound when nobody or more than one has it, ProviderNotReady. Vendors
+        are asked, `within` seconds, for a name that nobody is known to have. A default that cannot
+        list its models is believed to have it.
+        """
+        if provider:
+            return ModelChoice(provider, model)
+        known = self.names.meaning(model)
+        if known is not None:
+            return known
+        await self._look(min(within, LOOK_SECONDS))
+        known = self.names.meaning(model)
+        if known is not None:
+            return known
+        default, _ = self._ready(self.roster.default())
+        if default.trouble:
+            return ModelChoice(default.name, model)
+        raise self.names.unknown(model)
 
     async def target(self, provider_name: str, model: str) -> tuple[Entry, Model]:
         """Return who makes a reply and with which model; asks no vendor.
@@ -155,12 +183,27 @@ class Catalog:
             known = by_name(model for model in stored if model.provider == entry.name)
             entry.models = known or entry.models
 
+    def _ready(self, name: str) -> tuple[Entry, sdk.Provider]:
+        """Return who is meant; ProviderNotFound, ProviderNotReady, also when it is nobody."""
+        if not name:
+            raise ProviderNotReady.none()
+        return self.roster.ready(name)
+
+    async def _look(self, seconds: float) -> None:
+        """Ask all vendors that were not asked lately; who fails or is late offers what it did."""
+        asking = [
+            self._begin_asking(entry, entry.provider)
+            for entry in self.roster
+            if entry.provider is not None and may_be_asked(entry)
+        ]
+        if asking:
+            await asyncio.wait(asking, timeout=seconds)
+
     async def _find_by_asking(
         self, entry: Entry, provider: sdk.Provider, name: str, within: float
     ) -> Model:
         failed = bool(entry.trouble)
-        under_way = entry.asking is not None and not entry.asking.done()
-        if under_way or time.monotonic() - entry.asked_at > ASK_AGAIN_SECONDS:
+        if may_be_asked(entry):
             try:
                 await self._ask(entry, provider, within)
                 failed = False
@@ -224,6 +267,12 @@ class Catalog:
         return [
             described(info, entry.name, facts.get(info.name), free=installed.free) for info in infos
         ]
+
+
+def may_be_asked(entry: Entry) -> bool:
+    """Whether a vendor is being asked for its models, or was not for a while."""
+    under_way = entry.asking is not None and not entry.asking.done()
+    return under_way or time.monotonic() - entry.asked_at > ASK_AGAIN_SECONDS
 
 
 def described(info: sdk.ModelInfo, provider: str, facts: Facts | None, *, free: bool) -> Model:

@@ -12,6 +12,7 @@ from parley_rpc.faults import InvalidArgument
 from parley_provider_service.core.attempt import LARGEST_COUNT
 from parley_provider_service.core.catalog import ASK_SECONDS, Catalog, nonsense
 from parley_provider_service.core.guard import ask
+from parley_provider_service.core.parameters import check_dialect
 from parley_provider_service.core.permission import require_model, require_provider
 from parley_provider_service.core.pricing import estimate, input_chars
 
@@ -27,6 +28,7 @@ class Counting:
         provider: str,
         request: sdk.ReplyRequest,
         *,
+        dialect: str = "",
         scopes: AbstractSet[str] = frozenset(),
         within: float = ASK_SECONDS,
     ) -> sdk.Usage:
@@ -41,6 +43,7 @@ class Counting:
         require_provider(scopes, model.provider)
         require_model(scopes, model.provider, model.name)
         entry, _ = self.catalog.roster.ready(model.provider)
+        check_dialect(entry, request, dialect)
         counter: object = entry.installed.provider
         if not isinstance(counter, sdk.TokenCounter):
             return estimate(input_chars(request), 0)

@@ -77,7 +77,7 @@ def input_tokens_of(request: sdk.ReplyRequest) -> int:
         others += TOKENS_PER_MESSAGE
         for part in message.parts:
             size += part_size(part)
-            others += TOKENS_PER_FILE * isinstance(part, sdk.ImagePart | sdk.FilePart)
+            others += TOKENS_PER_FILE * files_in(part)
     return rounded_up(size, BYTES_PER_TOKEN) + others
 
 
@@ -91,6 +91,13 @@ def part_size(part: sdk.Part) -> int:
         case sdk.ToolResultPart():
             return size_of(part.content)
     return 0
+
+
+def files_in(part: sdk.Part) -> int:
+    """Return how many images and files a piece of a message holds."""
+    if isinstance(part, sdk.ToolResultPart):
+        return len(part.images)
+    return int(isinstance(part, sdk.ImagePart | sdk.FilePart))
 
 
 def size_of(text: str) -> int:

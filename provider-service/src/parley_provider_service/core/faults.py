@@ -24,6 +24,7 @@ from parley_rpc.faults import (
 
 # A status travels in headers, which are small.
 SENTENCE_CHARACTERS = 400
+MOST_NAMED = 8
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 
 
@@ -64,6 +65,28 @@ class ModelNotFound(NotFound):
         """Name similar ones."""
         sentence = f"The provider '{provider}' has no model '{model}'.{hint(near)}"
         return cls(sentence, provider=provider, model=model, near=", ".join(near))
+
+    @classmethod
+    def unknown(cls, model: str, near: Sequence[str]) -> ModelNotFound:
+        """Say that no provider has it."""
+        sentence = f"No provider has a model '{model}', and no alias is called so.{hint(near)}"
+        return cls(sentence, provider="", model=model, near=", ".join(near))
+
+    @classmethod
+    def several(cls, model: str, full: Sequence[str]) -> ModelNotFound:
+        """Say that it is not clear which one is meant, and what to say instead."""
+        names = " or ".join(full[:MOST_NAMED])
+        sentence = f"Several providers have a model '{model}'. Say which: {names}."
+        return cls(sentence, provider="", model=model, near=", ".join(full[:MOST_NAMED]))
+
+
+class AliasNotFound(NotFound):
+    """No model is called so."""
+
+    reason = "alias_not_found"
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(f"There is no alias '{alias}'.", alias=alias)
 
 
 class UsageExists(AlreadyExists):

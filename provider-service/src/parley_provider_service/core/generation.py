@@ -24,7 +24,14 @@ from parley_provider_service.core.faults import ProviderNotReady, ProviderTimeou
 from parley_provider_service.core.guard import ask as ask_plugin
 from parley_provider_service.core.guard import guarded
 from parley_provider_service.core.model import Ask, Event, ModelChoice, Settlement
-from parley_provider_service.core.parameters import Unsupported, fitted, learn, takes
+from parley_provider_service.core.parameters import (
+    Unsupported,
+    check_dialect,
+    fitted,
+    learn,
+    speaks,
+    takes,
+)
 from parley_provider_service.core.patience import Patience
 from parley_provider_service.core.ports import Ledger
 from parley_provider_service.core.reply import Reply
@@ -79,8 +86,8 @@ class Generation:
     async def begin(self, ask: Ask) -> Reply:
         """Begin a reply; its events tell the rest.
 
-        InvalidArgument, ProviderNotFound, ProviderNotReady, ScopeMissing, CircuitOpen, TooBusy, and
-        Unavailable while the service starts and when it stops.
+        InvalidArgument, ProviderNotFound, ProviderNotReady, ModelNotFound, ScopeMissing,
+        CircuitOpen, TooBusy, and Unavailable while the service starts and when it stops.
         """
         check(ask)
         if not self.catalog.loaded:
@@ -88,11 +95,12 @@ class Generation:
             raise Unavailable(
                 "The provider service is starting.", retry_after=1.0, service="provider"
             )
-        first = ModelChoice(ask.provider, ask.request.model)
-        entry = self.catalog.roster.get(ask.provider)
+        first = await self.catalog.meant(ask.provider, ask.request.model, within=ask.seconds)
+        entry = self.catalog.roster.get(first.provider)
         for choice in ask.fallbacks:
             self.catalog.roster.get(choice.provider)
-        route = Route(self.catalog, choices_of(entry, first, ask.fallbacks), ask.scopes)
+        check_dialect(entry, ask.request, ask.options_dialect)
+        route = Route(self.catalog, self._choices(ask, first), ask.scopes)
         seconds = min(ask.seconds, self.limits.total_seconds) - MARGIN_SECONDS
         deadline = asyncio.get_running_loop().time() + seconds
         admission = await route.admit(self.limits.patience_seconds)
@@ -124,6 +132,16 @@ class Generation:
         self.stop()
         if self._making:
             await asyncio.wait(self._making, timeout=seconds)
+
+    def _choices(self, ask: Ask, first: ModelChoice) -> list[ModelChoice]:
+        """Return whom to ask: the first, then those who may be told the options."""
+        entries = self.catalog.roster.entries
+        return [
+            choice
+            for choice in choices_of(entries[first.provider], first, ask.fallbacks)
+            if choice.provider not in entries
+            or speaks(entries[choice.provider], ask.request, ask.options_dialect)
+        ]
 
     def _pause(self) -> float:
         crowd = len(self.open) - QUIET_REPLIES

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from parley_provider_sdk import (
     FinishReason,
+    Logprobs,
     Provider,
     ReasoningDelta,
     ReplyRequest,
@@ -78,6 +79,8 @@ class Installed:
     stand_in: bool = False
     # Counts as set up only once its server has answered.
     detected: bool = False
+    # The API whose words it passes on to its vendor as options; empty when none but its own.
+    dialect: str = ""
     # Seconds before the first token that it needs at the least.
     first_token_seconds: float = 0.0
     # Where its key comes from, and the last characters of it.
@@ -239,6 +242,8 @@ class Ask:
     scopes: frozenset[str] = frozenset()
     # What it counts against.
     allowances: Sequence[Allowance] = ()
+    # The API in whose words its options are; empty means the vendor's own.
+    options_dialect: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,18 +331,22 @@ class Ended:
     cost: Cost | None
     provider: str = ""
     model: str = ""
+    # The text of `stop` that ended it, where somebody says so.
+    stop_sequence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Somebody else makes the reply than was asked first."""
+    """Who makes the reply, when somebody else was asked first, or nobody by name."""
 
     provider: str
     model: str
 
 
 # What the one who asked for a reply is told.
-Event: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta | UsageUpdate | Answerer | Ended
+Event: TypeAlias = (
+    TextDelta | ReasoningDelta | ToolCallDelta | Logprobs | UsageUpdate | Answerer | Ended
+)
 
 
 @dataclass(frozen=True, slots=True)

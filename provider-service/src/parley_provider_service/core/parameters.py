@@ -4,19 +4,34 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields, replace
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import parley_provider_sdk as sdk
-from parley_rpc.faults import Fault, InvalidArgument
+from parley_rpc.faults import Fault, InvalidArgument, Violation
 
 from parley_provider_service.core.guard import guarded
 from parley_provider_service.core.model import Model
 from parley_provider_service.core.roster import Entry
 
 # Without these a reply is the same kind of answer to the same question; nobody is misled when
-# one is left out. All others change what is asked for.
-HARMLESS = frozenset({"temperature", "top_p", "seed", "reasoning_effort", "parallel_tool_calls"})
+# one is left out. All others change what is asked for, or what the answer holds.
+HARMLESS = frozenset(
+    {
+        # How tokens are drawn.
+        "temperature",
+        "top_p",
+        "top_k",
+        "frequency_penalty",
+        "presence_penalty",
+        "seed",
+        # How long it thinks; the effort is there when nobody counts the tokens of that.
+        "reasoning_effort",
+        "reasoning_tokens",
+        "parallel_tool_calls",
+    }
+)
 # Every field of a request that a model may not take, with the value that means nothing is asked.
 DEFAULTS = MappingProxyType(
     {
@@ -63,12 +78,14 @@ def combined(
 
 def excluded(entry: Entry, request: sdk.ReplyRequest) -> frozenset[str]:
     """Return what a plugin would leave out of a request because of its other parameters."""
-    provider: object = entry.installed.provider
-    if not isinstance(provider, sdk.Combining):
+    provider = entry.installed.provider
+    kind: type[object] = type(provider)
+    if not is_combining(kind):
         return frozenset()
+    combining = cast("sdk.Combining", provider)
     try:
         with guarded(entry.name, request.model):
-            named = frozenset(provider.excluded_parameters(request))
+            named = frozenset(combining.excluded_parameters(request))
     except Fault:  # it is logged, and the plugin does as it sees fit
         return frozenset()
     return frozenset(name for name in named & DEFAULTS.keys() if is_asked(request, name))
@@ -82,14 +99,29 @@ def is_asked(request: sdk.ReplyRequest, name: str) -> bool:
 def unsupported(entry: Entry, model: str) -> frozenset[str]:
     """Return what a model does not take: what its plugin knows, and what its vendor told us."""
     learned = entry.unsupported.get(model, frozenset())
-    provider: object = entry.installed.provider
-    if not isinstance(provider, sdk.Selective):
+    provider = entry.installed.provider
+    kind: type[object] = type(provider)
+    if not is_selective(kind):
         return learned
+    selective = cast("sdk.Selective", provider)
     try:
         with guarded(entry.name, model):
-            return learned | frozenset(provider.unsupported_parameters(model))
+            return learned | frozenset(selective.unsupported_parameters(model))
     except Fault:  # it is logged, and what it would have told the vendor tells
         return learned
+
+
+# Asked several times for each reply, and to find it out takes Python longer than the rest.
+@cache
+def is_selective(kind: type[object]) -> bool:
+    """Say whether providers of a kind know what their models do not take."""
+    return issubclass(kind, sdk.Selective)
+
+
+@cache
+def is_combining(kind: type[object]) -> bool:
+    """Say whether they know what excludes each other."""
+    return issubclass(kind, sdk.Combining)
 
 
 def takes(entry: Entry, model: Model, parameter: str) -> bool:
@@ -108,6 +140,22 @@ def learn(entry: Entry, model: str, parameter: str) -> bool:
     known = entry.unsupported.get(model, frozenset())
     entry.unsupported[model] = known | {parameter}
     return parameter not in known
+
+
+def speaks(entry: Entry, request: sdk.ReplyRequest, dialect: str) -> bool:
+    """Whether a provider may be told the options of a request, which are in a dialect."""
+    return not (dialect and request.provider_options) or entry.installed.dialect == dialect
+
+
+def check_dialect(entry: Entry, request: sdk.ReplyRequest, dialect: str) -> None:
+    """Refuse options that would mean nothing to a provider, or something else; InvalidArgument."""
+    if speaks(entry, request, dialect):
+        return
+    rule = f"is not known to the provider '{entry.name}'"
+    violations = [Violation(f"provider_options.{name}", rule) for name in request.provider_options]
+    names = ", ".join(request.provider_options)
+    sentence = f"{names}: not known to the provider '{entry.name}'"
+    raise InvalidArgument(sentence, violations=violations, field=violations[0].field)
 
 
 def check_length(request: sdk.ReplyRequest, model: Model) -> None:

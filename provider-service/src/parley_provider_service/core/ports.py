@@ -14,6 +14,7 @@ from parley_provider_service.core.model import (
     Installed,
     Model,
     ModelChange,
+    ModelChoice,
     Progress,
     Settlement,
     UsageFilter,
@@ -21,6 +22,7 @@ from parley_provider_service.core.model import (
     UsageRecord,
     UsageSum,
 )
+from parley_provider_service.core.naming import Alias
 
 MOST_SUMS = 10_000
 
@@ -70,6 +72,15 @@ class CatalogStore(Protocol):
 
         Return the provider's models, as `save` does; None when there was nothing to take back.
         """
+
+    async def aliases(self) -> Sequence[Alias]:
+        """Return all names that administrators gave to models."""
+
+    async def set_alias(self, name: str, meaning: ModelChoice, *, by: UUID) -> Alias:
+        """Let a name mean a model from now on."""
+
+    async def remove_alias(self, name: str) -> bool:
+        """Take a name away; False when there is none."""
 
 
 class Vault(Protocol):

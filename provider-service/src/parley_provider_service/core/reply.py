@@ -27,6 +27,9 @@ from parley_provider_service.core.model import (
 from parley_provider_service.core.patience import Patience
 from parley_provider_service.core.pricing import input_chars, total_cost, total_usage
 
+# What a probability weighs in memory, in characters.
+LOGPROB_CHARACTERS = 32
+
 
 class Reply:
     """Gives out what has come since, and knows who was asked and what that used.
@@ -55,6 +58,8 @@ class Reply:
         # Characters that nobody has taken yet.
         self.chars_behind = 0
         self._output_chars = 0
+        # Who is asked, when that is still to be told.
+        self._answerer: Answerer | None = None
         self._events: list[Event] = []
         self._arrived = asyncio.Event()
         self._heard = asyncio.Event()
@@ -89,11 +94,17 @@ class Reply:
         return self.stopped or self.attempt.has_spoken or self.attempt.finished is not None
 
     def ask_next(self, provider: str, model: Model) -> None:
-        """Begin to ask somebody, perhaps the same one again; tell it when it is another."""
+        """Begin to ask somebody, perhaps the same one again; tell it when it is another.
+
+        Of the first it is told with what comes next: what fails at once has no event before it.
+        """
         before = self.attempt
         self.attempt = Attempt(provider, model, self.input_chars)
-        if (before.provider, before.model.name) != (provider, model.name):
-            self._put(Answerer(provider, model.name))
+        if (before.provider, before.model.name) == (provider, model.name):
+            return
+        self._answerer = Answerer(provider, model.name)
+        if self.attempted:
+            self._tell_answerer()
 
     def note(self, failure: Fault | None) -> None:
         """Write down how the asking ended."""
@@ -107,6 +118,9 @@ class Reply:
             return
         if isinstance(told, sdk.TextDelta | sdk.ReasoningDelta):
             self.chars_behind += len(told.text)
+        elif isinstance(told, sdk.Logprobs):
+            probabilities = sum(1 + len(token.top) for token in told.tokens)
+            self.chars_behind += probabilities * LOGPROB_CHARACTERS
         elif isinstance(told, sdk.UsageUpdate) and self.attempted:
             usages = [*(one.usage for one in self.attempted), told.usage]
             told = sdk.UsageUpdate(total_usage(usages) or told.usage)
@@ -136,7 +150,8 @@ class Reply:
             finished, attempt = self.attempt.finished, self.attempt
             if finished is not None and failure is None:
                 used = (settlement.usage, settlement.cost)
-                self._put(Ended(finished.reason, *used, attempt.provider, attempt.model.name))
+                by = (attempt.provider, attempt.model.name)
+                self._put(Ended(finished.reason, *used, *by, finished.stop_sequence))
             else:
                 self._put(sdk.UsageUpdate(settlement.usage))
         self._arrived.set()
@@ -193,8 +208,15 @@ class Reply:
             raise self._failure
 
     def _put(self, event: Event) -> None:
+        if self._answerer is not None:
+            self._tell_answerer()
         self._events.append(event)
         self._arrived.set()
+
+    def _tell_answerer(self) -> None:
+        answerer, self._answerer = self._answerer, None
+        if answerer is not None:
+            self._put(answerer)
 
 
 def merged(events: Sequence[Event]) -> Iterator[Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from parley_provider_sdk import ReplyRequest
 from parley_rpc.faults import InvalidArgument, Violation
@@ -13,6 +14,9 @@ UUID_VERSION = 7
 NAME_CHARACTERS = 200
 HIGHEST_TEMPERATURE = 2.0
 MOST_STOPS = 16
+LARGEST_PENALTY = 2.0
+MOST_LOGPROBS = 20
+LONGEST_URL = 8_192
 MOST_FALLBACKS = 8
 
 
@@ -29,8 +33,6 @@ def broken_rules(ask: Ask) -> Iterator[Violation]:
     request = ask.request
     if ask.usage_id.version != UUID_VERSION:
         yield Violation("usage_id", "must be a UUIDv7")
-    if not ask.provider:
-        yield Violation("provider", "must not be empty")
     if not is_name(request.model):
         yield Violation("model", f"must have 1 to {NAME_CHARACTERS} characters and no NUL")
     if not request.messages:
@@ -49,6 +51,21 @@ def broken_parameters(request: ReplyRequest) -> Iterator[Violation]:
         yield Violation("top_p", "must be from 0 to 1")
     if len(request.stop) > MOST_STOPS or not all(request.stop):
         yield Violation("stop", f"must be at most {MOST_STOPS} texts, none of them empty")
+    yield from broken_choices(request)
+
+
+def broken_choices(request: ReplyRequest) -> Iterator[Violation]:
+    """Yield what is wrong with how tokens are to be chosen and counted."""
+    for name in ("frequency_penalty", "presence_penalty"):
+        penalty = getattr(request, name)
+        if penalty is not None and not -LARGEST_PENALTY <= penalty <= LARGEST_PENALTY:
+            yield Violation(name, "must be from -2 to 2")
+    for name in ("top_k", "reasoning_tokens"):
+        number = getattr(request, name)
+        if number is not None and number < 1:
+            yield Violation(name, "must be at least 1")
+    if request.top_logprobs is not None and not 0 <= request.top_logprobs <= MOST_LOGPROBS:
+        yield Violation("top_logprobs", f"must be from 0 to {MOST_LOGPROBS}")
 
 
 def broken_fallbacks(ask: Ask) -> Iterator[Violation]:
@@ -59,6 +76,17 @@ def broken_fallbacks(ask: Ask) -> Iterator[Violation]:
         if not choice.provider or not is_name(choice.model or "any"):
             rule = "must name a provider, and a model or none"
             yield Violation(f"fallbacks[{number}]", rule)
+
+
+def is_address(url: str) -> bool:
+    """Say whether a vendor may be told to fetch something there; nobody here does."""
+    if len(url) > LONGEST_URL or not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def is_name(name: object) -> bool:

@@ -19,6 +19,7 @@ RIGHTS: Mapping[str, Mapping[str, LiteralString]] = {
     },
     JOBS: {
         "budgets": "select, insert, update",
+        "model_aliases": "select, insert, update, delete",
         "provider_configs": "select, insert, update, delete",
         "provider_models": "select, insert, update, delete",
         "provider_usage": "select, insert, update",

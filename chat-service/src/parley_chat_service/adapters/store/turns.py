@@ -9,7 +9,9 @@ from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
 from parley_chat_service.adapters.database import Database
+from parley_chat_service.adapters.store.inputs import input_column, tool_calls_column
 from parley_chat_service.adapters.store.rows import (
+    LOAD_FILES,
     MESSAGE,
     PAST,
     attachments_column,
@@ -71,13 +73,16 @@ BEGIN = f"""
         returning chat_uid, last_seq, prev_leaf_id, updated_at),
     m as (
         insert into messages (message_id, chat_uid, owner_id, parent_id, seq, role, status,
-            content, attachments, provider, model, prompt_version, worker_id, deadline, key_id)
+            content, attachments, provider, model, prompt_version, worker_id, deadline, key_id,
+            input)
         select %(user)s, chat_uid, %(owner)s, prev_leaf_id, last_seq - 1, 'user', 'complete',
-            %(content)s::text, %(attachments)s::jsonb, '', '', 0, null, null, null from c
+            %(content)s::text, %(attachments)s::jsonb, '', '', 0, null, null, null,
+            nullif(%(input)s::bytea, '') from c
         union all
         select %(reply)s, chat_uid, %(owner)s, %(user)s, last_seq, 'assistant', 'running',
             '', '[]', %(provider)s::text, %(model)s::text, %(prompt_version)s::int,
-            %(worker)s, now() + %(seconds)s::float8 * interval '1 second', %(key_id)s::text from c)
+            %(worker)s, now() + %(seconds)s::float8 * interval '1 second', %(key_id)s::text,
+            null from c)
     select c.chat_uid, c.last_seq, c.prev_leaf_id, c.updated_at, {PAST}
     from c left join messages h on h.chat_uid = c.chat_uid and h.on_path order by h.seq
 """  # noqa: S608  (parts are constants)
@@ -121,7 +126,8 @@ END = """
             reasoning_tokens = %(reasoning_tokens)s, usage_source = %(usage_source)s,
             cost_nano_usd = %(nano_usd)s, price_version = %(price_version)s,
             provider = %(provider)s, model = %(model)s,
-            provider_metadata = nullif(%(provider_metadata)s::bytea, ''), error = %(error)s
+            provider_metadata = nullif(%(provider_metadata)s::bytea, ''), error = %(error)s,
+            tool_calls = %(tool_calls)s::jsonb, pieces = nullif(%(pieces)s::bytea, '')
         where message_id = %(message_id)s and status = 'running' and worker_id = %(worker_id)s
         returning message_id, deadline),
     noted as (
@@ -140,9 +146,6 @@ SAVE_FILES = """
     insert into attachments (owner_id, sha256, media_type, size, data)
     select %s, * from unnest(%b, %b, %b::bigint[], %b) on conflict do nothing
 """
-LOAD_FILES = (
-    "select encode(sha256, 'hex'), data from attachments where owner_id = %s and sha256 = any(%b)"
-)
 
 
 class PostgresTurnStore:
@@ -269,6 +272,7 @@ def begin_parameters(turn: NewTurn, most_running: int) -> dict[str, object]:
         "reply": turn.message_id,
         "content": turn.send.content,
         "attachments": Jsonb(attachments_column([file.info for file in turn.send.attachments])),
+        "input": input_column(turn.choice.provider, turn.send.said),
         "prompt_version": turn.prompt_version,
         "worker": turn.worker_id,
         "seconds": turn.seconds,
@@ -279,6 +283,7 @@ def begin_parameters(turn: NewTurn, most_running: int) -> dict[str, object]:
 def end_parameters(ending: Ending) -> dict[str, object]:
     """Return the parameters of END; numbers of one size, whatever their value, for one plan."""
     usage, cost = ending.usage, ending.cost
+    pieces, calls = spans_column(ending.spans), tool_calls_column(ending.tool_calls)
     return {
         "message_id": ending.message_id,
         "worker_id": ending.worker_id,
@@ -296,7 +301,9 @@ def end_parameters(ending: Ending) -> dict[str, object]:
         "price_version": cost and cost.price_version,
         "provider": ending.choice.provider,
         "model": ending.choice.model,
-        "provider_metadata": spans_column(ending.spans),
+        "provider_metadata": b"" if calls else pieces,
+        "pieces": pieces if calls else b"",
+        "tool_calls": calls,
         "error": failure_column(ending.failure),
         "unsettled": ending.unsettled,
     }

@@ -66,11 +66,36 @@ ALWAYS = (
 )
 
 
-def request_body(struct: type[msgspec.Struct], example: Document) -> Document:
-    """Describe a body, for a route's `openapi_extra`."""
-    [schema], parts = msgspec.json.schema_components([struct], ref_template=REFS)
+def request_body(struct: type[msgspec.Struct], example: Document, prefix: str = "") -> Document:
+    """Describe a body, for a route's `openapi_extra`.
+
+    What it does not know it hands on, so the document allows other fields. `prefix` goes before
+    the names of its parts, which other bodies may have too.
+    """
+    template = REFS.format(name=f"{prefix}{{name}}")
+    [schema], found = msgspec.json.schema_components([struct], ref_template=template)
+    parts = {f"{prefix}{name}": part for name, part in found.items()}
+    for part in parts.values():
+        part.pop("additionalProperties", None)
     content = {"application/json": {"schema": schema, "example": example}}
     return {"requestBody": {"required": True, "content": content}, COMPONENTS: parts}
+
+
+def stream_of(schema: Document, example: str) -> Document:
+    """Describe a stream of server-sent events, whose `data` is JSON of this schema."""
+    event: Document = {
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "event": {"type": "string"},
+            "data": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": schema,
+            },
+        },
+    }
+    return {"text/event-stream": {"schema": event, "example": example}}
 
 
 def refusals(dialect: Dialect, *reasons: str) -> Responses:
