@@ -88,49 +88,57 @@ async def test_calls_come_whole_at_the_end(
     assert [{"id": "t1", "type": "function", "function": function}] == message["tool_calls"]
 
 
-async def test_what_is_new_is_sent_on_with_how_it_is_asked_for(
-    client: httpx.AsyncClient, script: Script
-) -> None:
-    script.turn = [*WHOLE]
-    body = ASKED | {
-        "messages": [
-            {"role": "system", "content": "Be brief."},
-            {"role": "tool", "tool_call_id": "t1", "content": "Sunny"},
-            {"role": "user", "content": "And tomorrow?"},
-        ],
-        "temperature": 0,
-        "max_tokens": 5,
-        "stop": ["END"],
-        "tools": [{"type": "function", "function": {"name": "weather"}}],
-        "verbosity": "low",
-    }
+RICH = ASKED | {
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "tool", "tool_call_id": "t1", "content": "Sunny"},
+        {"role": "user", "content": "And tomorrow?"},
+    ],
+    "temperature": 0,
+    "max_tokens": 5,
+    "stop": ["END"],
+    "tools": [{"type": "function", "function": {"name": "weather"}}],
+    "verbosity": "low",
+}
 
-    await client.post(PATH, json=body, headers={"Idempotency-Key": "once"})
+
+async def test_what_is_new_is_sent_on(client: httpx.AsyncClient, script: Script) -> None:
+    script.turn = [*WHOLE]
+
+    await client.post(PATH, json=RICH, headers={"Idempotency-Key": "once"})
 
     asked, sent = script.received
     assert ("GetModel", "fast") == (asked.method, asked.request.model)
-    request, options = sent.request, sent.request.options
+    request = sent.request
     assert ("c1", "once", True, "") == (
         request.chat_id,
         request.idempotency_key,
         request.omit_deltas,
         request.content,
     )
+    assert ["Sunny", ""] == [part.parts[0].tool_result.content for part in request.input]
+    assert "And tomorrow?" == request.input[1].parts[0].text
+
+
+async def test_how_it_is_asked_for_is_sent_on(client: httpx.AsyncClient, script: Script) -> None:
+    """What stands beside the options does not stand in them."""
+    script.turn = [*WHOLE]
+
+    await client.post(PATH, json=RICH)
+
+    request, options = script.last.request, script.last.request.options
     assert ("demo", "demo-1", 0.0, 5) == (
         request.provider,
         request.model,
         request.temperature,
         request.max_tokens,
     )
-    assert ["Sunny", ""] == [part.parts[0].tool_result.content for part in request.input]
-    assert "And tomorrow?" == request.input[1].parts[0].text
     assert ("Be brief.", ["END"], "weather", "openai") == (
         options.system,
         options.stop,
         options.tools[0].name,
         options.options_dialect,
     )
-    # What stands beside the options does not stand in them.
     assert ("", [], False) == (
         options.model,
         list(options.messages),

@@ -120,7 +120,10 @@ def refusals(dialect: Dialect, *reasons: str) -> Responses:
 def collect(document: Document) -> None:
     """Move the parts of bodies to the document's components, and describe the errors there."""
     schemas = document["components"]["schemas"]
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
         for operation in operations.values():
             schemas |= operation.pop(COMPONENTS, {})
+            if path.startswith("/v1/"):
+                # FastAPI's own, which dialects call a bad request.
+                operation["responses"].pop("422", None)
     schemas |= {NAMES[dialect]: schema for dialect, schema in ERRORS.items()}
