@@ -90,6 +90,15 @@ class Chat:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool that a reply asks for; `arguments` are JSON as the model wrote it."""
+
+    tool_call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a chat; `status` is running, complete, stopped, failed or interrupted."""
 
@@ -108,6 +117,7 @@ class Message:
     prompt_version: int | str | None = None
     usage: Usage | None = None
     cost: Cost | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
