@@ -22,12 +22,22 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """A route, and what it does."""
+
+    method: str
+    path: str
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """Who answers, and what it offers."""
 
     name: str
     version: str
     links: Mapping[str, str] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,15 @@ class Cost:
     amount: Decimal
     currency: str = "USD"
     price_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A picture for the model to look at: `image/png`, `image/jpeg`, `image/webp`, `image/gif`."""
+
+    media_type: str
+    data: bytes = field(repr=False)
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
