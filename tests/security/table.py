@@ -31,6 +31,7 @@ class Name(Enum):
     KEY = auto()
     PROVIDER = auto()
     MODEL = auto()
+    ALIAS = auto()
     # A place in a list that somebody else was shown.
     PLACE = auto()
     # A user whose things only they and administrators may ask for.
@@ -66,6 +67,12 @@ TABLE: dict[str, Row] = {
     "GET /livez": Row(PUBLIC),
     "GET /readyz": Row(PUBLIC),
     "POST /chat": Row(OWN, {"message": "Hello", "chat_id": "c-{fresh}"}),
+    "POST /v1/chat/completions": Row(
+        OWN, {"model": "demo/demo", "messages": [{"role": "user", "content": "Hello"}]}
+    ),
+    "POST /v1/embeddings": Row(OWN, {"model": "demo/demo-embedding", "input": "Hello"}),
+    "GET /v1/models": Row(SHARED),
+    "GET /v1/models/{model}": Row(SHARED),
     "GET /chat/history": Row(OWN),
     "GET /chat/history/{chat_id}": Row(OWN),
     "DELETE /chat/delete/{chat_id}": Row(OWN),
@@ -91,6 +98,9 @@ TABLE: dict[str, Row] = {
     "POST /providers/{provider}/models/refresh": Row(ADMIN),
     "PATCH /providers/{provider}/models/{model}": Row(ADMIN, {"context_window": 1000}),
     "DELETE /providers/{provider}/models/{model}": Row(ADMIN),
+    "GET /aliases": Row(SHARED),
+    "PUT /aliases/{alias}": Row(ADMIN, {"provider": "demo"}),
+    "DELETE /aliases/{alias}": Row(ADMIN),
     "GET /usage": Row(OWN),
     "GET /usage/records": Row(OWN),
     "GET /me": Row(OWN),
@@ -130,6 +140,7 @@ NAMES: dict[tuple[str, str], Name] = {
     ("path", "key_id"): Name.KEY,
     ("path", "provider"): Name.PROVIDER,
     ("path", "model"): Name.MODEL,
+    ("path", "alias"): Name.ALIAS,
     ("query", "page_token"): Name.PLACE,
     ("query", "user_id"): Name.WHOSE,
     # Of one's own rows those of a key; of another's key there are none.
@@ -137,6 +148,9 @@ NAMES: dict[tuple[str, str], Name] = {
     ("query", "q"): Name.PLAIN,
     ("query", "provider"): Name.PLAIN,
     ("query", "model"): Name.PLAIN,
+    # Of the list of models, which is everybody's.
+    ("query", "after_id"): Name.PLAIN,
+    ("query", "before_id"): Name.PLAIN,
     ("query", "page_size"): Name.PLAIN,
     ("query", "include_gone"): Name.PLAIN,
     # Of a response or of a conversation, which the path names.

@@ -55,7 +55,6 @@ NAMES: dict[Dialect, str] = {
 # What any guarded route may answer, and what any route with a body may.
 ALWAYS = (
     "unauthenticated",
-    "scope_missing",
     "limit_exceeded",
     "too_many_attempts",
     "malformed_request",
@@ -98,10 +97,13 @@ def stream_of(schema: Document, example: str) -> Document:
     return {"text/event-stream": {"schema": event, "example": example}}
 
 
-def refusals(dialect: Dialect, *reasons: str) -> Responses:
-    """Document how a guarded route of a dialect may fail: with these reasons, and as all do."""
+def refusals(dialect: Dialect, *reasons: str, scoped: bool = True) -> Responses:
+    """Document how a guarded route of a dialect may fail: with these reasons, and as all do.
+
+    `scoped` says that not every key may ask.
+    """
     responses: Responses = {}
-    for reason in dict.fromkeys([*reasons, *ALWAYS]):
+    for reason in dict.fromkeys([*reasons, *ALWAYS, *(("scope_missing",) if scoped else ())]):
         fault = RemoteFault(
             f"{problems.PROBLEMS[reason].title}.", Origin(next(iter(KINDS.values())), reason, "")
         )
