@@ -11,6 +11,7 @@ SOURCES := $(wildcard */src gateway/client/src provider-service/sdk/src provider
 BUF := $(if $(shell command -v npm),protos/node_modules/.package-lock.json)
 SHIPPED := $(filter-out tests/src,$(SOURCES))
 SEMGREP := tests/security/semgrep
+CLIENTS := tests/clients
 PARTS := $(patsubst %/src,%,$(filter-out tests/src,$(SOURCES)))
 
 export UV_PYTHON_DOWNLOADS := never
@@ -19,13 +20,14 @@ export GRPC_ENABLE_FORK_SUPPORT := 0
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
 .DEFAULT_GOAL := up
-.PHONY: up test check fmt protos bench faults security sync
+.PHONY: up test check fmt protos openapi bench faults security sync
 
 up: $(filter .uv/%,$(UV))  ## All of Parley on this machine, until Ctrl-C.
 	@$(SYNC) --no-dev --inexact
 	@.venv/bin/parley up
 
 test: sync  ## Every test that needs no vendor's key.
+	@$(UV) sync --quiet --frozen --project $(CLIENTS) --python .venv/bin/python
 	.venv/bin/pytest -n auto --dist loadfile
 
 check: sync protos  ## What CI demands beside the tests.
@@ -51,6 +53,10 @@ ifdef BUF
 else
 	@echo "No npm: the contracts are not linted."
 endif
+
+openapi: sync  ## Keeps the gateway's OpenAPI document as it is now, once a change is meant.
+	.venv/bin/python -m parley_gateway openapi > gateway/openapi.json.new
+	mv gateway/openapi.json.new gateway/openapi.json
 
 bench: sync  ## CPU time per turn and per streamed token.
 	.venv/bin/python tests/bench/run.py

@@ -17,6 +17,7 @@ from parley_chat_service.core.outline import Kind
 from parley_chat_service.core.ports import Reply
 from parley_chat_service.core.titles import title_of
 from parley_chat_service.core.turn import (
+    CallDelta,
     Finished,
     NewTurn,
     ReplyRequest,
@@ -40,8 +41,9 @@ class Wanted(NamedTuple):
     metadata: bytes
 
 
-# Text, a thought, what the vendor wants back, who answers; a moment to wait for, a fault to raise.
-Step = str | Wanted | Choice | asyncio.Event | Exception
+# Text, a thought, what the vendor wants back, a call, who answers; a moment to wait for, a fault to
+# raise.
+Step = str | Wanted | CallDelta | Choice | asyncio.Event | Exception
 
 
 class ScriptedProviders:
@@ -80,6 +82,8 @@ class ScriptedProviders:
             raise step
         elif isinstance(step, Wanted):
             reply.attach(*step)
+        elif isinstance(step, CallDelta):
+            reply.call(step)
         elif isinstance(step, Choice):
             reply.answered(step)
         elif isinstance(step, Thought):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from parley_chat_service.core.faults import MessageNotFound
 from parley_chat_service.core.model import (
     Attachment,
     Chat,
@@ -22,12 +23,12 @@ from parley_chat_service.core.model import (
     Status,
     Totals,
 )
-from parley_chat_service.core.outline import Span
 from parley_chat_service.core.titles import folded
 from parley_chat_service.core.turn import (
     Begun,
     Ending,
     Fate,
+    FoundMessage,
     Growth,
     NewTurn,
     Past,
@@ -37,31 +38,7 @@ from parley_chat_service.core.turn import (
 )
 from parley_rpc.faults import DatabaseUnavailable
 
-
-@dataclass
-class StoredChat:
-    """A chat with what only the store knows of it."""
-
-    owner_id: UUID
-    chat_uid: UUID
-    chat: Chat
-    messages: list[UUID] = field(default_factory=list)
-    deleted: bool = False
-
-
-@dataclass
-class StoredMessage:
-    """A message with what only the store knows of it."""
-
-    chat: StoredChat
-    message: Message
-    worker_id: UUID | None = None
-    deadline: datetime | None = None
-    pieces: list[Piece] = field(default_factory=list)
-    spans: Sequence[Span] = ()
-    stop_requested: bool = False
-    key_id: str = ""
-    watched_at: datetime | None = None
+from .rows import ENDING, StoredChat, StoredMessage, new_messages, past_of, with_text
 
 
 class MemoryStore:
@@ -140,7 +117,7 @@ class MemoryStore:
         stored = self.find(owner_id, query.chat_id)
         if stored is None:
             return None
-        messages = [self.shown(message_id) for message_id in stored.messages]
+        messages = [self.shown(message_id) for message_id in stored.path]
         after = query.after
         if query.from_end:
             rest = [m for m in messages[::-1] if after is None or m.seq < after]
@@ -149,6 +126,17 @@ class MemoryStore:
         page = rest[: query.page_size]
         following = page[-1].seq if len(rest) > len(page) else None
         return MessagePage(self.summed(stored), page[::-1] if query.from_end else page, following)
+
+    async def find_message(self, owner_id: UUID, message_id: UUID) -> FoundMessage | None:
+        self.answer()
+        stored = self.messages.get(message_id)
+        if stored is None or stored.chat.deleted or stored.chat.owner_id != owner_id:
+            return None
+        message, files = self.shown(message_id), {}
+        if stored.said:
+            names = [info.sha256 for info in message.attachments]
+            files = dict(await self.load_files(owner_id, names))
+        return FoundMessage(message, stored.chat.chat, stored.said, files)
 
     async def delete_chat(self, owner_id: UUID, chat_id: str) -> Sequence[UUID] | None:
         stored = self.find(owner_id, chat_id)
@@ -168,8 +156,11 @@ class MemoryStore:
     async def begin(self, turn: NewTurn, most_running: int) -> Begun | None:
         now, send = self.answer(), turn.send
         stored = self.find(turn.owner_id, turn.chat_id)
-        path = [past_of(self.messages[m]) for m in stored.messages] if stored else []
-        running = sum(past.status == Status.RUNNING for past in path)
+        path = [past_of(self.messages[m]) for m in stored.path] if stored else []
+        if send.parent_id and (not stored or stored.path[-1] != send.parent_id):
+            return None
+        known = [self.messages[m].message for m in stored.messages] if stored else []
+        running = sum(message.status is Status.RUNNING for message in known)
         key = turn.owner_id, send.idempotency_key
         if running >= most_running or (send.idempotency_key and key in self.keys):
             return None
@@ -185,18 +176,40 @@ class MemoryStore:
             self.chats.append(stored)
         seq = len(stored.messages) + 2
         provider, model = turn.choice
+        count = len(stored.path) + 2
         stored.chat = replace(
-            stored.chat, provider=provider, model=model, message_count=seq, updated_at=now
+            stored.chat, provider=provider, model=model, message_count=count, updated_at=now
         )
-        parent_id = stored.messages[-1] if stored.messages else None
+        parent_id = stored.path[-1] if stored.path else None
         for message in new_messages(turn, seq, parent_id, now):
             stored.messages.append(message.message_id)
+            stored.path.append(message.message_id)
             self.messages[message.message_id] = StoredMessage(stored, message)
+        if send.said:
+            user = self.messages[turn.user_message_id]
+            user.said, user.asked = send.said, turn.choice.provider
         reply = self.messages[turn.message_id]
         reply.worker_id = turn.worker_id
         reply.key_id = turn.key_id
         reply.deadline = now + timedelta(seconds=turn.seconds)
         return Begun(stored.chat_uid, seq, parent_id, now, path)
+
+    async def begin_branch(self, turn: NewTurn, most_running: int) -> Begun | None:
+        stored, parent_id = self.find(turn.owner_id, turn.chat_id), turn.send.parent_id
+        if stored is None or parent_id not in stored.messages:
+            raise MessageNotFound(parent_id)
+        if self.messages[parent_id].message.role is not Role.ASSISTANT:
+            raise MessageNotFound(parent_id)
+        before, stored.path = stored.path, self.chain(parent_id)
+        begun = await self.begin(turn, most_running)
+        if begun is None:
+            stored.path = before
+        return begun
+
+    def chain(self, leaf_id: UUID | None) -> list[UUID]:
+        if leaf_id is None:
+            return []
+        return [*self.chain(self.messages[leaf_id].message.parent_id), leaf_id]
 
     async def find_send(self, owner_id: UUID, key: str) -> PastSend | None:
         self.answer()
@@ -287,12 +300,12 @@ class MemoryStore:
             if (deadline := self.messages[name].deadline) and deadline < now
         }
 
-    async def path(self, owner_id: UUID, chat_uid: UUID, before: int) -> Sequence[Past]:
+    async def path(self, owner_id: UUID, chat_uid: UUID, leaf_id: UUID) -> Sequence[Past]:
         self.answer()
         stored = next(chat for chat in self.chats if chat.chat_uid == chat_uid)
         if stored.owner_id != owner_id:
             return []
-        return [past_of(self.messages[m]) for m in stored.messages[: before - 1]]
+        return [past_of(self.messages[m]) for m in self.chain(leaf_id)]
 
     async def append(self, worker_id: UUID, pieces: Sequence[Piece]) -> frozenset[UUID]:
         self.answer()
@@ -385,66 +398,3 @@ class MemoryStore:
         stored.message = replace(with_text(stored), status=status, error_reason=reason)
         stored.pieces.clear()
         self.open.add(message_id)
-
-
-ENDING = (
-    "status",
-    "content",
-    "reasoning",
-    "finish_reason",
-    "error_reason",
-    "usage",
-    "cost",
-    "failure",
-)
-
-
-def with_text(stored: StoredMessage) -> Message:
-    message = stored.message
-    return replace(
-        message,
-        content=message.content + "".join(piece.text for piece in stored.pieces),
-        reasoning=message.reasoning + "".join(piece.reasoning for piece in stored.pieces),
-    )
-
-
-def past_of(stored: StoredMessage) -> Past:
-    message = stored.message
-    past = Past(
-        message.message_id, message.role, message.status, message.content, message.attachments
-    )
-    if not stored.spans:
-        return past
-    return past._replace(provider=message.provider, reasoning=message.reasoning, spans=stored.spans)
-
-
-def new_messages(
-    turn: NewTurn, seq: int, parent_id: UUID | None, now: datetime
-) -> Sequence[Message]:
-    infos = tuple(file.info for file in turn.send.attachments)
-    provider, model = turn.choice
-    user = Message(
-        turn.user_message_id,
-        parent_id,
-        [],
-        seq - 1,
-        Role.USER,
-        Status.COMPLETE,
-        turn.send.content,
-        now,
-        attachments=infos,
-    )
-    reply = Message(
-        turn.message_id,
-        turn.user_message_id,
-        [],
-        seq,
-        Role.ASSISTANT,
-        Status.RUNNING,
-        "",
-        now,
-        provider=provider,
-        model=model,
-        prompt_version=turn.prompt_version,
-    )
-    return [user, reply]

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from parley_chat_service.adapters.providers import GrpcProviders
 from parley_chat_service.bootstrap import ChatServer, Edges
-from parley_chat_service.core.generation import LARGEST_RETURNED, shown
+from parley_chat_service.core.history import LARGEST_RETURNED, shown
 from parley_chat_service.core.model import Caller, Choice, Message, MessageQuery, Status
 from parley_chat_service.core.outline import LARGEST_METADATA, Kind, Span
 from parley_chat_service.core.turn import Delta, End, Past, Send, Start, TurnEvent

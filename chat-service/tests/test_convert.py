@@ -17,6 +17,7 @@ from parley_chat_service.core.model import (
     Position,
     Role,
     Status,
+    ToolCall,
     Totals,
     Usage,
 )
@@ -35,6 +36,7 @@ REPLY = Message(
     status=Status.FAILED, content="Half", created_at=NOW, reasoning="Hm.", attachments=[INFO],
     provider="acme", model="small", prompt_version=3, finish_reason="length",
     error_reason="overloaded", usage=Usage(1, 2, 3, 4, "estimated"), cost=Cost(5, "list"),
+    tool_calls=[ToolCall("1", "look", "{}")],
 )  # fmt: skip
 
 
@@ -68,7 +70,9 @@ def test_a_message_is_written_whole() -> None:
 
     assert {field.name for field, _ in written.ListFields()} == set(
         pb.Message.DESCRIPTOR.fields_by_name
-    )
+    ) - {"input"}
+    call = reply_pb2.ToolCall(tool_call_id="1", name="look", arguments="{}")
+    assert [call] == list(written.tool_calls)
     assert (str(TWO), str(ONE), [str(TWO)]) == (
         written.message_id, written.parent_id, list(written.sibling_ids),
     )  # fmt: skip

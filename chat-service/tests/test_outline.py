@@ -6,15 +6,19 @@ import random
 
 import pytest
 from parley_chat_service.adapters.store.rows import spans_column, spans_of
+from parley_chat_service.core.calls import CALL_OVERHEAD, LARGEST_CALLS
+from parley_chat_service.core.faults import ToolCallsTooLarge
+from parley_chat_service.core.model import ToolCall
 from parley_chat_service.core.outline import LARGEST_METADATA, MOST_SPANS, Kind, Span
 from parley_chat_service.core.running import RunningTurn
+from parley_chat_service.core.turn import CallDelta
 from uuid_utils.compat import uuid7
 
 from .fakes import Step, Thought, Wanted
 
 pytestmark = pytest.mark.unit
 
-TEXT, REASONING = Kind.TEXT, Kind.REASONING
+TEXT, REASONING, CALL = Kind.TEXT, Kind.REASONING, Kind.CALL
 
 
 def taken_in(*script: Step) -> RunningTurn:
@@ -24,6 +28,8 @@ def taken_in(*script: Step) -> RunningTurn:
             turn.attach(*step)
         elif isinstance(step, Thought):
             turn.reasoning(str(step))
+        elif isinstance(step, CallDelta):
+            turn.call(step)
         else:
             turn.text(str(step))
     turn.take()
@@ -130,12 +136,46 @@ def test_too_many_pieces_are_given_up_as_a_whole() -> None:
     assert ((), "pieces") == (turn.spans, turn.outline.given_up)
 
 
-def test_a_reply_that_calls_a_tool_keeps_no_metadata() -> None:
-    turn = taken_in(Thought("a"), Wanted(REASONING, b"x"), "b")
-    turn.calls_tool()
-    turn.attach(TEXT, b"y")
+def test_calls_stand_among_the_pieces_in_the_order_in_which_they_began() -> None:
+    turn = taken_in(
+        Thought("a"), "b", CallDelta(0, "1", "look"), CallDelta(1, "2", "look"),
+        CallDelta(0, metadata=b"x"), "cd", CallDelta(1, metadata=b"y"),
+    )  # fmt: skip
 
-    assert ((), "tool_call", 2) == (turn.spans, turn.outline.given_up, turn.outline.size)
+    assert (
+        Span(REASONING, 1), Span(TEXT, 1), Span(CALL, 1, b"x"), Span(CALL, 1, b"y"), Span(TEXT, 2),
+    ) == turn.spans  # fmt: skip
+
+
+def test_calls_stay_when_metadata_is_given_up() -> None:
+    turn = taken_in(CallDelta(0, "1", "look", metadata=bytes(LARGEST_METADATA + 1)), "a")
+
+    assert ((), "size") == (turn.spans, turn.outline.given_up)
+    assert (ToolCall("1", "look", ""),) == turn.calls.whole("tool")
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"), [("tool", 3), ("stop", 3), ("length", 1), ("filtered", 1), ("refusal", 1)]
+)
+def test_a_reply_that_was_cut_keeps_no_half_call(reason: str, kept: int) -> None:
+    turn = taken_in(
+        CallDelta(0, "1", "look", '{"a": '), CallDelta(1, "2", "look"), CallDelta(0, "", "", "1}"),
+        CallDelta(2, "3", "look", '{"a": "'),
+    )  # fmt: skip
+
+    calls = turn.calls.whole(reason)
+
+    assert kept == len(calls)
+    assert ToolCall("1", "look", '{"a": 1}') == calls[0]
+
+
+def test_calls_have_an_end() -> None:
+    turn = taken_in(CallDelta(0, "1", "look", "x" * (LARGEST_CALLS - CALL_OVERHEAD - 5)))
+
+    with pytest.raises(ToolCallsTooLarge):
+        turn.call(CallDelta(0, "", "", "x"))
+    with pytest.raises(ToolCallsTooLarge):
+        taken_in(*(CallDelta(index) for index in range(LARGEST_CALLS // CALL_OVERHEAD + 1)))
 
 
 @pytest.mark.parametrize(
@@ -143,6 +183,7 @@ def test_a_reply_that_calls_a_tool_keeps_no_metadata() -> None:
     [
         (Span(TEXT, 3, b"{}"),),
         (Span(REASONING, 0, b"\n\0\xff["), Span(TEXT, 2), Span(REASONING, 10**6, b"[]\n")),
+        (Span(TEXT, 1), Span(CALL, 1, b"{}"), Span(CALL, 1)),
     ],
 )
 def test_pieces_are_stored_and_read(spans: tuple[Span, ...]) -> None:

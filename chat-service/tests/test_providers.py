@@ -10,7 +10,14 @@ from uuid import UUID, uuid4
 import pytest
 from parley_chat_service.adapters import providers as adapter
 from parley_chat_service.adapters.providers import GrpcProviders
-from parley_chat_service.core.model import AttachmentInfo, Caller, Choice, Cost, Usage
+from parley_chat_service.core.model import (
+    AttachmentInfo,
+    Caller,
+    Choice,
+    Cost,
+    ToolCall,
+    Usage,
+)
 from parley_chat_service.core.outline import Kind, Span
 from parley_chat_service.core.running import RunningTurn
 from parley_chat_service.core.turn import Finished, Past, ReplyRequest
@@ -159,17 +166,46 @@ async def test_what_a_vendor_wants_back_is_taken_in(
     assert wanted == reply.spans
 
 
-async def test_a_reply_that_calls_a_tool_gives_its_metadata_up(
+async def test_calls_of_tools_are_taken_in(
     providers: GrpcProviders, peer: ProviderPeer, caller: Caller
 ) -> None:
-    call = reply_pb2.ToolCallDelta(tool_call_id="1", name="look", provider_metadata=b"2")
-    peer.script = [Event(reasoning_metadata=b"1"), Event(tool_call=call), *finished("Hi")]
+    head = reply_pb2.ToolCallDelta(index=1, tool_call_id="1", name="look", arguments="{")
+    tail = reply_pb2.ToolCallDelta(index=1, arguments="}", provider_metadata=b"2")
+    peer.script = [Event(text="Hm"), Event(tool_call=head), Event(tool_call=tail), *finished()]
     reply = turn()
 
     await providers.generate(caller, request(), reply, WITHIN)
 
     reply.take()
-    assert () == reply.spans
+    assert (Span(Kind.TEXT, 2), Span(Kind.CALL, 1, b"2")) == reply.spans
+    assert (ToolCall("1", "look", "{}"),) == reply.calls.whole("tool")
+
+
+async def test_options_and_calls_go_along(
+    providers: GrpcProviders, peer: ProviderPeer, caller: Caller
+) -> None:
+    peer.script = finished()
+    options = reply_pb2.GenerateReplyRequest(top_k=3, stop=["x"], tools=[reply_pb2.Tool(name="t")])
+    call = ToolCall("1", "look", "{}")
+    plain = Past(UUID(int=2), "assistant", "complete", "A", tool_calls=[call])
+    silent = plain._replace(content="")
+    spans = [Span(Kind.CALL, 1, b"1"), Span(Kind.TEXT, 1)]
+    asked = replace(
+        request(),
+        past=[plain, silent, plain._replace(spans=spans)],
+        packed=options.SerializeToString(),
+    )
+
+    await providers.generate(caller, asked, turn(), WITHIN)
+
+    (got,) = peer.requests
+    assert (3, ["x"], ["t"], "Be kind.") == (
+        got.top_k, list(got.stop), [tool.name for tool in got.tools], got.system,
+    )  # fmt: skip
+    written = reply_pb2.ToolCall(tool_call_id="1", name="look", arguments="{}")
+    text, made = Part(text="A"), Part(tool_call=written)
+    signed = Part(tool_call=written, provider_metadata=b"1")
+    assert [[text, made], [made], [signed, text]] == [list(m.parts) for m in got.messages]
 
 
 async def test_who_answers_is_taken_in(

@@ -15,7 +15,7 @@ from parley_chat_service.core.faults import (
     IdempotencyKeyReused,
     TurnInterrupted,
 )
-from parley_chat_service.core.generation import newest_files
+from parley_chat_service.core.history import newest_files
 from parley_chat_service.core.model import (
     Attachment,
     AttachmentInfo,

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from parley_chat_service.core.digests import body_hash
 from parley_chat_service.core.model import Attachment, AttachmentInfo, Choice
-from parley_chat_service.core.rules import body_hash, check_send, page_size
+from parley_chat_service.core.rules import check_send, page_size
 from parley_chat_service.core.turn import Send
 from parley_rpc.faults import InvalidArgument
 

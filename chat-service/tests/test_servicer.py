@@ -16,6 +16,7 @@ from parley_rpc.server import SERVING
 
 from parley.chat.v1 import chat_pb2 as pb
 from parley.chat.v1.chat_pb2_grpc import ChatServiceStub
+from parley.provider.v1 import reply_pb2
 
 from .conftest import World
 from .fakes import until
@@ -259,3 +260,34 @@ async def test_a_caller_must_be_a_user(peer: Peer) -> None:
         await send(peer, nobody, pb.SendMessageRequest(content="Hi"))
 
     assert kind_of(raised.value) is Unauthenticated
+
+
+async def test_get_message_brings_it_whole(
+    peer: Peer, stub: ChatServiceAsyncStub, me: Caller
+) -> None:
+    image = reply_pb2.Part(image=reply_pb2.Blob(media_type="image/png", data=b"png"))
+    said = [
+        reply_pb2.InputMessage(
+            role=reply_pb2.ROLE_USER, parts=[image, reply_pb2.Part(text="What is it?")]
+        )
+    ]
+    first, *_ = await send(peer, me, pb.SendMessageRequest(chat_id="c", input=said))
+
+    async def get(message_id: str, caller: Caller) -> pb.GetMessageResponse:
+        request = pb.GetMessageRequest(message_id=message_id)
+        return await peer.unary(stub.GetMessage(request, timeout=WITHIN, metadata=caller.metadata))
+
+    user = await get(first.start.user_message_id, me)
+    reply = await get(first.start.message_id, me)
+
+    assert (said, "What is it?", "c") == (
+        list(user.message.input), user.message.content, user.chat.chat_id,
+    )  # fmt: skip
+    assert ("Hello, world.", []) == (reply.message.content, list(reply.message.input))
+    other = new_caller(str(uuid4()), "k", "r", valid_for=60)
+    for name, caller in (
+        (first.start.message_id, other), (str(uuid4()), me), ("no name of ours", me),
+    ):  # fmt: skip
+        with pytest.raises(RemoteFault, match=f"There is no message {name}.") as raised:
+            await get(name, caller)
+        assert "message_not_found" == reason_of(raised.value)

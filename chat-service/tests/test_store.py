@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 from parley_chat_service.bootstrap import Edges
+from parley_chat_service.core.inputs import Blob, Picture, Said, Text
 from parley_chat_service.core.model import (
     Attachment,
     AttachmentInfo,
@@ -17,6 +18,7 @@ from parley_chat_service.core.model import (
     Message,
     MessageQuery,
     Position,
+    Role,
     Status,
     Usage,
 )
@@ -116,9 +118,9 @@ async def test_the_path_comes_with_the_next_turn(edges: Edges, ada: Caller, bob:
     assert (4, first.message_id) == (begun.seq, begun.parent_id)
     expected = [("user", "One", "complete"), ("assistant", "Two", "complete")]
     assert expected == [(past.role, past.content, past.status) for past in begun.path]
-    again = await edges.turns.path(ada.owner_id, begun.chat_uid, begun.seq - 1)
+    again = await edges.turns.path(ada.owner_id, begun.chat_uid, first.message_id)
     assert list(begun.path) == list(again)
-    assert [] == list(await edges.turns.path(bob.owner_id, begun.chat_uid, begun.seq - 1))
+    assert [] == list(await edges.turns.path(bob.owner_id, begun.chat_uid, first.message_id))
     assert first.chat_uid == begun.chat_uid != second.chat_uid
 
 
@@ -336,7 +338,7 @@ async def test_what_a_vendor_wants_back_comes_with_the_path(edges: Edges, ada: C
     given = [("", "", ()), ("zeta", "Hm.", spans), ("", "", ()), ("", "", ())]
     assert given == [(past.provider, past.reasoning, past.spans) for past in begun.path]
     assert list(begun.path) == list(
-        await edges.turns.path(ada.owner_id, begun.chat_uid, begun.seq - 1)
+        await edges.turns.path(ada.owner_id, begun.chat_uid, second.message_id)
     )
 
 
@@ -372,3 +374,26 @@ async def test_nobody_knows_the_fate_of_what_never_was(edges: Edges) -> None:
     missing: UUID = uuid4()
 
     assert await edges.turns.fate(missing) is None
+
+
+async def test_a_message_is_found_by_its_name_alone(edges: Edges, ada: Caller, bob: Caller) -> None:
+    data = b"\x89PNG\x00"
+    digest = hashlib.sha256(data).hexdigest()
+    said = [Said(Role.USER, (Picture(Blob("image/png", "cat", digest, 5)), Text("Look")))]
+    file = Attachment(AttachmentInfo("cat", "image/png", 5, digest), data)
+    await edges.turns.save_files(ada.owner_id, [file])
+    turn, _ = await begin(edges, ada, Send("Look", "c", attachments=[file], said=said))
+
+    user = await edges.chats.find_message(ada.owner_id, turn.user_message_id)
+    reply = await edges.chats.find_message(ada.owner_id, turn.message_id)
+
+    assert user is not None
+    assert reply is not None
+    assert (tuple(said), {digest: data}) == (tuple(user.said), user.files)
+    assert (("c", "c"), (), {}) == (
+        (user.chat.chat_id, reply.chat.chat_id), reply.said, reply.files,
+    )  # fmt: skip
+    assert [user.message, reply.message] == await messages(edges, ada, "c")
+    assert await edges.chats.find_message(bob.owner_id, turn.message_id) is None
+    await edges.chats.delete_chat(ada.owner_id, "c")
+    assert await edges.chats.find_message(ada.owner_id, turn.message_id) is None

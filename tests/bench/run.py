@@ -16,11 +16,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import psutil
 import psycopg
@@ -28,14 +28,28 @@ from cpu import Spent, read, resident_mb
 from parley_tests.database import fresh_database, server
 from parley_tests.platform import Platform, free_port, running_platform
 from parley_tests.vendor import Vendor, running_vendor
-from workloads import CALLERS, HISTORY, Gateway, calls, gateway, prepare_chats, streams, turns
+from workloads import (
+    CALLERS,
+    HISTORY,
+    Gateway,
+    calls,
+    gateway,
+    prepare_chats,
+    stateless_calls,
+    stateless_streams,
+    streams,
+    turns,
+)
 
 GOALS = {
+    "stateless call, 20 messages (CPU-ms)": 1.0,
+    "stateless token, 100 streams at 50 tokens/s (CPU-µs)": 140.0,
     "durable turn, chat of 20 messages (CPU-ms)": 2.5,
     "streamed token, 100 streams at 50 tokens/s (CPU-µs)": 140.0,
     "four services idle (MB)": 320.0,
 }
 STREAMS = 100
+Streams: TypeAlias = Callable[[Gateway, int], Awaitable[list[float]]]
 PACE = 50
 
 
@@ -82,7 +96,21 @@ async def measure_turns(client: Gateway, bench: Bench, count: int) -> dict[str, 
     }
 
 
-async def measure_streams(client: Gateway, bench: Bench, seconds: float) -> dict[str, Any]:
+async def measure_stateless(client: Gateway, bench: Bench, count: int) -> dict[str, Any]:
+    """CPU per call that is kept nowhere, at 16 callers, 20 messages each."""
+    before = read(bench.parts)
+    seconds = await stateless_calls(client, count)
+    spent = read(bench.parts).since(before)
+    return {
+        "cpu_ms_per_call": spent.per(count),
+        "calls_per_second": round(count / spent.wall, 1),
+        **quantiles("call_ms", seconds),
+    }
+
+
+async def measure_streams(
+    client: Gateway, bench: Bench, seconds: float, streams: Streams
+) -> dict[str, Any]:
     """CPU per streamed token: 100 streams at 50 tokens a second."""
     tokens = int(seconds * PACE)
     bench.vendor.script(count=tokens, pace=PACE)
@@ -138,11 +166,16 @@ async def measure(bench: Bench, arguments: argparse.Namespace) -> dict[str, Any]
     idle = resident_mb({n: p for n, p in bench.parts.items() if n != "postgres"})
     async with gateway(bench.platform.url) as client:
         await turns(client, [f"warm-{number}" for number in range(CALLERS * 10)])
+        await stateless_calls(client, CALLERS * 10)
         return {
             "idle_mb": {"total": round(sum(idle.values()), 1)} | idle,
             "first_byte_demo": await measure_first_byte(client),
             "turns": await measure_turns(client, bench, arguments.turns),
-            "streams": await measure_streams(client, bench, arguments.seconds),
+            "streams": await measure_streams(client, bench, arguments.seconds, streams),
+            "stateless": await measure_stateless(client, bench, arguments.turns * 2),
+            "stateless_streams": await measure_streams(
+                client, bench, arguments.seconds, stateless_streams
+            ),
         }
 
 
@@ -150,6 +183,8 @@ def report(results: dict[str, Any]) -> None:
     """Print every figure, then the ones that have a goal beside it."""
     print(json.dumps(results, indent=2))
     reached = [
+        results["stateless"]["cpu_ms_per_call"]["total"],
+        results["stateless_streams"]["cpu_us_per_token"]["total"],
         results["turns"]["cpu_ms_per_turn"]["total"],
         results["streams"]["cpu_us_per_token"]["total"],
         results["idle_mb"]["total"],
@@ -168,8 +203,10 @@ def main() -> None:
     with bench() as running:
         results = asyncio.run(measure(running, arguments))
         results["passthrough"] = measure_passthrough(running, arguments.turns)
-    ratio = results["turns"]["cpu_ms_per_turn"]["total"] / results["passthrough"]["cpu_ms_per_call"]
-    results["turn_over_passthrough"] = round(ratio, 1)
+    leanest = results["passthrough"]["cpu_ms_per_call"]
+    for name, work in (("turn", "turns"), ("call", "stateless")):
+        ratio = results[work][f"cpu_ms_per_{name}"]["total"] / leanest
+        results[f"{work}_over_passthrough"] = round(ratio, 1)
     report(results)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")

@@ -22,6 +22,8 @@ VENDOR_CALL = {
         for role in ("user", "assistant") * (HISTORY // 2)
     ],
 }
+# The same through us, kept nowhere.
+STATELESS_CALL = {**VENDOR_CALL, "model": "openai/gpt-peer"}
 HEADERS = {"Authorization": f"Bearer {ADMIN_KEY}"}
 
 
@@ -34,16 +36,20 @@ class Gateway:
 
     async def turn(self, chat: str) -> float:
         """Hold one turn without streaming; return its seconds."""
-        return await self.post({"chat_id": chat, "message": "And then?"})
+        return await self.post("/chat", {"chat_id": chat, "message": "And then?"})
 
     async def call(self) -> float:
         """Send what a vendor is sent with a chat of 20 messages; return the seconds."""
-        return await self.post(VENDOR_CALL)
+        return await self.post("/chat", VENDOR_CALL)
 
-    async def post(self, body: Mapping[str, object]) -> float:
+    async def stateless(self) -> float:
+        """Send the same as a call that is kept nowhere; return the seconds."""
+        return await self.post("/v1/chat/completions", STATELESS_CALL)
+
+    async def post(self, route: str, body: Mapping[str, object]) -> float:
         """Send one body; return the seconds to the end of its answer."""
         began = time.perf_counter()
-        async with self.session.post(f"{self.url}/chat", json=body) as answer:
+        async with self.session.post(f"{self.url}{route}", json=body) as answer:
             told = await answer.read()
             if not answer.ok:
                 raise RuntimeError(told.decode())
@@ -51,17 +57,29 @@ class Gateway:
 
     async def stream(self, message: str, **options: str) -> tuple[float, int]:
         """Stream one turn in a new chat; return the seconds to its first delta, and its bytes."""
+        body = {"message": message, "stream": True} | options
+        return await self.listen("/chat", body, b"event: delta", b"event: end")
+
+    async def stream_stateless(self) -> float:
+        """Stream a call that is kept nowhere; return the seconds to its first token."""
+        body = STATELESS_CALL | {"stream": True}
+        first, _ = await self.listen("/v1/chat/completions", body, b'"content":"', b"data: [DONE]")
+        return first
+
+    async def listen(
+        self, route: str, body: Mapping[str, object], token: bytes, end: bytes
+    ) -> tuple[float, int]:
+        """Read a stream to its end; return the seconds to its first token, and its bytes."""
         began = time.perf_counter()
         first, size, last = 0.0, 0, b""
-        body = {"message": message, "stream": True} | options
-        async with self.session.post(f"{self.url}/chat", json=body) as answer:
+        async with self.session.post(f"{self.url}{route}", json=body) as answer:
             answer.raise_for_status()
             async for chunk in answer.content.iter_any():
-                if not first and b"event: delta" in chunk:
+                if not first and token in chunk:
                     first = time.perf_counter() - began
                 size += len(chunk)
                 last = (last + chunk)[-4096:]
-        if b"event: end" not in last:
+        if end not in last:
             raise RuntimeError(last.decode())
         return first, size
 
@@ -108,10 +126,20 @@ async def calls(client: Gateway, count: int) -> list[float]:
     return await in_parallel([client.call() for _ in range(count)])
 
 
+async def stateless_calls(client: Gateway, count: int) -> list[float]:
+    """Send so many calls that are kept nowhere; return their seconds, sorted."""
+    return sorted(await in_parallel([client.stateless() for _ in range(count)]))
+
+
 async def streams(client: Gateway, count: int) -> list[float]:
     """Hold so many streams at once; return the seconds to their first deltas."""
     work = [client.stream("Tell me a long story") for _ in range(count)]
     return [first for first, _ in await asyncio.gather(*work)]
+
+
+async def stateless_streams(client: Gateway, count: int) -> list[float]:
+    """Hold so many streams of calls that are kept nowhere; return the same."""
+    return await asyncio.gather(*[client.stream_stateless() for _ in range(count)])
 
 
 async def in_parallel(work: Sequence[Coroutine[None, None, T]]) -> list[T]:

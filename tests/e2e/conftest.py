@@ -34,6 +34,7 @@ def visit(browser: Browser, home: str) -> Iterator[Callable[..., Tab]]:
     def open_tab(**options: Any) -> Tab:
         tab = Tab(browser.new_context(**options).new_page(), home)
         tab.page.set_default_timeout(PATIENCE)
+        tab.page.on("websocket", tab.listen)
         tab.page.on("request", tab.note)
         tab.page.on("requestfailed", tab.forgive)
         tabs.append(tab)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from parley_tests.fake_gateway import FakeGateway, fake_gateway
 from parley_tests.page import PHONE, Tab, Target
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 pytestmark = pytest.mark.e2e
 
@@ -166,7 +166,6 @@ def test_nothing_moves_when_a_reply_begins_or_ends(
     tab = visit(viewport=size)
     tab.open("/?chat=still")
     expect(tab.last).to_contain_text("Hi")
-    expect(tab.page.get_by_test_id("stSkeleton")).to_have_count(0)  # Streamlit's, in other sizes
     tab.rest()
     places = tab.places()
     tab.say("Stay.")
@@ -203,8 +202,8 @@ def test_readers_choose_light_or_dark(visit: Callable[..., Tab]) -> None:
     tab = visit(color_scheme="light")
     tab.open()
     light = tab.background()
-    tab.page.get_by_test_id("stMainMenu").click()
-    tab.page.get_by_role("menuitemradio", name="Dark").click()
+    tab.click(tab.page.get_by_test_id("stMainMenu"))
+    tab.click(tab.page.get_by_role("menuitemradio", name="Dark"))
     tab.page.wait_for_function(
         "light => getComputedStyle(document.querySelector('.stApp')).backgroundColor !== light",
         arg=light,
@@ -230,17 +229,39 @@ def test_a_phone_needs_no_sideways_scrolling(
 
 def test_a_vendors_key_is_taken_and_nothing_of_it_stays(tab: Tab, gateway: FakeGateway) -> None:
     tab.open("/providers")
-    tab.page.get_by_text("Configuration", exact=True).first.click()
+    tab.click(tab.page.get_by_text("Configuration", exact=True).first)
     field = tab.page.get_by_role("textbox", name="API key")
     expect(field).to_have_attribute("type", "password")
-    field.fill("sk-secret-wxyz")
-    tab.page.get_by_role("button", name="Set key").click()
+    tab.fill(field, "sk-secret-wxyz")
+    tab.click(tab.page.get_by_role("button", name="Set key"))
     expect(tab.page.get_by_text("key …wxyz stored")).to_be_visible()
     assert gateway.calls("PUT", "/providers/demo/credentials")[-1].body == {
         "api_key": "sk-secret-wxyz"
     }
     expect(field).to_have_value("")
     assert "sk-secret" not in tab.page.content()
+
+
+def test_what_is_loaded_late_moves_no_button_from_under_a_click(
+    tab: Tab, gateway: FakeGateway
+) -> None:
+    late: list[Route] = []
+
+    def hold(request: Route) -> None:
+        late.append(request)
+
+    tab.page.route("**/NumberInput.*.js", hold)
+    tab.open("/providers")
+    tab.click(tab.page.get_by_text("Configuration", exact=True).first)
+    tab.page.get_by_role("textbox", name="API key").fill("sk-secret-late")
+    tab.page.get_by_role("button", name="Set key").hover()
+    tab.page.mouse.down()
+    for request in late:
+        request.continue_()
+    tab.rest()
+    tab.page.mouse.up()
+    expect(tab.page.get_by_text("key …late stored")).to_be_visible()
+    assert late
 
 
 def test_usage_is_drawn(tab: Tab, gateway: FakeGateway) -> None:
@@ -260,5 +281,6 @@ def test_the_keyboard_is_enough(tab: Tab, gateway: FakeGateway) -> None:
             break
         tab.page.keyboard.press("Control+Shift+O")
         tab.page.wait_for_timeout(500)
+    tab.rest()
     tab.page.get_by_role("button", name="What can you do?").press("Enter")
     expect(tab.last).to_contain_text("You said: What can you do?")

@@ -95,7 +95,7 @@ def test_nothing_that_is_said_runs(watched: Tab, gateway: FakeGateway) -> None:
             expect(message).to_contain_text("Before.")
             expect(message).to_contain_text(f"After {name}.")
     for link in watched.page.get_by_role("link", name="click").all():
-        link.click()
+        watched.click(link)
     watched.page.wait_for_timeout(300)
 
 

@@ -39,7 +39,7 @@ def sign_in(tab: Tab, key: str, path: str = "/") -> None:
     tab.page.goto(f"http://{tab.home}{path}")
     field = tab.page.get_by_role("textbox", name="Key", exact=True)
     expect(field).to_have_attribute("type", "password")
-    field.fill(key)
+    tab.fill(field, key)
     field.press("Enter")
     expect(tab.page.get_by_test_id("stSidebar")).to_be_attached()
     tab.rest()
@@ -54,11 +54,11 @@ def test_two_people_in_two_tabs_see_their_own_alone(
     for tab, own, foreign in ((ann, "ann", "bob"), (bob, "bob", "ann"), (ann, "ann", "bob")):
         expect(tab.page.get_by_role("button", name=f"Secret of {own}")).to_be_visible()
         assert f"Secret of {foreign}" not in tab.page.content()
-    bob.page.get_by_role("button", name="Secret of bob").click()
+    bob.click(bob.page.get_by_role("button", name="Secret of bob"))
     expect(bob.last).to_contain_text("It is safe.")
     ann.say("Mine")
     expect(ann.last).to_contain_text("You said: Mine")
-    bob.page.get_by_role("button", name="New chat").click()
+    bob.click(bob.page.get_by_role("button", name="New chat"))
     bob.rest()
     expect(bob.page.get_by_role("button", name="Mine")).to_have_count(0)
 
@@ -80,7 +80,7 @@ def test_a_key_stays_in_the_visit(
 
     tab.page.on("websocket", listen)
     sign_in(tab, key)
-    tab.page.get_by_role("button", name="Secret of cleo").click()
+    tab.click(tab.page.get_by_role("button", name="Secret of cleo"))
     expect(tab.last).to_contain_text("It is safe.")
     frames = b"".join(one.encode() if isinstance(one, str) else one for one in told)
     stored = tab.page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
@@ -105,34 +105,34 @@ def test_a_revoked_key_leads_out_and_another_leads_back_to_what_was_said(
     expect(tab.page.get_by_text("Your key is not accepted any more")).to_be_visible()
     assert "Secret of dan" not in tab.page.content()
     field = tab.page.get_by_role("textbox", name="Key", exact=True)
-    field.fill(gateway.add_key(user_id, "another")[1])
+    tab.fill(field, gateway.add_key(user_id, "another")[1])
     tab.page.get_by_role("button", name="Sign in").press("Enter")
     expect(tab.last).to_contain_text("You said: Keep this")
 
 
 def test_who_signs_out_is_out(tab: Tab, key_of: Callable[[str], str]) -> None:
     sign_in(tab, key_of("eve"))
-    tab.page.get_by_role("button", name="eve", exact=True).click()
-    tab.page.get_by_role("button", name="Sign out").click()
+    tab.click(tab.page.get_by_role("button", name="eve", exact=True))
+    tab.click(tab.page.get_by_role("button", name="Sign out"))
     expect(tab.page.get_by_role("heading", name="Sign in")).to_be_visible()
     expect(tab.page.get_by_text("Secret of eve")).to_have_count(0)
 
 
 def test_an_administrator_makes_a_user_and_their_key(tab: Tab, gateway: FakeGateway) -> None:
     sign_in(tab, gateway.key, "/users")
-    tab.page.get_by_text("New user").click()
-    tab.page.get_by_role("textbox", name="Name").fill("fay")
+    tab.click(tab.page.get_by_text("New user"))
+    tab.fill(tab.page.get_by_role("textbox", name="Name"), "fay")
     tab.page.get_by_role("textbox", name="Name").press("Enter")
-    tab.page.get_by_text("fay", exact=True).click()
-    tab.page.get_by_text("Make a key").click()
-    tab.page.get_by_placeholder("laptop").fill("phone")
-    tab.page.get_by_role("button", name="Make key").click()
+    tab.click(tab.page.get_by_text("fay", exact=True))
+    tab.click(tab.page.get_by_text("Make a key"))
+    tab.fill(tab.page.get_by_placeholder("laptop"), "phone")
+    tab.click(tab.page.get_by_role("button", name="Make key"))
     expect(tab.page.get_by_role("heading", name="Your new key: phone")).to_be_visible()
     (key,) = [
         token for token, of in gateway.tokens.items() if gateway.keys[of[1]]["name"] == "phone"
     ]
     expect(tab.page.get_by_test_id("stCode").first).to_have_text(key)
-    tab.page.get_by_role("button", name="I have it").click()
+    tab.click(tab.page.get_by_role("button", name="I have it"))
     expect(tab.page.get_by_text(key)).to_have_count(0)
 
 
@@ -142,7 +142,7 @@ def test_a_phone_needs_no_sideways_scrolling(tab: Tab, gateway: FakeGateway) -> 
     desk = ViewportSize(width=1280, height=860)
     phone = ViewportSize(width=PHONE["width"], height=PHONE["height"])
     for name in ("Keys", "Users", "Audit", "Usage"):
-        tab.page.get_by_role("link", name=name).click()
+        tab.click(tab.page.get_by_role("link", name=name))
         tab.page.set_viewport_size(phone)
         expect(tab.page.get_by_role("heading", level=1)).to_have_text(name)
         tab.rest()

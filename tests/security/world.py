@@ -143,25 +143,32 @@ class World:
             body = {"chat_id": called or self.fresh(who), "message": f"I am {mark_of(who)}."}
             turn = self.ok("POST", "/chat", who, json=body)
             return {Name.CHAT: turn["chat_id"], Name.MESSAGE: turn["message_id"]}
+        if name is Name.RESPONSE:
+            body = {"model": "demo/demo", "input": f"I am {mark_of(who)}."}
+            return {Name.RESPONSE: self.ok("POST", "/v1/responses", who, json=body)["id"]}
         if name in (Name.PROMPT, Name.VERSION):
             body = {"name": called or self.fresh(who), "content": f"Obey {mark_of(who)}."}
             made = self.ok("POST", "/system-prompts", who, json=body)
             return {Name.PROMPT: made["prompt_id"], Name.VERSION: "1"}
-        if name in (Name.PROVIDER, Name.MODEL):
-            body = {"name": f"p-{next(self.numbers):07d}", "plugin": "demo"}
-            made = self.ok("POST", "/providers", Who.ADMIN, json=body)
-            self.ok("POST", f"/providers/{made['name']}/models/refresh", Who.ADMIN)
-            laid = {"context_window": 4096}
-            self.ok("PATCH", f"/providers/{made['name']}/models/demo", Who.ADMIN, json=laid)
-            return {Name.PROVIDER: made["name"], Name.MODEL: "demo"}
-        if name is Name.ALIAS:
-            alias = f"a-{next(self.numbers):07d}"
-            self.ok("PUT", f"/aliases/{alias}", Who.ADMIN, json={"provider": "demo"})
-            return {Name.ALIAS: alias}
+        if name in (Name.PROVIDER, Name.MODEL, Name.ALIAS):
+            return self.configured(name)
         if name is Name.KEY:
             return {Name.KEY: self.new_key(who)["key_id"]}
         assert name is Name.USER, name
         return {Name.USER: self.new_user(self.fresh(who))}
+
+    def configured(self, name: Name) -> dict[Name, str]:
+        """A new thing of an administrator's that everybody shares."""
+        if name is Name.ALIAS:
+            alias = f"a-{next(self.numbers):07d}"
+            self.ok("PUT", f"/aliases/{alias}", Who.ADMIN, json={"provider": "demo"})
+            return {Name.ALIAS: alias}
+        body = {"name": f"p-{next(self.numbers):07d}", "plugin": "demo"}
+        made = self.ok("POST", "/providers", Who.ADMIN, json=body)
+        self.ok("POST", f"/providers/{made['name']}/models/refresh", Who.ADMIN)
+        laid = {"context_window": 4096}
+        self.ok("PATCH", f"/providers/{made['name']}/models/demo", Who.ADMIN, json=laid)
+        return {Name.PROVIDER: made["name"], Name.MODEL: "demo"}
 
     def state(self) -> dict[str, list[str]]:
         """What is stored, once nothing is still to be written."""
@@ -224,6 +231,8 @@ def missing(name: Name, like: str) -> str:
     """A name as long and of the same form that nothing has."""
     if name in (Name.MESSAGE, Name.USER):
         return str(uuid7())
+    if name is Name.RESPONSE:
+        return f"resp_{uuid7().hex}"
     if name is Name.VERSION:
         return "9"
     return "z" * len(like)

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 # Reads of our own tables may be repeated by the channel. What makes or changes something never
 # is, nor what may ask a vendor: an overloaded one would be asked again in each layer.
 READS = {
-    "parley.chat.v1.ChatService": ("GetChat", "ListChats", "ListMessages"),
+    "parley.chat.v1.ChatService": ("GetChat", "GetMessage", "ListChats", "ListMessages"),
     "parley.prompt.v1.PromptService": ("GetPrompt", "ListPrompts", "GetActivePrompt"),
     "parley.provider.v1.ProviderService": (
         "GetAllowances",

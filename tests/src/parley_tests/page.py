@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, WebSocket, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from parley_tests.platform import free_port
 from parley_tests.settings import inherited_environment
@@ -24,6 +26,12 @@ from parley_tests.settings import inherited_environment
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 PATIENCE = 20_000  # milliseconds; the first run of a page imports a lot
 PHONE = {"width": 390, "height": 844}
+# No script runs, no widget is still to be loaded, and nothing moves (but what moves for ever).
+STILL = """() =>
+    document.querySelector('[data-test-script-state=notRunning]')
+    && !document.querySelector('[data-testid=stSkeleton], [data-stale=true]')
+    && document.getAnimations().every(one => one.playState !== 'running'
+        || one.effect.getComputedTiming().endTime === Infinity)"""
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -50,6 +58,21 @@ class Tab:
     page: Page
     home: str
     foreign: list[str] = field(default_factory=list)
+    # Whether a run was asked for that has not begun.
+    asked: bool = False
+
+    def listen(self, socket: WebSocket) -> None:
+        self.asked = False
+        socket.on("framesent", self.note_request)
+        socket.on("framereceived", self.note_answer)
+
+    def note_request(self, frame: str | bytes) -> None:
+        if isinstance(frame, bytes) and BackMsg.FromString(frame).HasField("rerun_script"):
+            self.asked = True
+
+    def note_answer(self, frame: str | bytes) -> None:
+        if isinstance(frame, bytes) and ForwardMsg.FromString(frame).HasField("new_session"):
+            self.asked = False
 
     def note(self, request: Request) -> None:
         address = urlsplit(request.url)
@@ -66,16 +89,32 @@ class Tab:
         expect(self.page.get_by_test_id("stSidebar")).to_be_attached()
 
     def rest(self) -> None:
-        """Waits until nothing runs any more."""
-        idle = self.page.locator("[data-test-script-state=notRunning]")
-        expect(idle).to_be_attached()
+        """Waits until nothing runs or moves any more, nor will for what was done before."""
+        give_up = time.monotonic() + PATIENCE / 1000
+        self.page.wait_for_function(STILL)
+        while self.asked:
+            assert time.monotonic() < give_up, "the page does not answer"
+            self.page.wait_for_timeout(20)
+            self.page.wait_for_function(STILL)
+
+    def click(self, what: Locator) -> None:
+        """Clicks as somebody does who sees where it is: what moves meanwhile is not hit."""
+        expect(what).to_be_visible()
+        self.rest()
+        what.click()
+
+    def fill(self, what: Locator, text: str) -> None:
+        """Likewise writes in a field."""
+        expect(what).to_be_visible()
+        self.rest()
+        what.fill(text)
 
     @property
     def input(self) -> Locator:
         return self.page.get_by_role("textbox", name="Your message")
 
     def say(self, text: str) -> None:
-        self.input.fill(text, timeout=PATIENCE)
+        self.fill(self.input, text)
         self.input.press("Enter")
 
     @property

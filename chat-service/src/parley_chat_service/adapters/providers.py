@@ -10,14 +10,19 @@ from parley_rpc.client import Peer
 
 from parley.provider.v1 import model_pb2, reply_pb2, usage_pb2
 from parley.provider.v1.provider_pb2_grpc import ProviderServiceStub
-from parley_chat_service.core.model import Caller, Choice, Cost, Usage
+from parley_chat_service.core.inputs import call_fields, fields_of, without_lost_files
+from parley_chat_service.core.model import Caller, Choice, Cost, Role, Usage
 from parley_chat_service.core.outline import Kind
 from parley_chat_service.core.ports import Reply
-from parley_chat_service.core.turn import Finished, Past, ReplyRequest
+from parley_chat_service.core.turn import CallDelta, Finished, Past, ReplyRequest
 
 CACHED_SECONDS = 3.0
 CACHED_CHOICES = 1_000
-ROLES = {"user": reply_pb2.ROLE_USER, "assistant": reply_pb2.ROLE_ASSISTANT}
+ROLES: dict[str, reply_pb2.Role.ValueType] = {
+    Role.USER: reply_pb2.ROLE_USER,
+    Role.ASSISTANT: reply_pb2.ROLE_ASSISTANT,
+    Role.TOOL: reply_pb2.ROLE_TOOL,
+}
 REASONS = {
     reply_pb2.FINISH_REASON_STOP: "stop",
     reply_pb2.FINISH_REASON_LENGTH: "length",
@@ -83,18 +88,21 @@ def note(event: reply_pb2.GenerateReplyResponse, reply: Reply) -> None:
     elif kind == "reasoning_metadata":
         reply.attach(Kind.REASONING, event.reasoning_metadata)
     elif kind == "tool_call":
-        reply.calls_tool()
+        reply.call(call_delta_of(event.tool_call))
     elif kind == "answerer":
         reply.answered(choice_of(event.answerer))
 
 
 def request_message(request: ReplyRequest) -> reply_pb2.GenerateReplyRequest:
     """Write a request; plain dictionaries are the cheapest way to fill a repeated field."""
-    messages: list[Any] = [
-        {"role": ROLES[past.role], "parts": parts(past, request.files)} for past in request.past
-    ]
+    messages: list[Any] = []
+    for past in request.past:
+        if past.said:
+            messages += said_messages(past, request.files)
+        else:
+            messages.append({"role": ROLES[past.role], "parts": parts(past, request.files)})
     fallbacks: list[Any] = [choice._asdict() for choice in request.fallbacks]
-    return reply_pb2.GenerateReplyRequest(
+    message = reply_pb2.GenerateReplyRequest(
         usage_id=str(request.usage_id),
         provider=request.choice.provider,
         model=request.choice.model,
@@ -105,6 +113,17 @@ def request_message(request: ReplyRequest) -> reply_pb2.GenerateReplyRequest:
         stream=request.stream,
         fallbacks=fallbacks,
     )
+    if request.packed:
+        message.MergeFromString(request.packed)
+    return message
+
+
+def said_messages(past: Past, files: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """Write what came as messages, as they came."""
+    return [
+        {"role": ROLES[said.role], "parts": [fields_of(part, files) for part in said.parts]}
+        for said in without_lost_files(past.said, files)
+    ]
 
 
 def parts(past: Past, files: Mapping[str, bytes]) -> list[dict[str, Any]]:
@@ -119,20 +138,32 @@ def parts(past: Past, files: Mapping[str, bytes]) -> list[dict[str, Any]]:
         for info in past.attachments
         if info.sha256 in files
     ]
-    return [*images, {"text": past.content}]
+    if not past.tool_calls:
+        return [*images, {"text": past.content}]
+    text = [{"text": past.content}] if past.content else []
+    return [*text, *({"tool_call": call_fields(call)} for call in past.tool_calls)]
 
 
 def pieces(past: Past) -> list[dict[str, Any]]:
     """Write the pieces of a reply in the order in which they came, each with its metadata."""
     texts = {Kind.TEXT: past.content, Kind.REASONING: past.reasoning}
-    begins = dict.fromkeys(texts, 0)
+    begins = dict.fromkeys(Kind, 0)
     written = []
     for span in past.spans:
         begin = begins[span.kind]
         begins[span.kind] = end = begin + span.length
-        piece = {span.kind.value: texts[span.kind][begin:end]}
+        if span.kind is Kind.CALL:
+            piece: dict[str, Any] = {"tool_call": call_fields(past.tool_calls[begin])}
+        else:
+            piece = {span.kind.value: texts[span.kind][begin:end]}
         written.append({**piece, "provider_metadata": span.metadata})
     return written
+
+
+def call_delta_of(delta: reply_pb2.ToolCallDelta) -> CallDelta:
+    """Read a part of a call of a tool."""
+    metadata = delta.provider_metadata
+    return CallDelta(delta.index, delta.tool_call_id, delta.name, delta.arguments, metadata)
 
 
 def finished_of(finished: reply_pb2.Finished) -> Finished:

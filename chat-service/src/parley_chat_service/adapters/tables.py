@@ -114,6 +114,13 @@ class Messages(Table):
     watched_at: Mapped[datetime | None]
     # The key that a reply was asked for with; null for what is older than keys' names here.
     key_id: Mapped[str | None]
+    # What a user's message came as, when it came as several messages; `content` is its text.
+    input: Mapped[bytes | None]
+    # The calls of tools that a reply ended with; null for none.
+    tool_calls: Mapped[list[Any] | None]
+    # As `provider_metadata`, which is null then, of a reply that calls tools: the release before
+    # could not read it.
+    pieces: Mapped[bytes | None]
 
     __table_args__ = (
         CheckConstraint("role in ('user', 'assistant')", name="role"),

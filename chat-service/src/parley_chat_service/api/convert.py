@@ -17,11 +17,13 @@ from parley_rpc.status import from_status
 
 from parley.chat.v1 import chat_pb2 as pb
 from parley.provider.v1 import reply_pb2
+from parley_chat_service.api import inputs
 from parley_chat_service.api.tokens import chat_cursor, message_cursor
 from parley_chat_service.core import model, rules
 from parley_chat_service.core.faults import MessageNotFound
+from parley_chat_service.core.inputs import call_fields, words_of
 from parley_chat_service.core.titles import folded
-from parley_chat_service.core.turn import Delta, End, Seek, Send, Start, TurnEvent
+from parley_chat_service.core.turn import Delta, End, FoundMessage, Seek, Send, Start, TurnEvent
 
 ROLES = {
     model.Role.USER: reply_pb2.ROLE_USER,
@@ -74,18 +76,26 @@ def caller(context: ServerContext) -> model.Caller:
 
 def send(request: pb.SendMessageRequest) -> Send:
     """Read what is asked of a turn."""
+    said = inputs.said(request)
+    if said:
+        files = inputs.files(request.input, said)
+    else:
+        files = tuple(attachment(file) for file in request.attachments)
     return Send(
-        content=request.content,
+        content=words_of(said) if said else request.content,
         chat_id=request.chat_id,
         choice=model.Choice(request.provider, request.model),
         temperature=request.temperature if request.HasField("temperature") else None,
         max_tokens=request.max_tokens if request.HasField("max_tokens") else None,
         prompt_id=request.system_prompt_id,
-        attachments=tuple(attachment(file) for file in request.attachments),
+        attachments=files,
         idempotency_key=request.idempotency_key,
         watched=not request.omit_deltas,
         fallbacks=tuple(model.Choice(one.provider, one.model) for one in request.fallbacks),
         refusal=refusal(request.refusal) if request.refusal else None,
+        said=said,
+        options=inputs.options(request),
+        parent_id=uuid_of(request.parent_id) if request.parent_id else None,
     )
 
 
@@ -114,12 +124,20 @@ def seek(request: pb.StreamMessageRequest) -> Seek:
     )
 
 
-def message_id(request: pb.StreamMessageRequest | pb.StopMessageRequest) -> UUID:
-    """Read which reply is meant; MessageNotFound for what is none of our names."""
+def message_id(
+    request: pb.StreamMessageRequest | pb.StopMessageRequest | pb.GetMessageRequest,
+    where: str = " in the chat",
+) -> UUID:
+    """Read which message is meant; MessageNotFound for what is none of our names."""
+    return uuid_of(request.message_id, where)
+
+
+def uuid_of(name: str, where: str = " in the chat") -> UUID:
+    """Read the name of a message."""
     try:
-        return UUID(request.message_id)
+        return UUID(name)
     except ValueError:
-        raise MessageNotFound(request.message_id[: rules.LONGEST_NAME]) from None
+        raise MessageNotFound(name[: rules.LONGEST_NAME], where) from None
 
 
 def position(text: str) -> model.Position:
@@ -181,7 +199,15 @@ def message(message: model.Message) -> pb.Message:
         created_at=timestamp(message.created_at),
         attachments=[attachment_info(info) for info in message.attachments],
         error_reason=message.error_reason,
+        tool_calls=[reply_pb2.ToolCall(**call_fields(call)) for call in message.tool_calls],
     )
+
+
+def found_message(found: FoundMessage) -> pb.GetMessageResponse:
+    """Write a message that was asked for by its name alone, whole."""
+    whole = message(found.message)
+    whole.input.extend(inputs.written(found.said, found.files))
+    return pb.GetMessageResponse(message=whole, chat=chat(found.chat))
 
 
 def usage_message(usage: model.Usage) -> reply_pb2.Usage:

@@ -99,3 +99,10 @@ class ChatServicer(ChatServiceServicer):
             messages=[convert.message(message) for message in page.messages],
             next_page_token=token,
         )
+
+    @override
+    async def GetMessage(
+        self, request: pb.GetMessageRequest, context: ServerContext
+    ) -> pb.GetMessageResponse:
+        caller, message_id = convert.caller(context), convert.message_id(request, "")
+        return convert.found_message(await self.chats.message(caller, message_id))

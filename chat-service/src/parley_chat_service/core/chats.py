@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from parley_chat_service.core.faults import ChatNotFound
+from parley_chat_service.core.faults import ChatNotFound, MessageNotFound
 from parley_chat_service.core.model import (
     Caller,
     Chat,
@@ -16,6 +16,7 @@ from parley_chat_service.core.model import (
 )
 from parley_chat_service.core.ports import ChatStore
 from parley_chat_service.core.rules import check_chat_id, check_name, check_text
+from parley_chat_service.core.turn import FoundMessage
 
 
 class Chats:
@@ -49,6 +50,13 @@ class Chats:
         if page is None:
             raise ChatNotFound(query.chat_id)
         return page
+
+    async def message(self, caller: Caller, message_id: UUID) -> FoundMessage:
+        """Return one message of the caller's, and its chat."""
+        found = await self.store.find_message(caller.owner_id, message_id)
+        if found is None:
+            raise MessageNotFound(message_id, "")
+        return found
 
     async def delete(self, caller: Caller, chat_id: str) -> None:
         """Delete a chat of the caller's; its running turns end."""

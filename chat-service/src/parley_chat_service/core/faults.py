@@ -6,11 +6,12 @@ Aborted           + ChatBusy              too many turns wait in the chat
 + ChatDeleted           deleted while its reply was made
 InvalidArgument   + IdempotencyKeyReused  the key stands for another body
 Unavailable       + TurnInterrupted       the process that worked on it stopped
+BadGateway        + ToolCallsTooLarge     the reply calls tools with more than is kept
 """
 
 from __future__ import annotations
 
-from parley_rpc.faults import Aborted, InvalidArgument, NotFound, Unavailable
+from parley_rpc.faults import Aborted, BadGateway, InvalidArgument, NotFound, Unavailable
 
 # What names this service in its faults.
 DOMAIN = "chat.parley"
@@ -26,12 +27,23 @@ class ChatNotFound(NotFound):
 
 
 class MessageNotFound(NotFound):
-    """There is no such reply in the chat."""
+    """There is no such reply in the chat, or no such message at all."""
 
     reason = "message_not_found"
 
-    def __init__(self, message_id: object) -> None:
-        super().__init__(f"There is no reply {message_id} in the chat.", message_id=message_id)
+    def __init__(self, message_id: object, where: str = " in the chat") -> None:
+        kind = "reply" if where else "message"
+        super().__init__(f"There is no {kind} {message_id}{where}.", message_id=message_id)
+
+
+class ToolCallsTooLarge(BadGateway):
+    """A reply calls tools with more than is kept of one."""
+
+    reason = "tool_calls_too_large"
+
+    def __init__(self, limit: int) -> None:
+        sentence = f"The calls of tools in the reply have more than {limit} characters."
+        super().__init__(sentence, limit=limit)
 
 
 class ChatBusy(Aborted):

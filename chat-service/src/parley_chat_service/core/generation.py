@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from uuid import UUID
 
 from parley_rpc.faults import (
     DatabaseUnavailable,
@@ -20,10 +21,18 @@ from parley_rpc.faults import (
 
 from parley_chat_service.core.failures import failure_of
 from parley_chat_service.core.faults import ChatDeleted, TurnInterrupted
-from parley_chat_service.core.model import OPEN, Caller, Message, Prompt, Role, Status
+from parley_chat_service.core.history import answered, newest_files, shown
+from parley_chat_service.core.model import (
+    OPEN,
+    Caller,
+    Message,
+    Prompt,
+    Role,
+    Status,
+    ToolCall,
+)
 from parley_chat_service.core.outline import Span
 from parley_chat_service.core.ports import Providers, TurnStore
-from parley_chat_service.core.rules import LARGEST_ATTACHMENTS
 from parley_chat_service.core.running import RunningTurn
 from parley_chat_service.core.turn import Begun, Ending, Finished, NewTurn, Past, ReplyRequest
 from parley_chat_service.core.worker import Worker
@@ -33,8 +42,6 @@ POLL_SECONDS = 0.25
 ASK_AGAIN_SECONDS = 0.3
 # What it says when it cannot take on a reply now, and has asked nobody.
 AWAY = frozenset({"unavailable", "database_unavailable", "too_busy"})
-# Bytes of vendors' metadata in one call, so that they fit into it with files and text.
-LARGEST_RETURNED = 4 << 20
 
 logger = logging.getLogger(__name__)
 
@@ -127,17 +134,21 @@ class Generation:
         if wanted := newest_files(past, sum(file.info.size for file in send.attachments)):
             files |= await self.store.load_files(new.owner_id, wanted)
         infos = [file.info for file in send.attachments]
-        asked = Past(new.user_message_id, Role.USER, Status.COMPLETE, send.content, infos)
+        asked = Past(
+            new.user_message_id, Role.USER, Status.COMPLETE, send.content, infos, said=send.said
+        )
+        known = [*shown(past, new.choice.provider), asked]
         request = ReplyRequest(
             usage_id=new.message_id,
             choice=new.choice,
             system=job.prompt.content,
-            past=[*shown(past, new.choice.provider), asked],
+            past=answered(known, new.user_message_id),
             files=files,
             temperature=send.temperature,
             max_tokens=send.max_tokens,
             stream=send.watched,
             fallbacks=send.fallbacks,
+            packed=send.options.packed,
         )
         finished = await self._ask(job, request)
         return Outcome(Status.COMPLETE, finished) if finished else interrupted(job)
@@ -166,15 +177,15 @@ class Generation:
     async def _path(self, job: Job) -> Sequence[Past]:
         """Return the path to the user's message, once all replies on it have ended."""
         begun, owner_id = job.begun, job.new.owner_id
-        path = begun.path
-        while not leads_to(path, begun):
-            parent = begun.parent_id and self.worker.turns.get(begun.parent_id)
+        path, parent_id = begun.path, begun.parent_id
+        while parent_id is not None and not leads_to(path, parent_id):
+            parent = self.worker.turns.get(parent_id)
             if parent:
                 await parent.finished()
             else:
                 await asyncio.sleep(POLL_SECONDS)
             path = await self.worker.insist(
-                lambda: self.store.path(owner_id, begun.chat_uid, begun.seq - 1)
+                lambda: self.store.path(owner_id, begun.chat_uid, parent_id)
             )
         return path
 
@@ -194,46 +205,13 @@ class Generation:
         return TurnInterrupted(ending.message_id)
 
 
-def leads_to(path: Sequence[Past], begun: Begun) -> bool:
+def leads_to(path: Sequence[Past], parent_id: UUID) -> bool:
     """Say whether a path is whole: it ends at the parent, and nothing on it is running.
 
     The one that came with the beginning of the turn may miss a turn that began just before.
     """
-    if begun.parent_id is None:
-        return True
-    whole = bool(path) and path[-1].message_id == begun.parent_id
+    whole = bool(path) and path[-1].message_id == parent_id
     return whole and not any(message.status == Status.RUNNING for message in path)
-
-
-def shown(path: Sequence[Past], provider: str) -> list[Past]:
-    """Return what a model is shown of a path: all that has text.
-
-    What vendors want back goes to nobody but the provider that wanted it, with the newest of its
-    replies that fit into one call.
-    """
-    kept: list[Past] = []
-    room = LARGEST_RETURNED
-    for message in reversed(path):
-        if not message.content:
-            continue
-        if message.spans and message.provider == provider:
-            room -= sum(len(span.metadata) for span in message.spans)
-        returned = message.provider == provider and room >= 0
-        kept.append(message if returned or not message.spans else message._replace(spans=()))
-    kept.reverse()
-    return kept
-
-
-def newest_files(path: Sequence[Past], size: int) -> list[str]:
-    """Name the newest files on a path that, after `size` bytes, still fit into one call."""
-    names: list[str] = []
-    for message in reversed(path):
-        for info in message.attachments:
-            size += info.size
-            if size > LARGEST_ATTACHMENTS:
-                return names
-            names.append(info.sha256)
-    return names
 
 
 def is_away(fault: Fault) -> bool:
@@ -257,6 +235,7 @@ def interrupted(job: Job) -> Outcome:
 def ending_of(job: Job, outcome: Outcome) -> Ending:
     """Return what is stored of an outcome."""
     finished, turn = outcome.finished, job.turn
+    calls = calls_of(job, outcome)
     told = finished.choice if finished else OPEN
     return Ending(
         message_id=job.new.message_id,
@@ -272,7 +251,20 @@ def ending_of(job: Job, outcome: Outcome) -> Ending:
         spans=spans_of(job) if outcome.status is Status.COMPLETE else (),
         failure=failure_of(outcome.fault) if outcome.fault else None,
         unsettled=finished is None and turn.asked,
+        tool_calls=calls,
     )
+
+
+def calls_of(job: Job, outcome: Outcome) -> Sequence[ToolCall]:
+    """Return the calls of tools that a reply ended with; one that was cut keeps no half ones."""
+    finished, calls = outcome.finished, job.turn.calls
+    if finished is None or outcome.status is not Status.COMPLETE:
+        return ()
+    whole = calls.whole(finished.reason)
+    if len(whole) < len(calls):
+        # Vendors refuse what belongs to a call without it.
+        job.turn.outline.give_up("tool_call")
+    return whole
 
 
 def spans_of(job: Job) -> Sequence[Span]:
@@ -308,4 +300,5 @@ def message_of(job: Job, ending: Ending) -> Message:
         error_reason=ending.error_reason,
         usage=ending.usage,
         cost=ending.cost,
+        tool_calls=ending.tool_calls,
     )

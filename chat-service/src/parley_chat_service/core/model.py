@@ -16,6 +16,8 @@ class Role(StrEnum):
 
     USER = "user"
     ASSISTANT = "assistant"
+    # Within an input only; no message of a chat is a tool's.
+    TOOL = "tool"
 
 
 class Status(StrEnum):
@@ -113,6 +115,15 @@ class Attachment:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool that a model asks for; its arguments are as the model wrote them."""
+
+    tool_call_id: str
+    name: str
+    arguments: str
+
+
 class Totals(NamedTuple):
     """What the messages of a chat used and cost together."""
 
@@ -163,6 +174,7 @@ class Message:
     usage: Usage | None = None
     cost: Cost | None = None
     failure: Failure | None = None
+    tool_calls: Sequence[ToolCall] = ()
 
 
 class ChatCursor(NamedTuple):

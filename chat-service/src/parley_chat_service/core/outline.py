@@ -17,10 +17,11 @@ class Kind(StrEnum):
 
     TEXT = "text"
     REASONING = "reasoning"
+    CALL = "call"
 
 
 class Span(NamedTuple):
-    """A piece of a reply: so many code points of its text, or of its reasoning.
+    """A piece of a reply: so many code points of its text, or of its reasoning, or one call.
 
     It begins where the one of its kind before it ended. `metadata` is what the vendor wants back
     with it: JSON that nobody here reads.
@@ -45,6 +46,8 @@ class Outline:
         self.size = 0
         # Why the pieces were given up; empty while they are not.
         self.given_up = ""
+        # Where its calls of tools stand among its pieces.
+        self._calls: dict[int, int] = {}
         self._begun = Position()
         self._spans: list[Span] = []
 
@@ -63,15 +66,30 @@ class Outline:
         if self.size > LARGEST_METADATA:
             self.give_up("size")
 
+    def call(self, index: int, metadata: bytes, at: Position) -> None:
+        """Note a part of a call of a tool; its first ends the open piece."""
+        self.size += len(metadata)
+        if index not in self._calls:
+            self._close(at)
+            self._calls[index] = len(self._spans)
+            self._add(Span(Kind.CALL, 1))
+        if metadata and not self.given_up:
+            self._spans[self._calls[index]] = Span(Kind.CALL, 1, metadata)
+        if self.size > LARGEST_METADATA:
+            self.give_up("size")
+
     def give_up(self, reason: str) -> None:
         """Forget the pieces, and note no more."""
         self.given_up = self.given_up or reason
         self._spans.clear()
 
     def spans(self, end: Position) -> tuple[Span, ...]:
-        """Return the pieces of a reply that is whole; none when nobody wants anything back."""
+        """Return the pieces of a reply that is whole.
+
+        None when nobody wants anything back and no tool is called.
+        """
         self._close(end)
-        return tuple(self._spans) if self.size else ()
+        return tuple(self._spans) if self.size or self._calls else ()
 
     def _close(self, at: Position, metadata: bytes = b"") -> None:
         kind, self.kind = self.kind, None
@@ -79,6 +97,11 @@ class Outline:
             return
         length = getattr(at, kind) - getattr(self._begun, kind)
         if length or metadata:
-            self._spans.append(Span(kind, length, metadata))
+            self._add(Span(kind, length, metadata))
+
+    def _add(self, span: Span) -> None:
+        if self.given_up:
+            return
+        self._spans.append(span)
         if len(self._spans) > MOST_SPANS:
             self.give_up("pieces")

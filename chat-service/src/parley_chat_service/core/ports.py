@@ -23,9 +23,11 @@ from parley_chat_service.core.model import (
 from parley_chat_service.core.outline import Kind
 from parley_chat_service.core.turn import (
     Begun,
+    CallDelta,
     Ending,
     Fate,
     Finished,
+    FoundMessage,
     Growth,
     NewTurn,
     Past,
@@ -48,6 +50,12 @@ class ChatStore(Protocol):
     async def list_messages(self, owner_id: UUID, query: MessageQuery) -> MessagePage | None:
         """Return a page of the messages on the active path; None when there is no such chat."""
 
+    async def find_message(self, owner_id: UUID, message_id: UUID) -> FoundMessage | None:
+        """Return a message, with the files that it was sent with as messages.
+
+        None when its chat is deleted or there is none such.
+        """
+
     async def delete_chat(self, owner_id: UUID, chat_id: str) -> Sequence[UUID] | None:
         """Delete a chat and stop its replies, which are returned; None when there is none."""
 
@@ -62,14 +70,21 @@ class TurnStore(Protocol):
         """Store both messages, and the chat when it is new.
 
         None, and nothing stored, when the idempotency key is in use, the chat has `most_running`
-        running replies already, or its last choice is not the one that is assumed.
+        running replies already, its last choice is not the one that is assumed, or its last reply
+        not the one that the turn is to follow.
+        """
+
+    async def begin_branch(self, turn: NewTurn, most_running: int) -> Begun | None:
+        """Do so after any reply of the chat, to which the active path then leads.
+
+        None likewise; MessageNotFound when the chat has no such reply.
         """
 
     async def find_send(self, owner_id: UUID, key: str) -> PastSend | None:
         """Return the turn that an idempotency key stands for."""
 
-    async def path(self, owner_id: UUID, chat_uid: UUID, before: int) -> Sequence[Past]:
-        """Return the messages on the active path with a `seq` below `before`, oldest first."""
+    async def path(self, owner_id: UUID, chat_uid: UUID, leaf_id: UUID) -> Sequence[Past]:
+        """Return the messages that lead to one and that one, oldest first, active or not."""
 
     async def append(self, worker_id: UUID, pieces: Sequence[Piece]) -> frozenset[UUID]:
         """Store what running replies grew by; return those that still belong to the worker.
@@ -175,8 +190,8 @@ class Reply(Protocol):
     def attach(self, kind: Kind, metadata: bytes, /) -> None:
         """End the piece of this kind with what the vendor wants back with it."""
 
-    def calls_tool(self) -> None:
-        """Note that it calls a tool."""
+    def call(self, delta: CallDelta, /) -> None:
+        """Take in a part of a call of a tool; ToolCallsTooLarge."""
 
     def answered(self, choice: Choice, /) -> None:
         """Note who makes it instead of whom it asked."""

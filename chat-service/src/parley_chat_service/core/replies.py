@@ -18,6 +18,7 @@ from uuid import UUID
 from parley_rpc.faults import DatabaseUnavailable, Fault, Internal, TooBusy
 from uuid_utils.compat import uuid7
 
+from parley_chat_service.core.digests import body_hash
 from parley_chat_service.core.faults import (
     ChatBusy,
     ChatDeleted,
@@ -25,12 +26,13 @@ from parley_chat_service.core.faults import (
     TurnInterrupted,
 )
 from parley_chat_service.core.generation import Generation, Job
+from parley_chat_service.core.inputs import first_words_of
 from parley_chat_service.core.journal import Journal
 from parley_chat_service.core.lasts import LastChoices
 from parley_chat_service.core.model import Caller, Choice, Prompt
 from parley_chat_service.core.places import Places
 from parley_chat_service.core.ports import Prompts
-from parley_chat_service.core.rules import body_hash, check_send
+from parley_chat_service.core.rules import check_send
 from parley_chat_service.core.running import RunningTurn
 from parley_chat_service.core.streams import Streams
 from parley_chat_service.core.titles import title_of
@@ -163,7 +165,8 @@ class Replies:
 
         None when its chat has asked somebody else last than was assumed.
         """
-        if self.at_once[new.owner_id, new.chat_id] <= MOST_RUNNING:
+        fits = self.at_once[new.owner_id, new.chat_id] <= MOST_RUNNING
+        if fits:
             begun = await self.store.begin(new, MOST_RUNNING)
             if begun is not None:
                 return begun
@@ -174,6 +177,10 @@ class Replies:
             self.lasts.forget(new.owner_id, new.chat_id)
             if await self.store.last_choice(new.owner_id, new.chat_id) != new.assumed:
                 return None
+        if fits and new.send.parent_id is not None:
+            begun = await self.store.begin_branch(new, MOST_RUNNING)
+            if begun is not None:
+                return begun
         raise ChatBusy(new.chat_id, MOST_WAITING)
 
     async def _past(self, owner_id: UUID, send: Send) -> PastSend | None:
@@ -208,6 +215,8 @@ class Replies:
         return await self.providers.resolve(caller, choice, LOOK_UP_SECONDS), last
 
     async def _prompt(self, caller: Caller, send: Send) -> Prompt:
+        if send.options.system:
+            return Prompt(send.options.system)
         if send.prompt_id:
             return await self.prompts.get(caller, send.prompt_id, LOOK_UP_SECONDS)
         return await self.prompts.active(caller, LOOK_UP_SECONDS)
@@ -220,7 +229,7 @@ class Replies:
             user_message_id=uuid7(),
             message_id=uuid7(),
             worker_id=self.worker.worker_id,
-            title=title_of(send.content),
+            title=title_of(send.content or first_words_of(send.said)),
             send=send,
             body_hash=body_hash(send) if send.idempotency_key else b"",
             choice=choice,

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from parley_rpc.faults import InvalidArgument
 
-from parley_chat_service.core.model import Attachment
+from parley_chat_service.core.inputs import (
+    Blob,
+    Call,
+    File,
+    Part,
+    Picture,
+    Result,
+    Said,
+    Text,
+    Thought,
+    blobs_of,
+    parts_of,
+    texts_of,
+)
+from parley_chat_service.core.model import Attachment, Role
+from parley_chat_service.core.outline import LARGEST_METADATA
 from parley_chat_service.core.turn import Send
 
 CHAT_ID = re.compile(r"[A-Za-z0-9_-]{1,50}")
@@ -20,13 +36,31 @@ LARGEST_ATTACHMENT = 20_000_000
 LARGEST_ATTACHMENTS = 24_000_000
 LONGEST_NAME = 200
 MOST_FALLBACKS = 8
+# What messages may consist of together; the words of users among them have a limit of their own.
+MOST_PARTS = 2_000
+MOST_FILES = 100
+LONGEST_INPUTS = 5
+LONGEST_URL = 8_000
+LARGEST_OPTIONS = 2 << 20
+# Who may say what.
+SAYINGS: Mapping[Role, tuple[type[Part], ...]] = MappingProxyType(
+    {
+        Role.USER: (Text, Picture, File, Result),
+        Role.ASSISTANT: (Text, Thought, Call),
+        Role.TOOL: (Result,),
+    }
+)
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 100
 
 
 def check_send(send: Send, longest: int) -> None:
     """Check a send; `longest` is the limit of its content in characters."""
-    check_content(send.content, longest)
+    if send.said:
+        check_said(send, longest)
+    else:
+        check_content(send.content, longest)
+        check_attachments(send)
     if send.chat_id:
         check_chat_id(send.chat_id)
     check_name("provider", send.choice.provider)
@@ -40,7 +74,7 @@ def check_send(send: Send, longest: int) -> None:
     )
     require(send.max_tokens is None or send.max_tokens >= 1, "max_tokens", "must be 1 or more")
     check_fallbacks(send)
-    check_attachments(send)
+    check_options(send, longest)
     if send.idempotency_key:
         require(
             IDEMPOTENCY_KEY.fullmatch(send.idempotency_key) is not None,
@@ -117,6 +151,77 @@ def check_attachment(field: str, attachment: Attachment) -> None:
     )
 
 
+def check_said(send: Send, longest: int) -> None:
+    """Check a send that came as messages; all they say is limited to some of the longest ones."""
+    said = send.said
+    parts = list(parts_of(said))
+    require(len(parts) <= MOST_PARTS, "input", f"must have at most {MOST_PARTS} parts")
+    for index, message in enumerate(said):
+        check_message(f"input[{index}]", message)
+    blank = all(isinstance(part, Text) and not part.text.strip() for part in parts)
+    require(not blank, "input", "must not be blank")
+    check_text("input", send.content)
+    rule = f"must have at most {longest} characters that users said"
+    require(len(send.content) <= longest, "input", rule)
+    size = sum(len(text) for part in parts for text in texts_of(part))
+    most = LONGEST_INPUTS * longest
+    require(size <= most, "input", f"must have at most {most} characters")
+    size = sum(len(part.metadata) for part in parts)
+    rule = f"must have at most {LARGEST_METADATA} bytes of metadata"
+    require(size <= LARGEST_METADATA, "input", rule)
+    check_files([blob for part in parts for blob in blobs_of(part)])
+
+
+def check_message(field: str, message: Said) -> None:
+    """Check one message."""
+    require(bool(message.parts), f"{field}.parts", "must not be empty")
+    for index, part in enumerate(message.parts):
+        place = f"{field}.parts[{index}]"
+        rule = f"is nothing that a message with the role {message.role} may hold"
+        require(isinstance(part, SAYINGS[message.role]), place, rule)
+        if isinstance(part, Call):
+            require(bool(part.call.name), f"{place}.tool_call.name", "must not be empty")
+        if isinstance(part, Call | Result):
+            call_id = part.call.tool_call_id if isinstance(part, Call) else part.tool_call_id
+            require(bool(call_id), f"{place}.tool_call_id", "must not be empty")
+        for blob in blobs_of(part):
+            check_blob(place, blob, pictures=not isinstance(part, File))
+
+
+def check_blob(field: str, blob: Blob, *, pictures: bool) -> None:
+    """Check one file of a message, which nobody here opens."""
+    check_name(f"{field}.name", blob.name)
+    check_name(f"{field}.media_type", blob.media_type)
+    if blob.url:
+        is_address = blob.url.startswith(("http://", "https://")) and not blob.size
+        rule = "must begin with http:// or https://, and come without data"
+        require(is_address and len(blob.url) <= LONGEST_URL, f"{field}.url", rule)
+        return
+    rule = f"must be one of {', '.join(MEDIA_TYPES)}" if pictures else "must not be empty"
+    fits = blob.media_type in MEDIA_TYPES if pictures else bool(blob.media_type)
+    require(fits, f"{field}.media_type", rule)
+    rule = f"must be 1 to {LARGEST_ATTACHMENT} bytes"
+    require(1 <= blob.size <= LARGEST_ATTACHMENT, f"{field}.data", rule)
+
+
+def check_files(blobs: Sequence[Blob]) -> None:
+    """Check the files of all messages together."""
+    require(len(blobs) <= MOST_FILES, "input", f"must have at most {MOST_FILES} files")
+    size = sum(blob.size for blob in blobs)
+    rule = f"must have files of at most {LARGEST_ATTACHMENTS} bytes together"
+    require(size <= LARGEST_ATTACHMENTS, "input", rule)
+
+
+def check_options(send: Send, longest: int) -> None:
+    """Check what else a send asks; what it means is for the provider service to say."""
+    system, packed = send.options
+    require(len(system) <= longest, "options.system", f"must be at most {longest} characters")
+    rule = "must be empty with options.system, which takes the prompt's place"
+    require(not (system and send.prompt_id), "system_prompt_id", rule)
+    rule = f"must be at most {LARGEST_OPTIONS} bytes"
+    require(len(packed) <= LARGEST_OPTIONS, "options", rule)
+
+
 def page_size(asked: int) -> int:
     """Return the size of a page; 0 asks for the default."""
     require(0 <= asked <= LARGEST_PAGE, "page_size", f"must be between 1 and {LARGEST_PAGE}")
@@ -127,34 +232,3 @@ def require(kept: bool, field: str, rule: str) -> None:
     """Raise InvalidArgument unless the rule is kept."""
     if not kept:
         raise InvalidArgument.of(field, rule)
-
-
-def body_hash(send: Send) -> bytes:
-    """Return a digest of what a send asks for; equal for equal bodies only."""
-    digest = hashlib.sha256()
-    for value in (
-        send.chat_id,
-        send.content,
-        *send.choice,
-        repr(send.temperature),
-        repr(send.max_tokens),
-        send.prompt_id,
-        *(f"{a.info.sha256} {a.info.media_type} {a.info.name}" for a in send.attachments),
-        *fallback_values(send),
-    ):
-        data = value.encode()
-        # Lengths keep neighbours apart: "ab", "c" is another body than "a", "bc".
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
-    return digest.digest()
-
-
-def fallback_values(send: Send) -> list[str]:
-    """Return what fallbacks add to the body of a send: nothing when there are none.
-
-    So the keys of sends without them, which a former release may have stored, stay as they are.
-    The word keeps them apart from attachments, none of which it can be.
-    """
-    if not send.fallbacks:
-        return []
-    return ["fallbacks", *(name for choice in send.fallbacks for name in choice)]

@@ -7,10 +7,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
+from parley_chat_service.core.calls import Calls
 from parley_chat_service.core.model import Choice, Position, Usage
 from parley_chat_service.core.outline import Kind, Outline, Span
 from parley_chat_service.core.showing import Showing
-from parley_chat_service.core.turn import Piece
+from parley_chat_service.core.turn import CallDelta, Piece
 
 # Asked for with every delta, and slow to find in their class.
 TEXT, REASONING = Kind.TEXT, Kind.REASONING
@@ -37,6 +38,7 @@ class RunningTurn(Showing):
         # Who makes the reply, when it is not who was asked.
         self.answerer: Choice | None = None
         self.outline = Outline()
+        self.calls = Calls()
         # Whether its work was ended from outside: by somebody's wish, or by force.
         self.stopped = False
         self.interrupted = False
@@ -73,9 +75,10 @@ class RunningTurn(Showing):
         if metadata:
             self.outline.attach(kind, metadata, self._here())
 
-    def calls_tool(self) -> None:
-        """Note that it calls a tool: without the call, vendors refuse what belongs to it."""
-        self.outline.give_up("tool_call")
+    def call(self, delta: CallDelta, /) -> None:
+        """Take in a part of a call of a tool."""
+        self.calls.add(delta)
+        self.outline.call(delta.index, delta.metadata, self._here())
 
     def answered(self, choice: Choice, /) -> None:
         """Note who makes the reply instead of whom it asked."""
@@ -86,7 +89,7 @@ class RunningTurn(Showing):
     @property
     def grown(self) -> bool:
         """Whether anything of the reply has come."""
-        return bool(self._texts or self._reasonings or self.pieces)
+        return bool(self._texts or self._reasonings or self.pieces or self.calls)
 
     @property
     def spans(self) -> tuple[Span, ...]:

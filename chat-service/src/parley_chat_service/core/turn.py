@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from parley_rpc.faults import Fault
 
+from parley_chat_service.core.inputs import Said
 from parley_chat_service.core.model import (
     OPEN,
     Attachment,
     AttachmentInfo,
+    Chat,
     Choice,
     Cost,
     Failure,
     Message,
     Position,
     Status,
+    ToolCall,
     Usage,
 )
 from parley_chat_service.core.outline import Span
@@ -27,11 +30,25 @@ from parley_chat_service.core.outline import Span
 BEGINNING = Position()
 
 
+class Options(NamedTuple):
+    """How a reply is asked for, beyond what every send says.
+
+    `system` takes the prompt's place. `packed` is for the provider service, which alone reads it.
+    """
+
+    system: str = ""
+    packed: bytes = b""
+
+
+NO_OPTIONS = Options()
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """What a caller asks of a turn. `watched` says that somebody reads along.
 
-    `fallbacks` are asked, in order, when the first choice fails before it says anything.
+    `fallbacks` are asked, in order, when the first choice fails before it says anything. What came
+    as messages is `said`; `content` is what users said in them, and `attachments` are their files.
     """
 
     content: str
@@ -46,6 +63,10 @@ class Send:
     fallbacks: Sequence[Choice] = ()
     # What it fails with before anything is stored, unless it repeats one.
     refusal: Fault | None = None
+    said: Sequence[Said] = ()
+    options: Options = NO_OPTIONS
+    # The reply that it follows, when that is not simply the chat's last one.
+    parent_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +82,9 @@ class Seek:
 class Past(NamedTuple):
     """A message as the model is shown it.
 
-    The last three are there only when a vendor wants something back: who made the reply, its
-    reasoning, and the pieces of both with their metadata.
+    From `provider` on there is something only when a vendor wants something back, or a reply calls
+    tools: who made the reply, its reasoning, the pieces of both with their metadata, its calls. A
+    user's message that came as messages is `said`, to `provider`.
     """
 
     message_id: UUID
@@ -73,6 +95,22 @@ class Past(NamedTuple):
     provider: str = ""
     reasoning: str = ""
     spans: Sequence[Span] = ()
+    tool_calls: Sequence[ToolCall] = ()
+    said: Sequence[Said] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallDelta:
+    """What a call of a tool grew by; its names come first, its metadata last.
+
+    `index` counts the calls of a reply.
+    """
+
+    index: int
+    tool_call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+    metadata: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +126,8 @@ class ReplyRequest:
     max_tokens: int | None
     stream: bool
     fallbacks: Sequence[Choice] = ()
+    # For the provider service, beyond the above.
+    packed: bytes = b""
 
 
 class Finished(NamedTuple):
@@ -159,6 +199,7 @@ class Ending:
     spans: Sequence[Span] = ()
     failure: Failure | None = None
     unsettled: bool = False
+    tool_calls: Sequence[ToolCall] = ()
 
 
 class Growth(NamedTuple):
@@ -181,6 +222,16 @@ class Fate(NamedTuple):
 
     status: str
     deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMessage:
+    """A message by its name alone, and its chat; `files` has the bytes that `said` names."""
+
+    message: Message
+    chat: Chat
+    said: Sequence[Said] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,11 @@ from parley_gateway.api.auditing import note_refusal
 from parley_gateway.api.cors import CrossOrigins
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.dialects import failures
+from parley_gateway.api.dialects.completions import routes as completions
+from parley_gateway.api.dialects.messages import routes as messages
+from parley_gateway.api.dialects.responses import conversations
+from parley_gateway.api.dialects.responses import creating as responses
+from parley_gateway.api.dialects.responses import reading as stored_responses
 from parley_gateway.api.health import Monitor
 from parley_gateway.api.methods import allowed
 from parley_gateway.api.middleware import Exchanges
@@ -44,7 +49,12 @@ METHOD_NOT_ALLOWED = 405
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 # The hot route first: routes are tried in order.
 ROUTERS = (
+    completions,
     chats,
+    messages,
+    responses,
+    stored_responses,
+    conversations,
     replies,
     prompts,
     providers,
@@ -84,15 +94,27 @@ def build_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:
     )
     app.state.gateway = gateway
     app.state.monitor = Monitor(gateway)
-    for module in ROUTERS:
-        # Flat: an included router is matched twice, which the hot route would pay for.
-        app.router.routes.extend(module.router.routes)
+    add_routes(app)
     app.router.routes.extend(about.problem_types.routes)
     if door.docs:
         app.router.routes.extend(about.pages.routes)
         app.mount(about.ASSETS, about.assets)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     return app
+
+
+def add_routes(app: FastAPI) -> None:
+    """Add what the document describes."""
+    for module in ROUTERS:
+        # Flat: an included router is matched twice, which the hot route would pay for.
+        app.router.routes.extend(module.router.routes)
+
+
+def document() -> openapi.Document:
+    """Make the OpenAPI document of an application that nobody runs."""
+    app = FastAPI(title=about.NAME, version=about.VERSION)
+    add_routes(app)
+    return openapi.describe(app)
 
 
 async def answer_fault(request: Request, fault: Exception) -> Response:

@@ -42,6 +42,7 @@ PROBLEMS: dict[str, Row] = {
     "idempotency_key_reused": Row(422, "The idempotency key was used with another body"),
     "turn_interrupted": Row(503, "The reply was interrupted", retryable=True),
     "chat_deleted": Row(409, "The chat was deleted meanwhile"),
+    "tool_calls_too_large": Row(502, "The reply calls tools with too much"),
     "prompt_not_found": Row(404, "No such prompt"),
     "prompt_exists": Row(409, "The prompt's name is taken"),
     "prompt_shared": Row(409, "A shared prompt cannot be changed"),
@@ -83,6 +84,7 @@ PROBLEMS: dict[str, Row] = {
     "user_exists": Row(409, "The user's name is taken"),
     "last_administrator": Row(409, "Somebody must be able to administer"),
     "key_rotated": Row(409, "The key has a successor"),
+    "chat_goes_on": Row(409, "The chat holds more than that"),
 }
 # For a reason that a newer service knows and this gateway does not.
 UNKNOWN: dict[type[Fault], Row] = {

@@ -18,6 +18,7 @@ AlreadyExists
 FailedPrecondition
 + LastAdministrator
 + KeyRotated
++ ChatGoesOn         the chat holds more than what is to be deleted
 Unimplemented
 + MethodNotAllowed
 """
@@ -153,3 +154,17 @@ class KeyRotated(FailedPrecondition):
 
     def __init__(self, key_id: str) -> None:
         super().__init__(f"The key {key_id} was rotated already.", key_id=key_id)
+
+
+class ChatGoesOn(FailedPrecondition):
+    """The chat holds more than what is to be deleted."""
+
+    reason = "chat_goes_on"
+
+    def __init__(self, response_id: str, chat_id: str) -> None:
+        super().__init__(
+            f"The response {response_id} stands in the chat {chat_id} with others, which would "
+            "lose what they follow: delete the chat.",
+            response_id=response_id,
+            chat_id=chat_id,
+        )

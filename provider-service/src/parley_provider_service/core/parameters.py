@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields, replace
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import parley_provider_sdk as sdk
 from parley_rpc.faults import Fault, InvalidArgument, Violation
@@ -77,12 +78,14 @@ def combined(
 
 def excluded(entry: Entry, request: sdk.ReplyRequest) -> frozenset[str]:
     """Return what a plugin would leave out of a request because of its other parameters."""
-    provider: object = entry.installed.provider
-    if not isinstance(provider, sdk.Combining):
+    provider = entry.installed.provider
+    kind: type[object] = type(provider)
+    if not is_combining(kind):  # type: ignore[arg-type]  # of classes, mypy takes the wrong hash
         return frozenset()
+    combining = cast("sdk.Combining", provider)
     try:
         with guarded(entry.name, request.model):
-            named = frozenset(provider.excluded_parameters(request))
+            named = frozenset(combining.excluded_parameters(request))
     except Fault:  # it is logged, and the plugin does as it sees fit
         return frozenset()
     return frozenset(name for name in named & DEFAULTS.keys() if is_asked(request, name))
@@ -96,14 +99,29 @@ def is_asked(request: sdk.ReplyRequest, name: str) -> bool:
 def unsupported(entry: Entry, model: str) -> frozenset[str]:
     """Return what a model does not take: what its plugin knows, and what its vendor told us."""
     learned = entry.unsupported.get(model, frozenset())
-    provider: object = entry.installed.provider
-    if not isinstance(provider, sdk.Selective):
+    provider = entry.installed.provider
+    kind: type[object] = type(provider)
+    if not is_selective(kind):  # type: ignore[arg-type]  # likewise
         return learned
+    selective = cast("sdk.Selective", provider)
     try:
         with guarded(entry.name, model):
-            return learned | frozenset(provider.unsupported_parameters(model))
+            return learned | frozenset(selective.unsupported_parameters(model))
     except Fault:  # it is logged, and what it would have told the vendor tells
         return learned
+
+
+# Asked several times for each reply, and to find it out takes Python longer than the rest.
+@cache
+def is_selective(kind: type[object]) -> bool:
+    """Say whether providers of a kind know what their models do not take."""
+    return issubclass(kind, sdk.Selective)
+
+
+@cache
+def is_combining(kind: type[object]) -> bool:
+    """Say whether they know what excludes each other."""
+    return issubclass(kind, sdk.Combining)
 
 
 def takes(entry: Entry, model: Model, parameter: str) -> bool:

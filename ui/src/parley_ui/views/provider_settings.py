@@ -34,8 +34,9 @@ def panel(provider: Provider, known: Configuration) -> None:
     )
     if folded.open:
         with folded:
-            _form(provider, known)
+            # First: the form's widgets load late, and would push a button from under a click.
             _key(provider, known)
+            _form(provider, known)
             if provider.kind != provider.name:
                 _removal(provider)
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from parley_chat_service.adapters.database import Database
+from parley_chat_service.adapters.store.inputs import input_of
 from parley_chat_service.adapters.store.rows import (
     CHAT,
     FOLD,
+    LOAD_FILES,
     MESSAGE,
     SUMMED,
     TOTALS,
@@ -26,6 +28,7 @@ from parley_chat_service.core.model import (
     MessageQuery,
     Status,
 )
+from parley_chat_service.core.turn import FoundMessage
 
 FIND = f"""
     select {CHAT}, c.chat_uid, {TOTALS} from chats c {SUMMED}
@@ -49,6 +52,10 @@ BACKWARD = f"""
     order by m.seq desc limit %s::int
 """  # noqa: S608  (parts are constants)
 LAST = 2**63 - 1
+FIND_MESSAGE = f"""
+    select {CHAT}, m.input, {MESSAGE} from messages m join chats c on c.chat_uid = m.chat_uid
+    where m.owner_id = %s and m.message_id = %s and c.delete_time is null
+"""  # noqa: S608  (parts are constants)
 DELETE = """
     update chats set delete_time = now()
     where owner_id = %s and chat_id = %s and delete_time is null returning chat_uid
@@ -106,6 +113,23 @@ class PostgresChatStore:
         page = [message_of(row) for row in rows[: query.page_size]]
         following = page[-1].seq if len(rows) > query.page_size else None
         return MessagePage(summed_chat_of(found), page[::-1] if query.from_end else page, following)
+
+    async def find_message(self, owner_id: UUID, message_id: UUID) -> FoundMessage | None:
+        """Return a message, with the files that it was sent with as messages."""
+        async with self.database.acting_for(owner_id) as connection:
+            names = [owner_id, message_id]
+            cursor = await connection.execute(FIND_MESSAGE, names, binary=True)
+            row = await cursor.fetchone()
+            if row is None:
+                return None
+            message = message_of(row[8:])
+            _, said = input_of(row[7])
+            files: dict[str, bytes] = {}
+            if said and message.attachments:
+                hashes = [bytes.fromhex(info.sha256) for info in message.attachments]
+                cursor = await connection.execute(LOAD_FILES, [owner_id, hashes], binary=True)
+                files = dict(await cursor.fetchall())
+        return FoundMessage(message, chat_of(row), said, files)
 
     async def delete_chat(self, owner_id: UUID, chat_id: str) -> Sequence[UUID] | None:
         """Delete a chat and stop its replies, which are returned; None when there is none.

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from parley_chat_service.adapters.store.inputs import input_of, tool_calls_of
 from parley_chat_service.core.model import (
     AttachmentInfo,
     Chat,
@@ -57,13 +58,21 @@ MESSAGE = """m.message_id, m.parent_id,
         from reply_events e where e.message_id = m.message_id), '') else m.reasoning end,
     m.attachments, m.provider, m.model, m.prompt_version, m.finish_reason, m.error_reason,
     m.input_tokens, m.output_tokens, m.cached_input_tokens, m.reasoning_tokens, m.usage_source,
-    m.cost_nano_usd, m.price_version, m.error"""
+    m.cost_nano_usd, m.price_version, m.error, m.tool_calls"""
 
 
-# A message `h` of a path. Only a reply whose vendor wants something back brings more than text.
+# A message `h` of a path. Only a reply whose vendor wants something back, or that calls tools,
+# brings more than text, and what came as several messages.
 PAST = """h.message_id, h.role, h.status, h.content, nullif(h.attachments, '[]'),
-    h.provider_metadata, case when h.provider_metadata is not null then h.provider end,
-    case when h.provider_metadata is not null then h.reasoning end"""
+    coalesce(h.provider_metadata, h.pieces),
+    case when coalesce(h.provider_metadata, h.pieces) is not null then h.provider end,
+    case when coalesce(h.provider_metadata, h.pieces) is not null then h.reasoning end,
+    h.tool_calls, h.input"""
+
+# The bytes of files, by their SHA-256 in hexadecimal.
+LOAD_FILES = (
+    "select encode(sha256, 'hex'), data from attachments where owner_id = %s and sha256 = any(%b)"
+)
 
 
 def chat_of(row: Row) -> Chat:
@@ -97,19 +106,26 @@ def message_of(row: Row) -> Message:
         usage=None if row[15] is None else Usage(*row[15:20]),
         cost=None if row[20] is None else Cost(row[20], row[21]),
         failure=None if row[22] is None else Failure(**row[22]),
+        tool_calls=tool_calls_of(row[23]),
     )
 
 
 def past_of(row: Row) -> Past:
     """Read the columns of PAST."""
     past = Past(row[0], row[1], row[2], row[3], attachments_of(row[4]))
-    if row[5] is None:
-        return past
-    return past._replace(spans=spans_of(row[5]), provider=row[6], reasoning=row[7])
+    spans, tool_calls, said = row[5], row[8], row[9]
+    if spans is not None:
+        past = past._replace(spans=spans_of(spans), provider=row[6], reasoning=row[7])
+    if tool_calls is not None:
+        past = past._replace(tool_calls=tool_calls_of(tool_calls))
+    if said is not None:
+        provider, messages = input_of(said)
+        past = past._replace(provider=provider, said=messages)
+    return past
 
 
 def spans_of(column: bytes) -> Sequence[Span]:
-    """Read the column `provider_metadata`."""
+    """Read the column `provider_metadata`, or `pieces`."""
     header, _, rest = column.partition(b"\n")
     spans = []
     at = 0
@@ -120,7 +136,7 @@ def spans_of(column: bytes) -> Sequence[Span]:
 
 
 def spans_column(spans: Sequence[Span]) -> bytes:
-    """Write the column `provider_metadata`; nothing stands for null.
+    """Write the column `provider_metadata`, or `pieces`; nothing stands for null.
 
     A line of JSON says of each piece its kind, its code points and the bytes of its metadata; the
     bytes follow. The text itself stands in its own columns.

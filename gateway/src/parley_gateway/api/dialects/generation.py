@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from google.rpc.status_pb2 import Status
-from parley_rpc.faults import Fault, Internal
+from parley_rpc.faults import Internal
 from parley_rpc.status import from_status
 from starlette.types import Receive, Scope
 from uuid_utils.compat import uuid7
@@ -69,34 +69,50 @@ async def whole(events: AsyncIterator[GenerateReplyResponse]) -> Events:
 async def begun(events: Events, within: float = FIRST_EVENT_SECONDS) -> Events:
     """Wait a while for the first event, so that a failure before it still has a status line.
 
-    Return all events, the first included; whatever failure it was.
+    Who answers is no such event: it may still fail. Return all events, the first included;
+    whatever failure it was.
     """
-    first = asyncio.ensure_future(anext(events))
+    first = asyncio.ensure_future(opening(events))
+    has_begun = False
     try:
         await asyncio.wait({first}, timeout=within)
         if first.done():
             first.result()  # raises the failure
-    except BaseException:
-        first.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Fault, StopAsyncIteration):
-            await first
-        await events.aclose()
-        raise
+        has_begun = True
+    finally:
+        if not has_begun:
+            await closed(first, events)
     return rest(first, events)
 
 
-async def rest(first: asyncio.Future[GenerateReplyResponse], events: Events) -> Events:
-    """Yield a first event that may still be coming, and those behind it."""
+async def opening(events: Events) -> list[GenerateReplyResponse]:
+    """Return the first events of a reply, up to one that does more than say who answers."""
+    opened: list[GenerateReplyResponse] = []
+    async for event in events:
+        opened.append(event)
+        if not event.HasField("answerer"):
+            break
+    return opened
+
+
+async def rest(first: asyncio.Future[list[GenerateReplyResponse]], events: Events) -> Events:
+    """Yield first events that may still be coming, and those behind them."""
     try:
-        yield await first
+        for event in await first:
+            yield event
         async for event in events:
             yield event
     finally:
-        if not first.done():
-            first.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Fault, StopAsyncIteration):
-                await first
-        await events.aclose()
+        await closed(first, events)
+
+
+async def closed(first: asyncio.Future[Any], events: Events) -> None:
+    """Wait no longer, neither for first events nor for others."""
+    first.cancel()
+    await asyncio.wait({first})
+    if not first.cancelled():
+        first.exception()  # told elsewhere
+    await events.aclose()
 
 
 async def unless_left(work: Awaitable[Result], receive: Receive) -> Result | None:

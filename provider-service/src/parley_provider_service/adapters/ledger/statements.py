@@ -84,7 +84,8 @@ lines as (
                   %(line_cost)s::bigint[], %(line_used)s::boolean[])
         as l(usage_id, provider, model, requests, input_tokens, output_tokens,
              cached_input_tokens, reasoning_tokens, cost, used) using (usage_id)),"""
-SETTLE = _SETTLED + CHARGE + ROLL_UP
+# In one line: the driver remembers how statements of at most 4,096 characters are read.
+SETTLE = " ".join((_SETTLED + CHARGE + ROLL_UP).split())
 
 # Whoever settles a row, a sweeper included, leaves its name in it.
 SETTLED_BY = """

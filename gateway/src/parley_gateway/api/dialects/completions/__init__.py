@@ -1,0 +1,1 @@
+"""Chat Completions, models and embeddings as OpenAI's clients speak them."""

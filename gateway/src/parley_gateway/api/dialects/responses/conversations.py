@@ -1,0 +1,199 @@
+"""Routes of conversations: a chat by another name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Path, Request
+from msgspec import Struct
+from parley_rpc.faults import InvalidArgument
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from uuid_utils.compat import uuid7
+
+from parley.chat.v1.chat_pb2 import (
+    Chat,
+    DeleteChatRequest,
+    GetChatRequest,
+    ListMessagesRequest,
+    Message,
+)
+from parley.provider.v1.reply_pb2 import ROLE_ASSISTANT
+from parley_gateway.api.dependencies import (
+    BODY,
+    CALLER,
+    READ_SECONDS,
+    answered_by,
+    gateway_of,
+)
+from parley_gateway.api.dialects import bodies
+from parley_gateway.api.dialects.documentation import refusals
+from parley_gateway.api.dialects.failures import Dialect
+from parley_gateway.api.dialects.responses import answers, names, schemas, stored
+from parley_gateway.api.dialects.responses.creating import Route
+from parley_gateway.api.dialects.responses.listing import AskedItems, Page, answered, not_there
+from parley_gateway.api.openapi import BODY_REFUSALS
+from parley_gateway.api.schemas.fields import CHAT_ID
+
+Document = dict[str, Any]
+MOST_MESSAGES = 100
+NO_ITEMS = "A conversation begins with its first response here: send the items as its `input`."
+
+router = APIRouter(route_class=Route, tags=["Responses"])
+ConversationId = Annotated[
+    str, Path(pattern=CHAT_ID, description="The conversation's name, which is its chat's.")
+]
+
+
+class ConversationBody(Struct):
+    """The body of a conversation."""
+
+    items: list[dict[str, Any]] | None = None
+    metadata: dict[str, str] | None = None
+
+
+async def create_conversation() -> None:
+    """Name a new conversation.
+
+    Nothing is kept of it until its first response begins it. Items to begin with are refused, and
+    metadata is not kept.
+    """
+    raise NotImplementedError  # `post_conversation` answers; this documents
+
+
+async def post_conversation(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request of somebody who was admitted."""
+    body, others = bodies.decode(scope[BODY] or b"{}", ConversationBody)
+    if body.items:
+        raise InvalidArgument.of("items", NO_ITEMS)
+    for name, value in others.items():
+        if value is not None:
+            raise InvalidArgument.of(name, "A conversation has no such field.")
+    made = uuid7()
+    document = {
+        "id": f"conv_{made.hex}",
+        "object": "conversation",
+        "created_at": int(time.time()),
+        "metadata": body.metadata or {},
+    }
+    await Response(orjson.dumps(document), media_type="application/json")(scope, receive, send)
+
+
+router.add_api_route(
+    "/v1/conversations",
+    create_conversation,
+    methods=["POST"],
+    response_class=Response,
+    summary="Name a conversation",
+    operation_id="create_conversation",
+    responses=schemas.CONVERSATION | refusals(Dialect.OPENAI, *BODY_REFUSALS),
+    openapi_extra=schemas.CONVERSATION_BODY,
+    route_class_override=answered_by(post_conversation, Route),
+)
+
+
+@router.get(
+    "/v1/conversations/{conversation_id}",
+    response_class=Response,
+    summary="Read a conversation",
+    operation_id="get_conversation",
+    responses=schemas.CONVERSATION | refusals(Dialect.OPENAI, "invalid_argument", "chat_not_found"),
+)
+async def get_conversation(conversation_id: ConversationId, request: Request) -> Response:
+    """Read a conversation that has begun, or any other chat, without its items."""
+    chat = await chat_of(conversation_id, request.scope)
+    document = {
+        "id": chat.chat_id,
+        "object": "conversation",
+        "created_at": int(chat.created_at.ToSeconds()),
+        "metadata": {},
+    }
+    return Response(orjson.dumps(document), media_type="application/json")
+
+
+@router.delete(
+    "/v1/conversations/{conversation_id}",
+    response_class=Response,
+    summary="Delete a conversation",
+    operation_id="delete_conversation",
+    responses=schemas.DELETED | refusals(Dialect.OPENAI, "invalid_argument", "chat_not_found"),
+)
+async def delete_conversation(conversation_id: ConversationId, request: Request) -> Response:
+    """Delete a conversation and all responses in it; what it cost stays on record."""
+    gateway = gateway_of(request.scope)
+    asked = DeleteChatRequest(chat_id=conversation_id)
+    await gateway.chat.unary(
+        gateway.chat.stub.DeleteChat, asked, request.scope[CALLER], READ_SECONDS
+    )
+    told = {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
+    return Response(orjson.dumps(told), media_type="application/json")
+
+
+@router.get(
+    "/v1/conversations/{conversation_id}/items",
+    response_class=Response,
+    summary="List the items of a conversation",
+    operation_id="list_conversation_items",
+    responses=schemas.LISTED | refusals(Dialect.OPENAI, "invalid_argument", "chat_not_found"),
+)
+async def list_conversation_items(
+    conversation_id: ConversationId, request: Request, page: AskedItems
+) -> Response:
+    """List what was said in a conversation: the branch that its last response is on."""
+    found: list[Document] = []
+    waits = bool(page.after)
+    async for message in messages(conversation_id, page, request.scope):
+        if waits and message.message_id != names.source_of(page.after):
+            continue
+        items = await items_of(message, request.scope)
+        ordered = items if page.ascending else items[::-1]
+        if waits:
+            ids = [item["id"] for item in ordered]
+            if page.after not in ids:
+                raise not_there(page.after)
+            ordered, waits = ordered[ids.index(page.after) + 1 :], False
+        found += ordered
+        if len(found) > page.limit:
+            break
+    if waits:
+        raise not_there(page.after)
+    return answered(found, page)
+
+
+async def messages(chat_id: str, page: Page, scope: Scope) -> AsyncIterator[Message]:
+    """Yield the messages of a chat in the order that is asked for."""
+    gateway, token = gateway_of(scope), ""
+    while True:
+        request = ListMessagesRequest(
+            chat_id=chat_id,
+            page_size=MOST_MESSAGES,
+            page_token=token,
+            from_end=not page.ascending,
+        )
+        got = await gateway.chat.unary(
+            gateway.chat.stub.ListMessages, request, scope[CALLER], READ_SECONDS
+        )
+        for message in got.messages if page.ascending else reversed(got.messages):
+            yield message
+        token = got.next_page_token
+        if not token:
+            return
+
+
+async def items_of(message: Message, scope: Scope) -> list[Document]:
+    """Return the items of a message, oldest first."""
+    if message.role == ROLE_ASSISTANT:
+        return answers.output_of(message, answers.ending(message))
+    whole = await stored.message_of(message.message_id, message.message_id, scope)
+    return answers.input_items(whole.message)
+
+
+async def chat_of(chat_id: str, scope: Scope) -> Chat:
+    """Return a chat; ChatNotFound."""
+    gateway = gateway_of(scope)
+    request = GetChatRequest(chat_id=chat_id)
+    got = await gateway.chat.unary(gateway.chat.stub.GetChat, request, scope[CALLER], READ_SECONDS)
+    return got.chat
