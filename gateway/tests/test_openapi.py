@@ -23,6 +23,7 @@ POST /providers | POST /providers/credentials/rotate | PATCH /providers/{provide
 DELETE /providers/{provider} | PUT /providers/{provider}/credentials
 DELETE /providers/{provider}/credentials | POST /providers/{provider}/models/refresh
 PATCH /providers/{provider}/models/{model} | DELETE /providers/{provider}/models/{model}
+GET /aliases | PUT /aliases/{alias} | DELETE /aliases/{alias}
 GET /usage | GET /usage/records
 GET /users | POST /users | GET /users/{user_id} | PATCH /users/{user_id}
 GET /keys | POST /keys | DELETE /keys/{key_id} | POST /keys/{key_id}/rotate | GET /audit

@@ -31,6 +31,7 @@ class Name(Enum):
     KEY = auto()
     PROVIDER = auto()
     MODEL = auto()
+    ALIAS = auto()
     # A place in a list that somebody else was shown.
     PLACE = auto()
     # A user whose things only they and administrators may ask for.
@@ -97,6 +98,9 @@ TABLE: dict[str, Row] = {
     "POST /providers/{provider}/models/refresh": Row(ADMIN),
     "PATCH /providers/{provider}/models/{model}": Row(ADMIN, {"context_window": 1000}),
     "DELETE /providers/{provider}/models/{model}": Row(ADMIN),
+    "GET /aliases": Row(SHARED),
+    "PUT /aliases/{alias}": Row(ADMIN, {"provider": "demo"}),
+    "DELETE /aliases/{alias}": Row(ADMIN),
     "GET /usage": Row(OWN),
     "GET /usage/records": Row(OWN),
     "GET /me": Row(OWN),
@@ -136,6 +140,7 @@ NAMES: dict[tuple[str, str], Name] = {
     ("path", "key_id"): Name.KEY,
     ("path", "provider"): Name.PROVIDER,
     ("path", "model"): Name.MODEL,
+    ("path", "alias"): Name.ALIAS,
     ("query", "page_token"): Name.PLACE,
     ("query", "user_id"): Name.WHOSE,
     # Of one's own rows those of a key; of another's key there are none.

@@ -157,6 +157,10 @@ class World:
             laid = {"context_window": 4096}
             self.ok("PATCH", f"/providers/{made['name']}/models/demo", Who.ADMIN, json=laid)
             return {Name.PROVIDER: made["name"], Name.MODEL: "demo"}
+        if name is Name.ALIAS:
+            alias = f"a-{next(self.numbers):07d}"
+            self.ok("PUT", f"/aliases/{alias}", Who.ADMIN, json={"provider": "demo"})
+            return {Name.ALIAS: alias}
         if name is Name.KEY:
             return {Name.KEY: self.new_key(who)["key_id"]}
         assert name is Name.USER, name

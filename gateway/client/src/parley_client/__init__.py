@@ -30,6 +30,7 @@ from parley_client.ledger import Attempt, UsageRecord, UsageReport, UsageRow, Us
 from parley_client.types import (
     About,
     ActivePrompt,
+    Alias,
     Chat,
     Configuration,
     Cost,
@@ -58,6 +59,7 @@ from parley_client.wire import Timeouts
 __all__ = [
     "About",
     "ActivePrompt",
+    "Alias",
     "Allowance",
     "AsyncClient",
     "Attempt",

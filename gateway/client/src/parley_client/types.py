@@ -204,6 +204,16 @@ class Rotation:
 
 
 @dataclass(frozen=True, slots=True)
+class Alias:
+    """Another name for a model; the provider's default when `model` is None."""
+
+    alias: str
+    provider: str
+    model: str | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """What a million tokens cost; cached input costs as any when `cached_input` is None."""
 

@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from parley_gateway.api import (
     about,
     accounts,
+    aliases,
     audit,
     chats,
     configuration,
@@ -58,6 +59,7 @@ ROUTERS = (
     prompts,
     providers,
     configuration,
+    aliases,
     usage,
     accounts,
     users,

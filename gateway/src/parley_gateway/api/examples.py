@@ -163,6 +163,9 @@ MODEL_UPDATE: Example = {
     "context_window": 64000,
     "price": {"input": "1.25", "output": "10", "cached_input": "0.125"},
 }
+ALIAS_SET: Example = {"provider": "acme", "model": "large"}
+ALIAS: Example = {"alias": "fast", **ALIAS_SET, "updated_at": AT}
+ALIAS_LIST: Example = {"aliases": [ALIAS]}
 PROVIDER_HEALTH: Example = {
     "provider": "demo",
     "status": "ready",

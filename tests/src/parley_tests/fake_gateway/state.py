@@ -80,6 +80,7 @@ class FakeGateway:
     audit: list[JSON] = field(default_factory=list)  # newest first
     providers: dict[str, JSON] = field(default_factory=dict)
     models: dict[tuple[str, str], JSON] = field(default_factory=dict)  # what was laid over them
+    aliases: dict[str, JSON] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)  # whose keys a rotation cannot open
     usage: list[JSON] = field(default_factory=list)  # rows of the ledger's records
     active: str = "default"
