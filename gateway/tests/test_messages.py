@@ -265,6 +265,17 @@ async def test_what_no_vendor_has_is_refused_in_words(
     assert [] == script.received
 
 
+async def test_a_thread_is_refused_so_that_clients_go_on_without(
+    claude: AsyncAnthropic, script: Script
+) -> None:
+    with pytest.raises(anthropic.BadRequestError) as failed:
+        await claude.messages.create(**ASKED, extra_body={"thread": {"type": "create"}})
+
+    body: Any = failed.value.body
+    assert {"error_code": "thread_unsupported_request"} == body["error"]["details"]
+    assert [] == script.received
+
+
 async def test_who_has_nothing_left_asks_nobody(
     client: httpx.AsyncClient, script: Script, user_key: str
 ) -> None:

@@ -13,7 +13,7 @@ from parley_rpc.faults import InvalidArgument, NotFound, Origin, RemoteFault
 from pydantic import TypeAdapter
 
 from parley.chat.v1 import chat_pb2
-from parley.provider.v1 import reply_pb2
+from parley.provider.v1 import model_pb2, reply_pb2
 from parley.provider.v1.reply_pb2 import (
     FINISH_REASON_LENGTH,
     FINISH_REASON_STOP,
@@ -333,12 +333,18 @@ async def test_it_follows_another_in_its_chat(client: httpx.AsyncClient, script:
     script.answers["GetMessage"] = chat_pb2.GetMessageResponse(
         message=reply(), chat=chat_pb2.Chat(chat_id="c1")
     )
+    script.answers["GetModel"] = model_pb2.GetModelResponse(
+        model=model_pb2.Model(provider="demo", name="demo-1")
+    )
     script.turn = turn()
 
     body = ASKED | {"previous_response_id": RESPONSE_ID}
     answer = await client.post("/v1/responses", json=body)
 
-    assert ("c1", REPLY_ID) == (script.last.request.chat_id, script.last.request.parent_id)
+    sent = script.last.request
+    assert ("c1", REPLY_ID) == (sent.chat_id, sent.parent_id)
+    # A chat remembers whom it asked last: that one is not asked by a name that says another.
+    assert ("demo", "demo-1") == (sent.provider, sent.model)
     assert [REPLY_ID] == [
         one.request.message_id for one in script.received if one.method == "GetMessage"
     ]

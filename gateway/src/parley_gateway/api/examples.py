@@ -76,6 +76,7 @@ MESSAGE: Example = {
     **MADE_BY,
     **ENDED,
     "prompt_version": 1,
+    "tool_calls": [],
     "created_at": AT,
 }
 CHAT_HISTORY: Example = {

@@ -147,7 +147,8 @@ async def test_the_vendors_client_reads_the_same_probabilities(
         contents="Hi",
         config=types.GenerateContentConfig(response_logprobs=True, logprobs=1),
     )
-    (candidate,) = answer.candidates or ()
+    assert answer.candidates
+    candidate = answer.candidates[0]
     assert candidate.logprobs_result
     chosen = candidate.logprobs_result.chosen_candidates or ()
     assert [(one.token, one.log_probability) for one in chosen] == [("a", -0.25), ("b", -0.25)]

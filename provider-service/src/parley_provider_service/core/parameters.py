@@ -80,7 +80,7 @@ def excluded(entry: Entry, request: sdk.ReplyRequest) -> frozenset[str]:
     """Return what a plugin would leave out of a request because of its other parameters."""
     provider = entry.installed.provider
     kind: type[object] = type(provider)
-    if not is_combining(kind):
+    if not is_combining(kind):  # type: ignore[arg-type]  # of classes, mypy takes the wrong hash
         return frozenset()
     combining = cast("sdk.Combining", provider)
     try:
@@ -101,7 +101,7 @@ def unsupported(entry: Entry, model: str) -> frozenset[str]:
     learned = entry.unsupported.get(model, frozenset())
     provider = entry.installed.provider
     kind: type[object] = type(provider)
-    if not is_selective(kind):
+    if not is_selective(kind):  # type: ignore[arg-type]  # likewise
         return learned
     selective = cast("sdk.Selective", provider)
     try:

@@ -16,6 +16,8 @@ from parley_gateway.api.middleware import exchange_of, header
 
 # Whose clients send it with every request, on routes that both dialects have.
 ANTHROPIC_VERSION = b"anthropic-version"
+# In a fault's metadata: what Anthropic's clients know a cause by, and go on without it.
+ERROR_CODE = "error_code"
 
 
 class Dialect(StrEnum):
@@ -112,7 +114,9 @@ def document_of(fault: Fault, dialect: Dialect, request_id: str) -> dict[str, An
     """Write the document of a fault; in a stream it is the last event's data."""
     word = word_of(fault, dialect)
     if dialect is Dialect.ANTHROPIC:
-        error = {"type": word.type, "message": fault.sentence}
+        error: dict[str, Any] = {"type": word.type, "message": fault.sentence}
+        if ERROR_CODE in fault.metadata:
+            error["details"] = {ERROR_CODE: fault.metadata[ERROR_CODE]}
         return {"type": "error", "error": error, "request_id": request_id}
     return {
         "error": {

@@ -89,8 +89,11 @@ class AnthropicOutput(Struct, forbid_unknown_fields=True):
     format: AnthropicFormat | None = None
 
 
-class AnthropicPrompt(Struct, kw_only=True):
-    """What a model is asked, without what limits its reply."""
+class AnthropicPrompt(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a model is asked, without what limits its reply.
+
+    What it does not know is not forbidden, but handed on (`bodies.decode`).
+    """
 
     model: Label
     messages: Annotated[list[AnthropicInputMessage], Meta(min_length=1)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from parley_gateway.api.dialects.documentation import (
@@ -11,7 +9,6 @@ from parley_gateway.api.dialects.documentation import (
     REFS,
     Document,
     Responses,
-    request_body,
 )
 from parley_gateway.api.dialects.messages.answers import AnthropicCount, AnthropicMessage
 from parley_gateway.api.dialects.messages.body import AnthropicBody, AnthropicPrompt
@@ -89,10 +86,18 @@ VERSIONS: list[Document] = [
 
 
 def extra(asked: type[msgspec.Struct], example: Document, answer: type[msgspec.Struct]) -> Document:
-    """Describe the body of a route, and the parts that its answer consists of."""
-    _, parts = msgspec.json.schema_components([answer], ref_template=REFS)
-    made: dict[str, Any] = request_body(asked, example)
-    return {**made, COMPONENTS: made[COMPONENTS] | parts, "parameters": VERSIONS}
+    """Describe the body of a route, and the parts that its answer consists of.
+
+    A body may hold other fields, which are handed on; its parts may not.
+    """
+    [schema, _], parts = msgspec.json.schema_components([asked, answer], ref_template=REFS)
+    del parts[asked.__name__]["additionalProperties"]
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {
+        "requestBody": {"required": True, "content": content},
+        "parameters": VERSIONS,
+        COMPONENTS: parts,
+    }
 
 
 MESSAGE_EXTRA = extra(AnthropicBody, {**PROMPT, "max_tokens": 1024}, AnthropicMessage)

@@ -10,7 +10,7 @@ from parley_rpc.faults import InvalidArgument
 
 from parley.provider.v1 import reply_pb2
 from parley.provider.v1.reply_pb2 import GenerateReplyRequest, OutputFormat, ToolChoice
-from parley_gateway.api.dialects.failures import Dialect
+from parley_gateway.api.dialects.failures import ERROR_CODE, Dialect
 from parley_gateway.api.dialects.messages import body as asked
 from parley_gateway.api.dialects.messages.conversation import conversation, instructions
 
@@ -18,6 +18,8 @@ from parley_gateway.api.dialects.messages.conversation import conversation, inst
 HINTS = frozenset({"cache_control", "metadata", "service_tier"})
 # What a field says when it asks for nothing.
 USUAL: Mapping[str, object] = {"speed": "standard"}
+# Clients that are told so go on without: their tools' loop asks for a thread each time.
+NO_THREADS = "thread_unsupported_request"
 # Each level is three of the contract's, of which a service reads a hundred.
 DEEPEST_OPTIONS = 20
 EFFORTS = {
@@ -44,6 +46,7 @@ def request_of(body: asked.AnthropicPrompt, unknown: Mapping[str, Any]) -> Gener
 
     What we do not know is left to the provider: one that speaks the dialect knows it.
     """
+    refuse_thread(unknown)
     request = GenerateReplyRequest(
         model=body.model,
         system=instructions(body.system, body.messages),
@@ -58,6 +61,15 @@ def request_of(body: asked.AnthropicPrompt, unknown: Mapping[str, Any]) -> Gener
         add_limits(request, body)
     add_options(request, unknown)
     return request
+
+
+def refuse_thread(unknown: Mapping[str, Any]) -> None:
+    """Refuse a conversation that we would hold, and of which more is sent; InvalidArgument."""
+    if unknown.get("thread") is not None:
+        rule = "Conversations are not kept here: send all messages, without `thread`."
+        fault = InvalidArgument.of("thread", rule)
+        fault.metadata[ERROR_CODE] = NO_THREADS
+        raise fault
 
 
 def add_limits(request: GenerateReplyRequest, body: asked.AnthropicBody) -> None:
