@@ -177,6 +177,8 @@ def nested(depth: int) -> Any:
         ({"tools": [{"name": "add"}]}, "tools[0]"),
         ({"tool_choice": {"type": "tool", "name": "add"}}, "tool_choice.name"),
         ({"output_config": {"task_budget": 5}}, "output_config"),
+        ({"output_format": {"schema": {}}}, "output_format"),
+        ({"system": [{"text": "Be brief."}]}, "system[0]"),
         ({"x": nested(21)}, "x"),
     ],
 )

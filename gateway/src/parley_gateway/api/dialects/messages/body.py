@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from parley_gateway.api.dialects.messages.blocks import AnthropicInputMessage, AnthropicTextBlock
+from parley_gateway.api.dialects.messages.blocks import AnthropicInputMessage, AnthropicInstruction
 from parley_gateway.api.schemas.chats import MOST_TOKENS
 
 # Fewer make no thought, says the dialect.
@@ -75,9 +75,10 @@ class AnthropicThinkingDisabled(
     """It does not think."""
 
 
-class AnthropicFormat(Struct, tag_field="type", tag="json_schema", forbid_unknown_fields=True):
+class AnthropicFormat(Struct, forbid_unknown_fields=True):
     """JSON of a schema, instead of prose."""
 
+    type: Literal["json_schema"]
     # `schema` on the wire.
     form: dict[str, Any] = field(name="schema")
 
@@ -97,7 +98,7 @@ class AnthropicPrompt(Struct, kw_only=True, forbid_unknown_fields=True):
 
     model: Label
     messages: Annotated[list[AnthropicInputMessage], Meta(min_length=1)]
-    system: str | list[AnthropicTextBlock] | None = None
+    system: str | list[AnthropicInstruction] | None = None
     tools: list[AnthropicTool] | None = None
     tool_choice: (
         AnthropicChoiceAuto | AnthropicChoiceAny | AnthropicChoiceTool | AnthropicChoiceNone | None
