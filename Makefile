@@ -20,7 +20,7 @@ export GRPC_ENABLE_FORK_SUPPORT := 0
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
 .DEFAULT_GOAL := up
-.PHONY: up test check fmt protos bench faults security sync
+.PHONY: up test check fmt protos openapi bench faults security sync
 
 up: $(filter .uv/%,$(UV))  ## All of Parley on this machine, until Ctrl-C.
 	@$(SYNC) --no-dev --inexact
@@ -53,6 +53,10 @@ ifdef BUF
 else
 	@echo "No npm: the contracts are not linted."
 endif
+
+openapi: sync  ## Keeps the gateway's OpenAPI document as it is now, once a change is meant.
+	.venv/bin/python -m parley_gateway openapi > gateway/openapi.json.new
+	mv gateway/openapi.json.new gateway/openapi.json
 
 bench: sync  ## CPU time per turn and per streamed token.
 	.venv/bin/python tests/bench/run.py

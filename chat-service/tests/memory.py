@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from parley_chat_service.core.faults import MessageNotFound
 from parley_chat_service.core.model import (
     Attachment,
     Chat,
@@ -116,7 +117,7 @@ class MemoryStore:
         stored = self.find(owner_id, query.chat_id)
         if stored is None:
             return None
-        messages = [self.shown(message_id) for message_id in stored.messages]
+        messages = [self.shown(message_id) for message_id in stored.path]
         after = query.after
         if query.from_end:
             rest = [m for m in messages[::-1] if after is None or m.seq < after]
@@ -155,8 +156,11 @@ class MemoryStore:
     async def begin(self, turn: NewTurn, most_running: int) -> Begun | None:
         now, send = self.answer(), turn.send
         stored = self.find(turn.owner_id, turn.chat_id)
-        path = [past_of(self.messages[m]) for m in stored.messages] if stored else []
-        running = sum(past.status == Status.RUNNING for past in path)
+        path = [past_of(self.messages[m]) for m in stored.path] if stored else []
+        if send.parent_id and (not stored or stored.path[-1] != send.parent_id):
+            return None
+        known = [self.messages[m].message for m in stored.messages] if stored else []
+        running = sum(message.status is Status.RUNNING for message in known)
         key = turn.owner_id, send.idempotency_key
         if running >= most_running or (send.idempotency_key and key in self.keys):
             return None
@@ -172,12 +176,14 @@ class MemoryStore:
             self.chats.append(stored)
         seq = len(stored.messages) + 2
         provider, model = turn.choice
+        count = len(stored.path) + 2
         stored.chat = replace(
-            stored.chat, provider=provider, model=model, message_count=seq, updated_at=now
+            stored.chat, provider=provider, model=model, message_count=count, updated_at=now
         )
-        parent_id = stored.messages[-1] if stored.messages else None
+        parent_id = stored.path[-1] if stored.path else None
         for message in new_messages(turn, seq, parent_id, now):
             stored.messages.append(message.message_id)
+            stored.path.append(message.message_id)
             self.messages[message.message_id] = StoredMessage(stored, message)
         if send.said:
             user = self.messages[turn.user_message_id]
@@ -187,6 +193,23 @@ class MemoryStore:
         reply.key_id = turn.key_id
         reply.deadline = now + timedelta(seconds=turn.seconds)
         return Begun(stored.chat_uid, seq, parent_id, now, path)
+
+    async def begin_branch(self, turn: NewTurn, most_running: int) -> Begun | None:
+        stored, parent_id = self.find(turn.owner_id, turn.chat_id), turn.send.parent_id
+        if stored is None or parent_id not in stored.messages:
+            raise MessageNotFound(parent_id)
+        if self.messages[parent_id].message.role is not Role.ASSISTANT:
+            raise MessageNotFound(parent_id)
+        before, stored.path = stored.path, self.chain(parent_id)
+        begun = await self.begin(turn, most_running)
+        if begun is None:
+            stored.path = before
+        return begun
+
+    def chain(self, leaf_id: UUID | None) -> list[UUID]:
+        if leaf_id is None:
+            return []
+        return [*self.chain(self.messages[leaf_id].message.parent_id), leaf_id]
 
     async def find_send(self, owner_id: UUID, key: str) -> PastSend | None:
         self.answer()
@@ -277,12 +300,12 @@ class MemoryStore:
             if (deadline := self.messages[name].deadline) and deadline < now
         }
 
-    async def path(self, owner_id: UUID, chat_uid: UUID, before: int) -> Sequence[Past]:
+    async def path(self, owner_id: UUID, chat_uid: UUID, leaf_id: UUID) -> Sequence[Past]:
         self.answer()
         stored = next(chat for chat in self.chats if chat.chat_uid == chat_uid)
         if stored.owner_id != owner_id:
             return []
-        return [past_of(self.messages[m]) for m in stored.messages[: before - 1]]
+        return [past_of(self.messages[m]) for m in self.chain(leaf_id)]
 
     async def append(self, worker_id: UUID, pieces: Sequence[Piece]) -> frozenset[UUID]:
         self.answer()

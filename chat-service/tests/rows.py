@@ -21,6 +21,8 @@ class StoredChat:
     chat_uid: UUID
     chat: Chat
     messages: list[UUID] = field(default_factory=list)
+    # Those on the active path.
+    path: list[UUID] = field(default_factory=list)
     deleted: bool = False
 
 

@@ -43,9 +43,6 @@ from .fakes import new_turn, until
 
 pytestmark = pytest.mark.integration
 
-# The last revision at which statements need not say whom they act for.
-BEFORE_ISOLATION = "0004"
-
 
 def ending(turn: NewTurn) -> Ending:
     return Ending(
@@ -113,16 +110,13 @@ def test_who_may_not_is_given_the_sql(
 async def test_the_release_before_works_while_the_schema_changes(
     database_url: str, ada: Caller
 ) -> None:
-    """Its connections have prepared their statements before the migration runs.
-
-    Until rows are isolated, which no release was before: what names no user sees none after it.
-    """
+    """Its connections have prepared their statements before the migration runs."""
     prepared(database_url, "chat_service", "0002")
     turns = [new_turn(ada.owner_id, uuid7(), Send("Hi", "c")) for _ in range(3)]
     settings = Settings(database_url=SecretStr(database_url))
     async with opened(settings) as database:
         for number, turn in enumerate(turns):
-            async with database.connection() as connection:
+            async with database.acting_for(ada.owner_id) as connection:
                 begin = turn_statements.begin_parameters(turn, 5)
                 cursor = await connection.execute(previous_release.BEGIN, begin, binary=True)
                 rows = await cursor.fetchall()
@@ -133,12 +127,12 @@ async def test_the_release_before_works_while_the_schema_changes(
                 end = turn_statements.end_parameters(ending(turn))
                 assert 1 == (await connection.execute(previous_release.END, end)).rowcount
             if not number:
-                await asyncio.to_thread(prepared, database_url, "chat_service", BEFORE_ISOLATION)
-        assert 0 == await asyncio.to_thread(migrate, settings)
+                assert 0 == await asyncio.to_thread(migrate, settings)
         page = await postgres_edges(database).chats.list_messages(
             ada.owner_id, MessageQuery("c", 9)
         )
-        again = await PostgresTurnStore(database, database).path(ada.owner_id, rows[0][0], 7)
+        store = PostgresTurnStore(database, database)
+        again = await store.path(ada.owner_id, rows[0][0], turns[-1].message_id)
 
     assert page is not None
     assert ["acme", "acme", "acme"] == [m.provider for m in page.messages if m.provider]

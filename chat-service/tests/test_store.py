@@ -118,9 +118,9 @@ async def test_the_path_comes_with_the_next_turn(edges: Edges, ada: Caller, bob:
     assert (4, first.message_id) == (begun.seq, begun.parent_id)
     expected = [("user", "One", "complete"), ("assistant", "Two", "complete")]
     assert expected == [(past.role, past.content, past.status) for past in begun.path]
-    again = await edges.turns.path(ada.owner_id, begun.chat_uid, begun.seq - 1)
+    again = await edges.turns.path(ada.owner_id, begun.chat_uid, first.message_id)
     assert list(begun.path) == list(again)
-    assert [] == list(await edges.turns.path(bob.owner_id, begun.chat_uid, begun.seq - 1))
+    assert [] == list(await edges.turns.path(bob.owner_id, begun.chat_uid, first.message_id))
     assert first.chat_uid == begun.chat_uid != second.chat_uid
 
 
@@ -338,7 +338,7 @@ async def test_what_a_vendor_wants_back_comes_with_the_path(edges: Edges, ada: C
     given = [("", "", ()), ("zeta", "Hm.", spans), ("", "", ()), ("", "", ())]
     assert given == [(past.provider, past.reasoning, past.spans) for past in begun.path]
     assert list(begun.path) == list(
-        await edges.turns.path(ada.owner_id, begun.chat_uid, begun.seq - 1)
+        await edges.turns.path(ada.owner_id, begun.chat_uid, second.message_id)
     )
 
 

@@ -120,6 +120,7 @@ async def test_a_chat_is_read_with_its_messages(client: httpx.AsyncClient, scrip
         "provider": "demo",
         "model": "demo-1",
         "prompt_version": 3,
+        "tool_calls": [{"tool_call_id": "t1", "name": "look", "arguments": '{"at": "sky"}'}],
         "usage": {
             "input_tokens": 7,
             "output_tokens": 3,

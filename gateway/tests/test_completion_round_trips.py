@@ -37,7 +37,7 @@ def signed(kind: str, word: bytes) -> Event:
     return Event(**{f"{kind}_metadata": word})  # type: ignore[arg-type]  # of two kinds
 
 
-HELLO = {"role": "user", "content": "Hello"}
+HELLO: Any = {"role": "user", "content": "Hello"}
 SIGNED = [thought("We"), thought("ll"), signed("reasoning", b'{"s":1}')]
 ENCRYPTED = [signed("reasoning", b'{"e":2}')]
 # What a vendor says, and the parts of the message that comes back.

@@ -17,13 +17,15 @@ from parley_rpc.faults import (
     Violation,
 )
 
-from parley.provider.v1 import model_pb2, provider_pb2
+from parley.provider.v1 import alias_pb2, model_pb2, provider_pb2
 
 from .fakes import Script
 from .test_providers import CONFIGURED, DEMO, SHOWN
 
 pytestmark = pytest.mark.unit
 
+FAST = alias_pb2.Alias(alias="fast", provider="demo-eu", model="large")
+FAST.updated_at.FromJsonString("2026-11-26T12:00:00Z")
 PROVIDER = {**SHOWN, "configuration": CONFIGURED}
 # Each route: how it is asked, its call, what the service answers, the status, what is answered.
 ROUTES: dict[str, tuple[str, str, Any, Any, int, Any]] = {
@@ -100,6 +102,20 @@ ROUTES: dict[str, tuple[str, str, Any, Any, int, Any]] = {
             "gone_at": None,
         },
     ),
+    "UpdateAlias": (
+        "PUT",
+        "/aliases/fast",
+        {"provider": "demo-eu", "model": "large"},
+        alias_pb2.UpdateAliasResponse(alias=FAST),
+        200,
+        {
+            "alias": "fast",
+            "provider": "demo-eu",
+            "model": "large",
+            "updated_at": "2026-11-26T12:00:00Z",
+        },
+    ),
+    "DeleteAlias": ("DELETE", "/aliases/fast", None, alias_pb2.DeleteAliasResponse(), 204, None),
     "ResetModel": (
         "DELETE",
         "/providers/demo-eu/models/large",
@@ -160,6 +176,8 @@ async def test_strangers_are_refused(stranger: httpx.AsyncClient, call: str) -> 
         ("RefreshModels", FailedPrecondition, "provider_not_ready", 409),
         ("UpdateModel", NotFound, "provider_not_found", 404),
         ("ResetModel", NotFound, "model_not_found", 404),
+        ("UpdateAlias", NotFound, "provider_not_found", 404),
+        ("DeleteAlias", NotFound, "alias_not_found", 404),
     ],
 )
 async def test_what_the_service_refuses_is_a_problem(

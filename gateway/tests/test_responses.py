@@ -8,10 +8,12 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from openai.types.responses import Response, ResponseStreamEvent
 from parley_rpc.faults import InvalidArgument, NotFound, Origin, RemoteFault
+from pydantic import TypeAdapter
 
 from parley.chat.v1 import chat_pb2
-from parley.provider.v1 import reply_pb2
+from parley.provider.v1 import model_pb2, reply_pb2
 from parley.provider.v1.reply_pb2 import (
     FINISH_REASON_LENGTH,
     FINISH_REASON_STOP,
@@ -29,6 +31,8 @@ from .turns import AT, delta, vendor_fault
 
 pytestmark = pytest.mark.unit
 
+# What the vendor's own client makes of events, here as strictly as it can be read.
+EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 REPLY_ID = "01990000-0000-7000-8000-0000000000a2"
 SAID_ID = "01990000-0000-7000-8000-0000000000a1"
 RESPONSE_ID = "resp_019900000000700080000000000000a2"
@@ -85,6 +89,7 @@ def events(text: str) -> list[dict[str, Any]]:
         name, data = frame.split("\n")
         found.append(orjson.loads(data.removeprefix("data: ")))
         assert name == f"event: {found[-1]['type']}"
+        EVENTS.validate_python(found[-1])
     assert list(range(len(found))) == [one["sequence_number"] for one in found]
     return found
 
@@ -101,6 +106,7 @@ async def test_a_response_that_is_not_stored_is_asked_of_the_provider(
     answer = await client.post("/v1/responses", json=STATELESS)
 
     response = answer.json()
+    Response.model_validate(response)
     sent = script.last
     assert ("GenerateReply", "demo/demo", "") == (
         sent.method,
@@ -144,24 +150,17 @@ async def test_a_response_is_stored_unless_told_otherwise(
 
     answer = await client.post("/v1/responses", json=body, headers={"Idempotency-Key": "once"})
 
-    sent = script.last
-    assert ("SendMessage", "once", True, "", "") == (
-        sent.method,
-        sent.request.idempotency_key,
-        sent.request.omit_deltas,
-        sent.request.chat_id,
-        sent.request.content,
+    assert "SendMessage" == script.last.method
+    sent = script.last.request
+    assert ("once", True, "", "") == (
+        sent.idempotency_key,
+        sent.omit_deltas,
+        sent.chat_id,
+        sent.content,
     )
-    assert (0, 9, 0.5, "Be brief.") == (
-        sent.request.temperature,
-        sent.request.max_tokens,
-        sent.request.options.top_p,
-        sent.request.options.system,
-    )
-    assert (["Hello"], []) == (
-        [part.text for part in sent.request.input[0].parts],
-        list(sent.request.options.messages),
-    )
+    assert (0, 9, 0.5) == (sent.temperature, sent.max_tokens, sent.options.top_p)
+    assert ("Be brief.", []) == (sent.options.system, list(sent.options.messages))
+    assert ["Hello"] == [part.text for part in sent.input[0].parts]
     response = answer.json()
     assert (RESPONSE_ID, "completed", {"a": "b"}, "Be brief.", True) == (
         response["id"],
@@ -203,30 +202,25 @@ async def test_text_is_told_as_it_comes(
     assert answer.headers["content-type"].startswith("text/event-stream")
 
 
+CALLS = [ToolCall(tool_call_id=f"call_{n}", name="weather", arguments='{"a":1}') for n in range(2)]
+PARTS_OF_CALLS = [
+    ToolCallDelta(index=0, tool_call_id="call_0", name="weather", arguments='{"a"'),
+    ToolCallDelta(index=0, arguments=":1}"),
+    ToolCallDelta(index=1, tool_call_id="call_1", name="weather", arguments='{"a":1}'),
+]
+
+
 @pytest.mark.parametrize("store", [True, False])
 async def test_reasoning_and_calls_are_told_in_their_order(
     client: httpx.AsyncClient, script: Script, store: bool
 ) -> None:
-    calls = [
-        ToolCall(tool_call_id=f"call_{n}", name="weather", arguments='{"a":1}') for n in range(2)
-    ]
-    script.turn = turn(
-        delta("", "3.0", reasoning="Hm."),
-        content="",
-        reasoning="Hm.",
-        tool_calls=calls,
-        finish_reason=FINISH_REASON_TOOL,
-    )
-    parts = [
-        ToolCallDelta(index=0, tool_call_id="call_0", name="weather", arguments='{"a"'),
-        ToolCallDelta(index=0, arguments=":1}"),
-        ToolCallDelta(index=1, tool_call_id="call_1", name="weather", arguments='{"a":1}'),
-    ]
+    called = {"tool_calls": CALLS, "finish_reason": FINISH_REASON_TOOL, "content": ""}
+    script.turn = turn(delta("", "3.0", reasoning="Hm."), reasoning="Hm.", **called)
     script.replies = [
         [
             GenerateReplyResponse(reasoning="Hm."),
             GenerateReplyResponse(reasoning_metadata=b'{"s":1}'),
-            *(GenerateReplyResponse(tool_call=part) for part in parts),
+            *(GenerateReplyResponse(tool_call=part) for part in PARTS_OF_CALLS),
             finished(FINISH_REASON_TOOL),
         ]
     ]
@@ -339,12 +333,18 @@ async def test_it_follows_another_in_its_chat(client: httpx.AsyncClient, script:
     script.answers["GetMessage"] = chat_pb2.GetMessageResponse(
         message=reply(), chat=chat_pb2.Chat(chat_id="c1")
     )
+    script.answers["GetModel"] = model_pb2.GetModelResponse(
+        model=model_pb2.Model(provider="demo", name="demo-1")
+    )
     script.turn = turn()
 
     body = ASKED | {"previous_response_id": RESPONSE_ID}
     answer = await client.post("/v1/responses", json=body)
 
-    assert ("c1", REPLY_ID) == (script.last.request.chat_id, script.last.request.parent_id)
+    sent = script.last.request
+    assert ("c1", REPLY_ID) == (sent.chat_id, sent.parent_id)
+    # A chat remembers whom it asked last: that one is not asked by a name that says another.
+    assert ("demo", "demo-1") == (sent.provider, sent.model)
     assert [REPLY_ID] == [
         one.request.message_id for one in script.received if one.method == "GetMessage"
     ]

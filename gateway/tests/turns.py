@@ -20,6 +20,7 @@ from parley.provider.v1.reply_pb2 import (
     ROLE_ASSISTANT,
     USAGE_SOURCE_REPORTED,
     Cost,
+    ToolCall,
     Usage,
 )
 
@@ -40,6 +41,7 @@ REPLY = Message(
     usage=Usage(input_tokens=7, output_tokens=3, source=USAGE_SOURCE_REPORTED),
     cost=Cost(nano_usd=420_000, price_version="prices 1"),
     created_at=AT,
+    tool_calls=[ToolCall(tool_call_id="t1", name="look", arguments='{"at": "sky"}')],
 )
 START = SendMessageResponse(
     start=TurnStart(

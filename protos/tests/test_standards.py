@@ -55,23 +55,45 @@ async def test_an_unknown_method_is_unimplemented(method: str) -> None:
         assert grpc.StatusCode.UNIMPLEMENTED is await code_of(raw(opened.channel, method)(b""))
 
 
-async def test_reflection_is_there_when_it_is_switched_on_only() -> None:
-    found = []
-    for reflect in (False, True):
-        server = Server("prompt.parley", OURS.trust("prompt"), reflect=reflect)
-        await server.start("127.0.0.1:0", [PROMPTS])
+async def reflected(*asked: Any, shown: Any = (), reflect: bool = True) -> list[Any]:
+    """What a tool that asks a service for its contract is told."""
+    server = Server("prompt.parley", OURS.trust("prompt"), reflect=reflect)
+    await server.start("127.0.0.1:0", [PROMPTS])
+    try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
             stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[arg-type]
-            asked = reflection_pb2.ServerReflectionRequest(list_services="")
-            try:
-                answer = await stub.ServerReflectionInfo(iter([asked]), timeout=10).read()
-                found.append({one.name for one in answer.list_services_response.service})
-            except grpc.aio.AioRpcError as error:
-                found.append({error.code().name})
+            return [one async for one in stub.ServerReflectionInfo(iter(asked), metadata=shown)]
+    finally:
         await server.stop(0)
 
-    assert {"UNIMPLEMENTED"} == found[0]
-    assert PROMPTS in found[1]
+
+LISTED = reflection_pb2.ServerReflectionRequest(list_services="")
+DESCRIBED = reflection_pb2.ServerReflectionRequest(file_containing_symbol=PROMPTS)
+
+
+async def test_a_service_that_is_trusted_is_told_the_contract() -> None:
+    listed, described = await reflected(
+        LISTED, DESCRIBED, shown=(OURS.credential().entry("prompt"),)
+    )
+
+    assert PROMPTS in {one.name for one in listed.list_services_response.service}
+    files = described.file_descriptor_response.file_descriptor_proto
+    assert any(b"GetActivePrompt" in file for file in files)
+
+
+@pytest.mark.parametrize(
+    ("shown", "reflect", "code"),
+    [
+        ((), True, grpc.StatusCode.UNAUTHENTICATED),
+        ((Installation().credential().entry("prompt"),), True, grpc.StatusCode.UNAUTHENTICATED),
+        ((OURS.credential().entry("chat"),), True, grpc.StatusCode.UNAUTHENTICATED),
+        ((OURS.credential().entry("prompt"),), False, grpc.StatusCode.UNIMPLEMENTED),
+    ],
+)
+async def test_nobody_else_is_told_the_contract_nor_where_it_is_switched_off(
+    shown: Any, reflect: bool, code: grpc.StatusCode
+) -> None:
+    assert code is await code_of(reflected(LISTED, shown=shown, reflect=reflect))
 
 
 async def test_a_message_over_the_limit_is_refused_and_the_connection_stays() -> None:

@@ -18,13 +18,11 @@ from parley_provider_service.core.model import (
     Hold,
     Progress,
     Settlement,
-    UsageFilter,
-    UsageGroup,
     UsageRecord,
-    UsageSum,
 )
 from parley_provider_service.core.ports import MOST_SUMS, Ledger
 from parley_provider_service.core.pricing import cost_of, usage_so_far
+from parley_provider_service.core.sums import UsageFilter, UsageGroup, UsageSum
 from parley_rpc.faults import DatabaseUnavailable
 from typing_extensions import override
 

@@ -15,7 +15,7 @@ import pytest
 from parley_provider_service.adapters.database import Database
 from parley_provider_service.adapters.ledger.reading import LedgerReader
 from parley_provider_service.core.housekeeping import INTERVAL_SECONDS
-from parley_provider_service.core.model import UsageFilter
+from parley_provider_service.core.sums import UsageFilter
 from parley_provider_service.settings import Settings
 
 from parley.provider.v1 import reply_pb2

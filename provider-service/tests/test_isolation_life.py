@@ -98,11 +98,29 @@ class Counter(ScriptedProvider):
         return 42
 
 
+class Embedder(ScriptedProvider):
+    """Makes vectors, in a while."""
+
+    left: int = 0
+
+    async def embed(self, request: sdk.EmbeddingRequest) -> sdk.Embeddings:
+        try:
+            await asyncio.sleep(30 if request.model == "slow" else 0)
+        except asyncio.CancelledError:
+            self.left += 1
+            raise
+        return sdk.Embeddings([[1.0]])
+
+
 class Both(Choosy, Counter):
     """Does both."""
 
 
-@pytest.mark.parametrize("kind", [ScriptedProvider, Choosy, Counter, Both])
+class All(Both, Embedder):
+    """Does all."""
+
+
+@pytest.mark.parametrize("kind", [ScriptedProvider, Choosy, Counter, Embedder, Both, All])
 async def test_what_a_plugin_can_do_besides_it_can_do_in_there(isolate: Isolate, kind: Any) -> None:
     provider = kind()
     here: object = isolate(provider)
@@ -114,6 +132,21 @@ async def test_what_a_plugin_can_do_besides_it_can_do_in_there(isolate: Isolate,
         assert frozenset({"seed"}) == here.unsupported_parameters("small")
     if isinstance(here, sdk.TokenCounter):
         assert 42 == await here.count_tokens(ASK)
+    assert isinstance(provider, sdk.Embedder) is isinstance(here, sdk.Embedder)
+    if isinstance(here, sdk.Embedder):
+        made = await here.embed(sdk.EmbeddingRequest("small", ["Hi"]))
+        assert sdk.Embeddings([[1.0]]) == made
+
+
+async def test_who_waits_no_more_for_vectors_stops_the_making(isolate: Isolate) -> None:
+    provider = Embedder()
+    here: Any = isolate(provider)
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await here.embed(sdk.EmbeddingRequest("slow", ["Hi"]))
+
+    await becomes(lambda: provider.left == 1)
 
 
 async def test_what_a_model_does_not_take_is_asked_once(isolate: Isolate) -> None:

@@ -76,7 +76,7 @@ def questions(provider: sdk.Provider) -> list[Callable[[], Coroutine[Any, Any, o
         return [event async for event in provider.chat_completion(REQUEST)]
 
     async def vectors() -> object:
-        return await asked.embed("model", ["text"])
+        return await asked.embed(sdk.EmbeddingRequest("model", ["text"]))
 
     found = [reply, provider.list_models]
     if hasattr(provider, "count_tokens"):

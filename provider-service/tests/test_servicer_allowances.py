@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from google.rpc.status_pb2 import Status
 from parley_provider_service.bootstrap import NAME, build_server
-from parley_provider_service.core.model import UsageFilter, UsageGroup, UsageSum
+from parley_provider_service.core.sums import UsageFilter, UsageGroup, UsageSum
 from parley_rpc.client import Peer
 from parley_rpc.context import Metadata, vouched
 from parley_rpc.faults import LimitExceeded, kind_of, reason_of

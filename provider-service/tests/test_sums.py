@@ -8,19 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from parley_provider_sdk import Usage
-from parley_provider_service.core.model import (
-    Attempted,
-    Cost,
-    Hold,
-    Price,
-    Progress,
-    Settlement,
-    UsageFilter,
-    UsageGroup,
-    UsageSum,
-)
+from parley_provider_service.core.model import Attempted, Cost, Hold, Price, Progress, Settlement
 from parley_provider_service.core.ports import Ledger
 from parley_provider_service.core.pricing import total_cost, total_usage
+from parley_provider_service.core.sums import UsageFilter, UsageGroup, UsageSum
 
 from .conftest import NewLedger
 from .test_ledger import new_hold

@@ -13,8 +13,9 @@ import pytest
 from parley_provider_service.adapters.database import JOBS, Database
 from parley_provider_service.adapters.ledger import PostgresLedger
 from parley_provider_service.adapters.ledger.statements import SETTLE, SWEEP
-from parley_provider_service.core.model import Cost, Hold, Price, UsageFilter
+from parley_provider_service.core.model import Cost, Hold, Price
 from parley_provider_service.core.ports import Ledger
+from parley_provider_service.core.sums import UsageFilter
 from parley_provider_service.settings import Settings
 from parley_rpc.faults import DatabaseUnavailable
 from psycopg.sql import Composed

@@ -68,4 +68,6 @@ def test_what_changes_providers_is_for_administrators_alone() -> None:
         "RefreshModels",
         "UpdateModel",
         "ResetModel",
+        "UpdateAlias",
+        "DeleteAlias",
     }

@@ -12,9 +12,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import grpc
 import httpx
 import pytest
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from parley_tests.platform import free_port
 from parley_tests.settings import whole_environment
 
@@ -22,6 +25,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+CLIENT = (ROOT / "gateway/client/README.md").read_text()
+PROGRAMS = re.findall(r"```python\n(.*?)```", CLIENT, re.DOTALL)
 PORTS = {
     "GATEWAY_PORT": "8000",
     "UI_PORT": "8501",
@@ -29,6 +34,8 @@ PORTS = {
     "PROMPT_PORT": "9102",
     "PROVIDER_PORT": "9103",
 }
+# Of each program of the client's README, what it says in the end.
+SAID = ("words What is a parley?", "chat_not_found", "the sea", "of parley_", "What is a parley?")
 UP_WITHIN_SECONDS = 300.0
 STOPPED_WITHIN_SECONDS = 30.0
 
@@ -39,7 +46,7 @@ class Clone:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ports = {name: str(free_port()) for name in PORTS}
-        self.env = whole_environment() | self.ports
+        self.env = whole_environment() | self.ports | {"GRPC_REFLECTION": "true"}
 
     def up(self) -> subprocess.Popen[bytes]:
         with (self.folder / "up.log").open("wb") as log:
@@ -161,13 +168,44 @@ def test_a_user_and_a_key_as_in_the_readme(clone: Clone) -> None:
 
 
 def test_the_grpc_call_of_the_readme(clone: Clone) -> None:
-    assert clone.run(bash_block(".venv/bin/parley identity")).endswith("reports.key\n")
+    reports(clone)
     program = clone.here(bash_block("import asyncio", "python"))
     (clone.folder / "call.py").write_text(program)
 
     printed = clone.run("export API_KEY=$(cat .parley/admin.key)\n.venv/bin/python call.py")
 
     assert "demo provider" in printed
+
+
+@pytest.mark.parametrize("number", range(len(PROGRAMS)))
+def test_a_program_of_the_clients_readme(clone: Clone, number: int) -> None:
+    reports(clone)
+    (clone.folder / "program.py").write_text(clone.here(PROGRAMS[number]))
+
+    printed = clone.run(
+        "export API_KEY=$(cat .parley/admin.key)\n.venv/bin/python -W error program.py"
+    )
+
+    assert SAID[number] in printed
+
+
+def reports(clone: Clone) -> None:
+    """Let the service in that the READMEs call by."""
+    if not (clone.folder / ".parley/identity/reports.key").exists():
+        clone.run(bash_block(".venv/bin/parley identity"))
+
+
+async def test_a_service_describes_itself_where_it_is_told_to(clone: Clone) -> None:
+    reports(clone)
+    token = clone.run(".venv/bin/parley identity token reports chat").strip()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{clone.ports['CHAT_PORT']}") as channel:
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[arg-type]
+        asked = reflection_pb2.ServerReflectionRequest(list_services="")
+        shown = (("authorization", f"Bearer {token}"),)
+        answer = await stub.ServerReflectionInfo(iter([asked]), metadata=shown, timeout=30).read()
+
+    services = {one.name for one in answer.list_services_response.service}
+    assert "parley.chat.v1.ChatService" in services
 
 
 def test_providers_are_configured_as_in_the_readme(clone: Clone) -> None:

@@ -26,10 +26,12 @@ class Name(Enum):
     MESSAGE = auto()
     PROMPT = auto()
     VERSION = auto()
+    RESPONSE = auto()
     USER = auto()
     KEY = auto()
     PROVIDER = auto()
     MODEL = auto()
+    ALIAS = auto()
     # A place in a list that somebody else was shown.
     PLACE = auto()
     # A user whose things only they and administrators may ask for.
@@ -65,6 +67,12 @@ TABLE: dict[str, Row] = {
     "GET /livez": Row(PUBLIC),
     "GET /readyz": Row(PUBLIC),
     "POST /chat": Row(OWN, {"message": "Hello", "chat_id": "c-{fresh}"}),
+    "POST /v1/chat/completions": Row(
+        OWN, {"model": "demo/demo", "messages": [{"role": "user", "content": "Hello"}]}
+    ),
+    "POST /v1/embeddings": Row(OWN, {"model": "demo/demo-embedding", "input": "Hello"}),
+    "GET /v1/models": Row(SHARED),
+    "GET /v1/models/{model}": Row(SHARED),
     "GET /chat/history": Row(OWN),
     "GET /chat/history/{chat_id}": Row(OWN),
     "DELETE /chat/delete/{chat_id}": Row(OWN),
@@ -90,6 +98,9 @@ TABLE: dict[str, Row] = {
     "POST /providers/{provider}/models/refresh": Row(ADMIN),
     "PATCH /providers/{provider}/models/{model}": Row(ADMIN, {"context_window": 1000}),
     "DELETE /providers/{provider}/models/{model}": Row(ADMIN),
+    "GET /aliases": Row(SHARED),
+    "PUT /aliases/{alias}": Row(ADMIN, {"provider": "demo"}),
+    "DELETE /aliases/{alias}": Row(ADMIN),
     "GET /usage": Row(OWN),
     "GET /usage/records": Row(OWN),
     "GET /me": Row(OWN),
@@ -103,6 +114,16 @@ TABLE: dict[str, Row] = {
     "PATCH /users/{user_id}": Row(ADMIN, {"role": "user"}),
     "POST /keys/{key_id}/rotate": Row(OWN, {}, admin_too=True),
     "GET /audit": Row(ADMIN),
+    "POST /v1/responses": Row(OWN, {"model": "demo/demo", "input": "Hello"}),
+    "POST /v1/responses/input_tokens": Row(OWN, {"model": "demo/demo", "input": "Hello"}),
+    "GET /v1/responses/{response_id}": Row(OWN),
+    "DELETE /v1/responses/{response_id}": Row(OWN),
+    "POST /v1/responses/{response_id}/cancel": Row(OWN),
+    "GET /v1/responses/{response_id}/input_items": Row(OWN),
+    "POST /v1/conversations": Row(OWN, {}),
+    "GET /v1/conversations/{conversation_id}": Row(OWN),
+    "DELETE /v1/conversations/{conversation_id}": Row(OWN),
+    "GET /v1/conversations/{conversation_id}/items": Row(OWN),
     "POST /v1/messages": Row(OWN, ANTHROPIC_BODY | {"max_tokens": 100}),
     "POST /v1/messages/count_tokens": Row(OWN, ANTHROPIC_BODY, reading=True),
 }
@@ -111,12 +132,15 @@ TABLE: dict[str, Row] = {
 NAMES: dict[tuple[str, str], Name] = {
     ("path", "chat_id"): Name.CHAT,
     ("path", "message_id"): Name.MESSAGE,
+    ("path", "response_id"): Name.RESPONSE,
+    ("path", "conversation_id"): Name.CHAT,
     ("path", "prompt_id"): Name.PROMPT,
     ("path", "version"): Name.VERSION,
     ("path", "user_id"): Name.USER,
     ("path", "key_id"): Name.KEY,
     ("path", "provider"): Name.PROVIDER,
     ("path", "model"): Name.MODEL,
+    ("path", "alias"): Name.ALIAS,
     ("query", "page_token"): Name.PLACE,
     ("query", "user_id"): Name.WHOSE,
     # Of one's own rows those of a key; of another's key there are none.
@@ -124,8 +148,19 @@ NAMES: dict[tuple[str, str], Name] = {
     ("query", "q"): Name.PLAIN,
     ("query", "provider"): Name.PLAIN,
     ("query", "model"): Name.PLAIN,
+    # Of the list of models, which is everybody's.
+    ("query", "after_id"): Name.PLAIN,
+    ("query", "before_id"): Name.PLAIN,
     ("query", "page_size"): Name.PLAIN,
     ("query", "include_gone"): Name.PLAIN,
+    # Of a response or of a conversation, which the path names.
+    ("query", "stream"): Name.PLAIN,
+    ("query", "starting_after"): Name.PLAIN,
+    ("query", "include"): Name.PLAIN,
+    ("query", "include_obfuscation"): Name.PLAIN,
+    ("query", "limit"): Name.PLAIN,
+    ("query", "order"): Name.PLAIN,
+    ("query", "after"): Name.PLAIN,
     ("query", "group_by"): Name.PLAIN,
     ("query", "format"): Name.PLAIN,
     ("query", "from"): Name.PLAIN,
@@ -134,6 +169,8 @@ NAMES: dict[tuple[str, str], Name] = {
     ("query", "actor"): Name.PLAIN,
     ("query", "action"): Name.PLAIN,
     ("body", "chat_id"): Name.FREE,
+    ("body", "conversation"): Name.FREE,
+    ("body", "previous_response_id"): Name.RESPONSE,
     ("body", "system_prompt_id"): Name.PROMPT,
     ("body", "user_id"): Name.WHOSE,
     ("body", "provider"): Name.PROVIDER,

@@ -22,7 +22,9 @@ KNOWN = {label: OPERATIONS[label] for label in OPERATIONS if label in TABLE}
 INVALID = (Who.NOBODY, Who.EXPIRED, Who.REVOKED, Who.DISABLED)
 # What two users may call alike.
 NAMED_BY_USERS = {Name.CHAT, Name.PROMPT}
-OWNED = {Name.CHAT, Name.MESSAGE, Name.PROMPT, Name.VERSION, Name.KEY}
+OWNED = {Name.CHAT, Name.MESSAGE, Name.PROMPT, Name.VERSION, Name.KEY, Name.RESPONSE}
+# What is wrong with a body that names one that is not there.
+UNKNOWN = {Name.PROMPT: 404, Name.RESPONSE: 400}
 
 
 def labels(*access: Access, named: bool | None = None) -> list[str]:
@@ -276,14 +278,14 @@ def test_anothers_place_in_a_list_shows_nothing_of_theirs(
     assert MARK not in told.text.replace(place, "")
 
 
-@pytest.mark.parametrize(("label", "name"), asked("body", Name.PROMPT, Name.WHOSE))
+@pytest.mark.parametrize(("label", "name"), asked("body", *UNKNOWN, Name.WHOSE))
 def test_what_is_anothers_cannot_be_named_in_a_body(world: World, label: str, name: str) -> None:
     kind = NAMES["body", name]
     if kind is Name.WHOSE:
         status, there = 403, world.users[Who.OWNER]
         gone = missing(Name.USER, there)
     else:
-        status, there = 404, world.things((kind,), Who.OWNER)[kind]
+        status, there = UNKNOWN[kind], world.things((kind,), Who.OWNER)[kind]
         gone = missing(kind, there)
     ids = world.things(path_names(OPERATIONS[label]), Who.OTHER)
     before = world.state()
@@ -312,7 +314,15 @@ def test_a_name_that_another_has_is_free(world: World, label: str, name: str) ->
     assert before == world.belongings(Who.OWNER)
 
 
-@pytest.mark.parametrize(("label", "name"), asked("body", Name.PROVIDER, Name.MODEL))
+@pytest.mark.parametrize(
+    ("label", "name"),
+    # Administrators may speak of what is not there yet, and others may not speak of it.
+    [
+        (label, name)
+        for label, name in asked("body", Name.PROVIDER, Name.MODEL)
+        if TABLE[label].access is not Access.ADMIN
+    ],
+)
 def test_what_nobody_has_is_missing_for_everybody(world: World, label: str, name: str) -> None:
     body = world.body(TABLE[label]) | {name: missing(NAMES["body", name], "none")}
     told = {

@@ -143,6 +143,9 @@ class World:
             body = {"chat_id": called or self.fresh(who), "message": f"I am {mark_of(who)}."}
             turn = self.ok("POST", "/chat", who, json=body)
             return {Name.CHAT: turn["chat_id"], Name.MESSAGE: turn["message_id"]}
+        if name is Name.RESPONSE:
+            body = {"model": "demo/demo", "input": f"I am {mark_of(who)}."}
+            return {Name.RESPONSE: self.ok("POST", "/v1/responses", who, json=body)["id"]}
         if name in (Name.PROMPT, Name.VERSION):
             body = {"name": called or self.fresh(who), "content": f"Obey {mark_of(who)}."}
             made = self.ok("POST", "/system-prompts", who, json=body)
@@ -154,6 +157,10 @@ class World:
             laid = {"context_window": 4096}
             self.ok("PATCH", f"/providers/{made['name']}/models/demo", Who.ADMIN, json=laid)
             return {Name.PROVIDER: made["name"], Name.MODEL: "demo"}
+        if name is Name.ALIAS:
+            alias = f"a-{next(self.numbers):07d}"
+            self.ok("PUT", f"/aliases/{alias}", Who.ADMIN, json={"provider": "demo"})
+            return {Name.ALIAS: alias}
         if name is Name.KEY:
             return {Name.KEY: self.new_key(who)["key_id"]}
         assert name is Name.USER, name
@@ -220,6 +227,8 @@ def missing(name: Name, like: str) -> str:
     """A name as long and of the same form that nothing has."""
     if name in (Name.MESSAGE, Name.USER):
         return str(uuid7())
+    if name is Name.RESPONSE:
+        return f"resp_{uuid7().hex}"
     if name is Name.VERSION:
         return "9"
     return "z" * len(like)

@@ -170,6 +170,27 @@ def test_thoughts_are_kept_apart(page: AppTest, gateway: FakeGateway) -> None:
     assert said(page) == ["Hello", "Let me see.", "You said: Hello"]
 
 
+def test_calls_of_tools_are_folded_and_nothing_but_text(visit: Visit, gateway: FakeGateway) -> None:
+    arguments = "<script>alert(1)</script> ![x](https://evil.example/x.png) :material/bolt:"
+    call = {"tool_call_id": "1", "name": "*look* :red[x]", "arguments": arguments}
+    long = {"tool_call_id": "2", "name": "find", "arguments": "y" * 10_001}
+    gateway.add_chat("tools", "Hello")
+    gateway.add_message("tools", "assistant", "", finish_reason="tool", tool_calls=[call, long])
+    gateway.add_message("tools", "user", "")
+    page = visit(chat="tools").run()
+    assert not page.exception
+    first, second = [box for box in page.expander if box.label.startswith("Calls")]
+    assert [r"Calls \*look\* \:red\[x\]", "Calls find"] == [first.label, second.label]
+    assert (arguments, "plaintext", False) == (
+        first.code[0].value, first.code[0].language, first.proto.expanded,
+    )  # fmt: skip
+    assert ("y" * 10_000, "And 1 more characters.") == (
+        second.code[0].value, second.caption[0].value,
+    )  # fmt: skip
+    assert all(arguments not in text.value for text in page.markdown)
+    assert "without words" in captions(page)
+
+
 def test_a_gateway_that_is_away_is_explained(page: AppTest) -> None:
     page.secrets["api_url"] = "http://127.0.0.1:1"
     assert "does not answer" in page.run().error[0].value

@@ -46,7 +46,7 @@ def test_others_see_no_configuration(visit: Visit, gateway: FakeGateway) -> None
     page = visit("providers").run()
     assert not page.exception
     assert {button.label for button in page.button} == {"Refresh", "Check now"}
-    assert [expander.label for expander in page.expander] == ["Models"] * 3
+    assert [expander.label for expander in page.expander] == ["Models"] * 3 + ["Aliases"]
     assert "key" not in " ".join(caption.value for caption in page.caption)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from parley_local.identity import Identity
+from parley_rpc.keys import Source, Watched, trusted_keys
+from parley_rpc.trust import Trust
 from parley_tests.settings import inherited_environment
 
 pytestmark = pytest.mark.integration
@@ -37,6 +39,10 @@ def test_a_key_is_added_rotated_and_dropped(tmp_path: Path) -> None:
     first = json.loads(file.read_text())["kid"]
     assert file == home / "identity" / "reports.key"
     assert ids(home) == {**before, first: "reports"}
+    token = parley(home, "token", "reports", "chat").stdout.strip()
+    trusted = Source("TRUSTED_KEYS", path=home / "identity" / "trusted.json")
+    trust = Trust("chat", Watched(trusted, trusted_keys))
+    assert trust.service({"authorization": f"Bearer {token}"}) == "reports"
 
     assert parley(home, "rotate", "reports").stdout.strip() == first
     second = json.loads(file.read_text())["kid"]
@@ -52,6 +58,8 @@ def test_a_key_is_added_rotated_and_dropped(tmp_path: Path) -> None:
         (("add", "chat"), "'chat' is taken"),
         (("add", "../x"), "is taken, or not a word"),
         (("rotate", "nobody"), "There is no"),
+        (("token", "nobody", "chat"), "There is no"),
+        (("token", "context", "chat"), "for the purpose 'context'"),
         (("drop", "nobody"), "No trusted key has the id nobody"),
     ],
 )

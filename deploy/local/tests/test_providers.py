@@ -278,6 +278,25 @@ def test_a_model_is_priced_and_reset(run: Run, gateway: FakeGateway) -> None:
     assert run("models", "reset", "demo", "org/m:free").exit_code == 1
 
 
+def test_a_model_is_given_another_name(run: Run, gateway: FakeGateway) -> None:
+    assert (
+        run("models", "alias", "fast", "demo/org/m:free").stdout == "fast means demo/org/m:free.\n"
+    )
+    assert as_json(run("models", "alias", "any", "acme", "--output", "json"))["model"] is None
+    assert [(one["provider"], one["model"]) for one in gateway.aliases.values()] == [
+        ("demo", "org/m:free"),
+        ("acme", None),
+    ]
+    rows = [line.split() for line in run("models", "aliases").stdout.splitlines()]
+    assert rows[1:] == [["any", "acme", "its", "default"], ["fast", "demo", "org/m:free"]]
+    listed = as_json(run("models", "aliases", "--output", "json"))["aliases"]
+    assert [one["alias"] for one in listed] == ["any", "fast"]
+
+    assert run("models", "unalias", "fast").exit_code == 0
+    assert run("models", "unalias", "fast").exit_code == 1
+    assert run("models", "alias", "fast", "nobody/m").exit_code == 1
+
+
 @pytest.fixture
 def spent(gateway: FakeGateway) -> FakeGateway:
     gateway.add_usage("2026-11-01", "demo", "small")

@@ -77,6 +77,19 @@ def test_a_model_is_priced_added_and_reset(client: Client, gateway: FakeGateway)
         client.reset_model("demo", "org/large:free")
 
 
+def test_a_model_is_given_another_name(client: Client, gateway: FakeGateway) -> None:
+    fast = client.set_alias("fast", "demo", "demo-fast")
+    assert (fast.alias, fast.provider, fast.model) == ("fast", "demo", "demo-fast")
+    assert fast.updated_at is not None
+    assert client.set_alias("any:1", "acme").model is None
+    assert gateway.received[-1].body == {"provider": "acme"}
+    assert [one.alias for one in client.list_aliases()] == ["any:1", "fast"]
+
+    client.delete_alias("fast")
+    with pytest.raises(ProblemError, match="alias_not_found"):
+        client.delete_alias("fast")
+
+
 def test_models_that_are_gone_are_asked_for(client: Client, gateway: FakeGateway) -> None:
     client.list_models("demo")
     client.list_models("demo", include_gone=True)

@@ -1,4 +1,4 @@
-"""The commands of the gateway: `serve` and `migrate`."""
+"""The commands of the gateway: `serve`, `migrate`, and `openapi`, which writes its document."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from parley_gateway.settings import Settings
 COMMANDS = {
     "serve": "parley_gateway.bootstrap:serve",
     "migrate": "parley_gateway.migrations.upgrade:migrate",
+    "openapi": "parley_gateway.bootstrap:write_openapi",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,10 @@ from parley_gateway.adapters.limit_store import PostgresLimitStore
 from parley_gateway.adapters.turns import ChatTurns
 from parley_gateway.adapters.user_store import PostgresUserStore
 from parley_gateway.api.addresses import Proxies
-from parley_gateway.api.app import build_app
+from parley_gateway.api.app import build_app, document
 from parley_gateway.api.dependencies import Gateway
 from parley_gateway.api.door import Door
+from parley_gateway.api.openapi import written
 from parley_gateway.api.server import build_server
 from parley_gateway.core.audit import Audit
 from parley_gateway.core.failures import Failures
@@ -183,4 +185,10 @@ def serve(settings: Settings) -> int:
     except IdentityError as error:
         logger.error("settings are missing", extra={"fields": {"missing": [str(error)]}})  # noqa: TRY400  (says it all)
         return 1
+    return 0
+
+
+def write_openapi(_settings: Settings) -> int:
+    """Write the OpenAPI document to standard output, as it is kept beside the sources."""
+    sys.stdout.write(written(document()))
     return 0

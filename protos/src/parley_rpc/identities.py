@@ -35,6 +35,7 @@ from parley_rpc.keys import (
     trusted_keys,
     written,
 )
+from parley_rpc.tokens import SCHEME, Credential
 
 TRUSTED = "trusted.json"
 # Who needs a key, what it signs, and what its file is called.
@@ -43,6 +44,7 @@ MEMBERS = (
     ("chat", SERVICE, "chat"),
     ("gateway", CONTEXT, "context"),
 )
+SHOWN_TO = ("chat", "prompt", "provider")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
@@ -151,6 +153,9 @@ def main(words: Sequence[str] | None = None) -> int:
     commands.add_parser("rotate", help="use a new key instead").add_argument("file", type=Path)
     commands.add_parser("drop", help="trust a key no longer").add_argument("kid")
     commands.add_parser("list", help="what is trusted")
+    shown = commands.add_parser("token", help="what a service shows, for a minute, for tools")
+    shown.add_argument("file", type=Path)
+    shown.add_argument("service", choices=SHOWN_TO, help="whom it is shown to")
     asked = parser.parse_args(words)
     try:
         for line in run(Keyring(asked.folder), asked):
@@ -172,6 +177,8 @@ def run(keyring: Keyring, asked: argparse.Namespace) -> Iterator[str]:
             yield keyring.rotate(asked.file)
         case "drop":
             keyring.drop(asked.kid)
+        case "token":
+            yield Credential.of_file(asked.file).entry(asked.service)[1].removeprefix(SCHEME)
         case _:
             for key in keyring.trusted_keys():
                 yield f"{key['kid']}  {key['purpose']}  {key['name']}"

@@ -39,8 +39,10 @@ from parley_rpc.trust import Doorkeeper
 # may when nobody answers, would only wait for the same fault several times.
 NO_RETRY = ("grpc-retry-pushback-ms", "-1")
 FAILED = "Parley failed; the request id finds the cause in the log."
-# Open to anybody: orchestrators ask for health, and reflection is switched on for people's tools.
-OPEN_METHODS = ("/grpc.health.v1.", "/grpc.reflection.")
+# Open to anybody: orchestrators ask for health.
+OPEN_METHODS = "/grpc.health.v1."
+# Where it is switched on, for services alone: it acts for nobody, and tools give it no deadline.
+REFLECTION = "/grpc.reflection."
 
 Unary = Callable[[Any, ServerContext], Awaitable[Any]]
 Stream = Callable[[Any, ServerContext], AsyncGenerator[Any, None]]
@@ -91,6 +93,10 @@ class Edge(grpc.aio.ServerInterceptor):
             "request_deserializer": method.request_deserializer,
             "response_serializer": method.response_serializer,
         }
+        if name.startswith(REFLECTION):
+            return grpc.stream_stream_rpc_method_handler(
+                self._stream(method.stream_stream, name, needs, nobodys=True), **codec
+            )
         if method.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._stream(method.unary_stream, name, needs), **codec
@@ -117,13 +123,18 @@ class Edge(grpc.aio.ServerInterceptor):
 
         return call
 
-    def _stream(self, behaviour: Stream, name: str, needs: Needs | None) -> Stream:
+    def _stream(
+        self, behaviour: Stream, name: str, needs: Needs | None, *, nobodys: bool = False
+    ) -> Stream:
         async def call(request: Any, context: ServerContext) -> AsyncGenerator[Any, None]:
             answering = Answering(name, context)
             failure: Fault | None = None
             try:
-                answering.require_time()
-                answering.admit(self.trust, needs)
+                if nobodys:
+                    answering.recognize(self.trust)
+                else:
+                    answering.require_time()
+                    answering.admit(self.trust, needs)
                 async with aclosing(behaviour(request, context)) as responses:
                     async for response in responses:
                         yield response
@@ -168,9 +179,14 @@ class Answering:
         if self.seconds <= 0:
             raise DeadlineExceeded("The call came too late to be answered.")
 
+    def recognize(self, trust: Doorkeeper) -> str:
+        """Return the service that calls; Unauthenticated."""
+        self.service = trust.service(self.shown)
+        return self.service
+
     def admit(self, trust: Doorkeeper, needs: Needs | None) -> None:
         """Let the call in, or not; Unauthenticated, PermissionDenied, ScopeMissing."""
-        self.service = service = trust.service(self.shown)
+        service = self.recognize(trust)
         if needs is None:
             raise PermissionDenied("The contract does not say who may make this call.")
         if needs.services:

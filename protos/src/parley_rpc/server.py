@@ -50,7 +50,8 @@ async def always_ready() -> bool:
 class Server:
     """A gRPC server of one or more services, with a health status that follows a probe.
 
-    `trust` says whom it lets in; health is open to all, and so is reflection where it is on.
+    `trust` says whom it lets in; health is open to all. Reflection, where it is on, is open to
+    trusted services, who need no user for it.
 
     `probe` is asked every second; while it says no, health is NOT_SERVING, and calls are
     still answered (with the faults that explain why). Channels send it their calls from the

@@ -46,10 +46,10 @@ class Credential:
         self._shown: dict[str, tuple[Key, float, tuple[str, str]]] = {}
 
     @classmethod
-    def of_file(cls, path: str | Path) -> Credential:
+    def of_file(cls, path: str | Path, tls: Tls | None = None) -> Credential:
         """Return the credential whose private key lies in a file; IdentityError."""
         source = Source("SERVICE_KEY", path=Path(path))
-        return cls(Watched(source, private_key(SERVICE)))
+        return cls(Watched(source, private_key(SERVICE)), tls)
 
     def entry(self, service: str) -> tuple[str, str]:
         """Return the metadata entry for a call of a service."""

@@ -1,6 +1,7 @@
 """An honest provider without a wire, and the vendor beside it whose script it reads."""
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,12 @@ from parley_provider_sdk import (
     BackendTimeout,
     BadRequest,
     BadResponse,
+    EmbeddingRequest,
+    Embeddings,
     Finished,
     FinishReason,
     Health,
+    Logprobs,
     ModelInfo,
     ModelNotFound,
     Overloaded,
@@ -21,6 +25,7 @@ from parley_provider_sdk import (
     ReplyRequest,
     ReplyStream,
     TextDelta,
+    TokenLogprob,
     ToolCallDelta,
     ToolCallPart,
     Usage,
@@ -45,6 +50,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.left = asyncio.Event()
+        self.asked = asyncio.Event()
 
     def _script(self, deltas: Sequence[str], then: str) -> str:
         self.deltas, self.failure, self.then = deltas, None, then
@@ -69,6 +75,9 @@ class Desk:
 
     def falls_silent(self, deltas: Sequence[str]) -> str:
         return self._script(deltas, "silence")
+
+    async def reached(self) -> None:
+        await self.asked.wait()
 
     async def hung_up(self) -> None:
         await self.left.wait()
@@ -101,13 +110,20 @@ class Honest:
             for number, delta in enumerate(self.desk.deltas):
                 if number % 64 == 0:
                     await asyncio.sleep(0)
-                yield self.said(delta)
+                for event in self.weighed(self.said(delta), request):
+                    yield event
             for index, call in enumerate(self.desk.tools):
                 yield self.called(index, call)
             await self.rest(request)
             yield Finished(FinishReason.TOOL, Usage(1, 3)) if self.desk.tools else END
         finally:
             self.hang_up()
+
+    def weighed(self, said: TextDelta, request: ReplyRequest) -> Sequence[TextDelta | Logprobs]:
+        if request.top_logprobs is None:
+            return [said]
+        likely = TokenLogprob(said.text, -0.5, top=(TokenLogprob(said.text, -0.5),))
+        return [said, Logprobs((likely,))]
 
     def said(self, delta: str) -> TextDelta:
         return TextDelta(delta)
@@ -133,6 +149,26 @@ class Honest:
     async def silence(self, limit: float) -> None:
         await asyncio.sleep(limit)
         raise BackendTimeout("It took too long.")
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        if request.model != "desk-vectors":
+            raise ModelNotFound("There is no such model.")
+        if self.desk.failure:
+            raise self.failed(self.desk.failure)
+        try:
+            if self.desk.then == "silence":
+                self.desk.asked.set()
+                await self.silence(60)
+        finally:
+            self.hang_up()
+        vectors = [self.vector(text, request.dimensions or 16) for text in request.texts]
+        return Embeddings(vectors, self.counted(len(vectors)))
+
+    def vector(self, text: str, size: int) -> Sequence[float]:
+        return [float(byte) for byte in hashlib.sha256(text.encode()).digest()[:size]]
+
+    def counted(self, texts: int) -> Usage | None:
+        return Usage(texts, 0)
 
     async def list_models(self) -> Sequence[ModelInfo]:
         return [ModelInfo("desk-1")]

@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 class TestHonest(ProviderContract):
     model = "desk-1"
+    embedding_model = "desk-vectors"
     secret = SECRET
     patience = 0.5
     exempt: ClassVar[Mapping[str, str]] = MappingProxyType(

@@ -36,6 +36,12 @@ class TestToy(ProviderContract):
     wants_back: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType(
         {"reasoning": SIGNATURES[:1], "tools": SIGNATURES[1:]}
     )
+    exempt: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "embeddings": "the toy makes none; test_contract_vectors.py has",
+            "logprobs": "the toy tells none; test_contract_vectors.py has",
+        }
+    )
 
     @pytest.fixture
     async def provider(self, peer: PeerVendor) -> AsyncIterator[Toy]:

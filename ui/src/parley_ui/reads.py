@@ -8,6 +8,7 @@ from datetime import date
 import streamlit as st
 from parley_client import (
     ActivePrompt,
+    Alias,
     Chat,
     Me,
     Model,
@@ -31,6 +32,10 @@ def providers() -> tuple[Provider, ...]:
 
 def models(provider: str) -> tuple[Model, ...]:
     return _models(visitor.access(), provider)
+
+
+def aliases() -> tuple[Alias, ...]:
+    return _aliases(visitor.access())
 
 
 def usage(groups: tuple[str, ...], since: date, user_id: str | None) -> UsageReport:
@@ -72,6 +77,7 @@ def forget_prompts() -> None:
 def forget_providers() -> None:
     _providers.clear()
     _models.clear()
+    _aliases.clear()
 
 
 @st.cache_data(ttl=60, max_entries=2, show_spinner=False, scope="session", hash_funcs=MARKED)
@@ -87,6 +93,11 @@ def _providers(by: Access) -> tuple[Provider, ...]:
 @st.cache_data(ttl=60, max_entries=20, show_spinner=False, scope="session", hash_funcs=MARKED)
 def _models(by: Access, provider: str) -> tuple[Model, ...]:
     return by.client.list_models(provider)
+
+
+@st.cache_data(ttl=60, max_entries=2, show_spinner=False, scope="session", hash_funcs=MARKED)
+def _aliases(by: Access) -> tuple[Alias, ...]:
+    return by.client.list_aliases()
 
 
 @st.cache_data(ttl=15, max_entries=8, show_spinner=False, scope="session", hash_funcs=MARKED)

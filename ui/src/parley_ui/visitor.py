@@ -14,9 +14,12 @@ from typing import Any
 from weakref import finalize
 
 import streamlit as st
-from parley_client import Client, Me, ParleyError
+from parley_client import Client, Me, ParleyError, Timeouts
 
 from parley_ui import state
+
+# Somebody is looking: what fails is shown, and they try again.
+AT_ONCE = Timeouts(reread=0)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -156,7 +159,7 @@ def _key_of_the_page() -> str:
 
 def _opened(shown: Shown) -> Access:
     """Returns an access whose connections end with it, and so with the visit that holds it."""
-    access = Access(shown.mark, shown.key, Client(shown.url, shown.key or None))
+    access = Access(shown.mark, shown.key, Client(shown.url, shown.key or None, timeouts=AT_ONCE))
     finalize(access, access.client.close)
     return access
 

@@ -95,6 +95,7 @@ def send(request: pb.SendMessageRequest) -> Send:
         refusal=refusal(request.refusal) if request.refusal else None,
         said=said,
         options=inputs.options(request),
+        parent_id=uuid_of(request.parent_id) if request.parent_id else None,
     )
 
 
@@ -128,10 +129,15 @@ def message_id(
     where: str = " in the chat",
 ) -> UUID:
     """Read which message is meant; MessageNotFound for what is none of our names."""
+    return uuid_of(request.message_id, where)
+
+
+def uuid_of(name: str, where: str = " in the chat") -> UUID:
+    """Read the name of a message."""
     try:
-        return UUID(request.message_id)
+        return UUID(name)
     except ValueError:
-        raise MessageNotFound(request.message_id[: rules.LONGEST_NAME], where) from None
+        raise MessageNotFound(name[: rules.LONGEST_NAME], where) from None
 
 
 def position(text: str) -> model.Position:

@@ -47,6 +47,7 @@ def input_values(send: Send) -> list[str]:
 
 
 def option_values(send: Send) -> list[str]:
-    """Return what options add to the body of a send: nothing when there are none."""
+    """Return what options add to the body of a send, and its parent: nothing without them."""
     system, packed = send.options
-    return ["options", system, packed.hex()] if system or packed else []
+    options = ["options", system, packed.hex()] if system or packed else []
+    return [*options, f"parent {send.parent_id}"] if send.parent_id else options

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from uuid import UUID
 
 from parley_rpc.faults import (
     DatabaseUnavailable,
@@ -176,15 +177,15 @@ class Generation:
     async def _path(self, job: Job) -> Sequence[Past]:
         """Return the path to the user's message, once all replies on it have ended."""
         begun, owner_id = job.begun, job.new.owner_id
-        path = begun.path
-        while not leads_to(path, begun):
-            parent = begun.parent_id and self.worker.turns.get(begun.parent_id)
+        path, parent_id = begun.path, begun.parent_id
+        while parent_id is not None and not leads_to(path, parent_id):
+            parent = self.worker.turns.get(parent_id)
             if parent:
                 await parent.finished()
             else:
                 await asyncio.sleep(POLL_SECONDS)
             path = await self.worker.insist(
-                lambda: self.store.path(owner_id, begun.chat_uid, begun.seq - 1)
+                lambda: self.store.path(owner_id, begun.chat_uid, parent_id)
             )
         return path
 
@@ -204,14 +205,12 @@ class Generation:
         return TurnInterrupted(ending.message_id)
 
 
-def leads_to(path: Sequence[Past], begun: Begun) -> bool:
+def leads_to(path: Sequence[Past], parent_id: UUID) -> bool:
     """Say whether a path is whole: it ends at the parent, and nothing on it is running.
 
     The one that came with the beginning of the turn may miss a turn that began just before.
     """
-    if begun.parent_id is None:
-        return True
-    whole = bool(path) and path[-1].message_id == begun.parent_id
+    whole = bool(path) and path[-1].message_id == parent_id
     return whole and not any(message.status == Status.RUNNING for message in path)
 
 

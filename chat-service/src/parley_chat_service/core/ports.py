@@ -70,14 +70,21 @@ class TurnStore(Protocol):
         """Store both messages, and the chat when it is new.
 
         None, and nothing stored, when the idempotency key is in use, the chat has `most_running`
-        running replies already, or its last choice is not the one that is assumed.
+        running replies already, its last choice is not the one that is assumed, or its last reply
+        not the one that the turn is to follow.
+        """
+
+    async def begin_branch(self, turn: NewTurn, most_running: int) -> Begun | None:
+        """Do so after any reply of the chat, to which the active path then leads.
+
+        None likewise; MessageNotFound when the chat has no such reply.
         """
 
     async def find_send(self, owner_id: UUID, key: str) -> PastSend | None:
         """Return the turn that an idempotency key stands for."""
 
-    async def path(self, owner_id: UUID, chat_uid: UUID, before: int) -> Sequence[Past]:
-        """Return the messages on the active path with a `seq` below `before`, oldest first."""
+    async def path(self, owner_id: UUID, chat_uid: UUID, leaf_id: UUID) -> Sequence[Past]:
+        """Return the messages that lead to one and that one, oldest first, active or not."""
 
     async def append(self, worker_id: UUID, pieces: Sequence[Piece]) -> frozenset[UUID]:
         """Store what running replies grew by; return those that still belong to the worker.

@@ -165,7 +165,8 @@ class Replies:
 
         None when its chat has asked somebody else last than was assumed.
         """
-        if self.at_once[new.owner_id, new.chat_id] <= MOST_RUNNING:
+        fits = self.at_once[new.owner_id, new.chat_id] <= MOST_RUNNING
+        if fits:
             begun = await self.store.begin(new, MOST_RUNNING)
             if begun is not None:
                 return begun
@@ -176,6 +177,10 @@ class Replies:
             self.lasts.forget(new.owner_id, new.chat_id)
             if await self.store.last_choice(new.owner_id, new.chat_id) != new.assumed:
                 return None
+        if fits and new.send.parent_id is not None:
+            begun = await self.store.begin_branch(new, MOST_RUNNING)
+            if begun is not None:
+                return begun
         raise ChatBusy(new.chat_id, MOST_WAITING)
 
     async def _past(self, owner_id: UUID, send: Send) -> PastSend | None:

@@ -65,6 +65,8 @@ class Send:
     refusal: Fault | None = None
     said: Sequence[Said] = ()
     options: Options = NO_OPTIONS
+    # The reply that it follows, when that is not simply the chat's last one.
+    parent_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

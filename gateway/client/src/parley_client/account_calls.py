@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, TypedDict, Unpack
 
 from parley_client import types
-from parley_client.accounts import AuditEntry, Budgets, Key, Limits, Me, NewKey, User
+from parley_client.accounts import AuditEntry, Budgets, Context, Key, Limits, Me, NewKey, User
 from parley_client.call import Call, Paging, into, known, nothing, page_of, path
 
 
@@ -55,6 +55,11 @@ def me() -> Call[Me]:
     return Call("GET", "/me", into(Me))
 
 
+def create_my_context() -> Call[Context]:
+    """Asks to be vouched for towards the services behind the gateway, for two seconds."""
+    return Call("POST", "/me/context", into(Context), repeatable=True)
+
+
 def list_users(**query: Unpack[Paging]) -> Call[types.Page[User]]:
     """Asks for all users (administrators only)."""
     return Call("GET", "/users", page_of(User, "users"), known(query))
@@ -76,7 +81,7 @@ def update_user(user_id: str, **change: Unpack[UserChange]) -> Call[User]:
     for part in ("limits", "budgets"):
         if body.get(part) is not None:
             body[part] = _figures(body[part])
-    return Call("PATCH", path("/users", user_id), into(User), body=body)
+    return Call("PATCH", path("/users", user_id), into(User), body=body, repeatable=True)
 
 
 def list_keys(**query: Unpack[KeyFilter]) -> Call[types.Page[Key]]:

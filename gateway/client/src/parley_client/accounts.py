@@ -77,6 +77,18 @@ class Me:
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """In whose name a call over gRPC is made: base64 of what the gateway has signed.
+
+    A call may begin something with it until `fresh_until`.
+    """
+
+    context: str = field(repr=False)
+    fresh_until: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """A user, as administrators see them."""
 

@@ -26,7 +26,15 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     expected: frozenset[int] = OK
     slow: bool = False  # a model has to think before the answer comes
-    repeatable: bool = False  # sending it twice does no more than sending it once
+    # Sending it twice does no more than sending it once; None: so it is when it reads.
+    repeatable: bool | None = None
+    patient: bool = False  # a turn hangs on it
+    at_once: bool = False  # what it asks is how things are just now
+
+    @property
+    def may_repeat(self) -> bool:
+        """Tells whether it may be sent again when nobody knows whether it arrived."""
+        return self.method == "GET" if self.repeatable is None else self.repeatable
 
     def answered(self, answer: Answer) -> T:
         """Returns what the answer says, or raises what it refuses with."""

@@ -1,5 +1,6 @@
 """The calls of conversations and prompts."""
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, TypeVar, Unpack
 from uuid import uuid4
@@ -31,6 +32,7 @@ class ChatOptions(TypedDict, total=False):
     max_tokens: int | None
     fallbacks: Sequence[str] | None  # `provider/model`, asked in turn when the provider fails
     system_prompt_id: str | None
+    attachments: Sequence[types.Attachment] | None  # at most 10
     idempotency_key: str | None  # one is made when none is given
 
 
@@ -44,22 +46,23 @@ class PromptChange(TypedDict, total=False):
 
 def about() -> Call[types.About]:
     """Asks who answers."""
-    return Call("GET", "/", into(types.About))
+    return Call("GET", "/", into(types.About), at_once=True)
 
 
 def health() -> Call[types.Health]:
     """Asks for the state of the platform; an unhealthy one answers too."""
-    return Call("GET", "/health", into(types.Health), expected=OK | UNHEALTHY)
+    expected = OK | UNHEALTHY
+    return Call("GET", "/health", into(types.Health), expected=expected, at_once=True)
 
 
 def is_live() -> Call[bool]:
     """Asks whether the gateway's process works."""
-    return Call("GET", "/livez", _succeeded, expected=OK | UNHEALTHY)
+    return Call("GET", "/livez", _succeeded, expected=OK | UNHEALTHY, at_once=True)
 
 
 def is_ready() -> Call[bool]:
     """Asks whether the gateway can take requests."""
-    return Call("GET", "/readyz", _succeeded, expected=OK | UNHEALTHY)
+    return Call("GET", "/readyz", _succeeded, expected=OK | UNHEALTHY, at_once=True)
 
 
 def chat(message: str, **options: Unpack[ChatOptions]) -> Call[types.Reply]:
@@ -82,7 +85,7 @@ def stream_message(chat_id: str, message_id: str, after: str | None = None) -> C
 def stop_message(chat_id: str, message_id: str) -> Call[types.Message]:
     """Stops a reply that is being made; one that is over stays as it is."""
     where = path("/chats", chat_id, "messages", message_id, "stop")
-    return Call("POST", where, into(types.Message), repeatable=True)
+    return Call("POST", where, into(types.Message), repeatable=True, patient=True)
 
 
 def list_chats(**query: Unpack[ChatFilter]) -> Call[types.Page[types.Chat]]:
@@ -145,13 +148,30 @@ def delete_prompt(prompt_id: str) -> Call[None]:
 
 def activate_prompt(prompt_id: str) -> Call[types.Prompt]:
     """Makes a prompt the one that the caller's next message uses."""
-    return Call("POST", path("/system-prompts", prompt_id, "activate"), into(types.Prompt))
+    where = path("/system-prompts", prompt_id, "activate")
+    return Call("POST", where, into(types.Prompt), repeatable=True)
 
 
 def _turn(body: dict[str, Any], options: ChatOptions, read: Callable[[Answer], T]) -> Call[T]:
     body |= known(options)
+    if "attachments" in body:
+        body["attachments"] = [_attachment(one) for one in body["attachments"]]
     headers = {"Idempotency-Key": body.pop("idempotency_key", None) or uuid4().hex}
-    return Call("POST", "/chat", read, body=body, headers=headers, slow=True, repeatable=True)
+    return Call(
+        "POST",
+        "/chat",
+        read,
+        body=body,
+        headers=headers,
+        slow=True,
+        repeatable=True,
+        patient=True,
+    )
+
+
+def _attachment(file: types.Attachment) -> dict[str, Any]:
+    data = b64encode(file.data).decode()
+    return known({"media_type": file.media_type, "data": data, "name": file.name})
 
 
 def _history(answer: Answer) -> types.History:

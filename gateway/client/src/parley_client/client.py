@@ -15,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 import httpx
 
-from parley_client import account_calls, calls, provider_calls, usage_calls
+from parley_client import account_calls, alias_calls, calls, provider_calls, usage_calls
 from parley_client.answers import refusal
 from parley_client.call import Call
 from parley_client.calls import ChatOptions
@@ -179,11 +179,15 @@ class Client:
     refresh_models = _calling(provider_calls.refresh_models)
     update_model = _calling(provider_calls.update_model)
     reset_model = _calling(provider_calls.reset_model)
+    list_aliases = _calling(alias_calls.list_aliases)
+    set_alias = _calling(alias_calls.set_alias)
+    delete_alias = _calling(alias_calls.delete_alias)
     summarize_usage = _calling(usage_calls.summarize_usage)
     summarize_usage_as_csv = _calling(usage_calls.summarize_usage_as_csv)
     list_usage_records = _calling(usage_calls.list_usage_records)
     all_usage_records = _walking(usage_calls.list_usage_records)
     me = _calling(account_calls.me)
+    create_my_context = _calling(account_calls.create_my_context)
     list_users = _calling(account_calls.list_users)
     all_users = _walking(account_calls.list_users)
     create_user = _calling(account_calls.create_user)
@@ -300,11 +304,15 @@ class AsyncClient:
     refresh_models = _async_calling(provider_calls.refresh_models)
     update_model = _async_calling(provider_calls.update_model)
     reset_model = _async_calling(provider_calls.reset_model)
+    list_aliases = _async_calling(alias_calls.list_aliases)
+    set_alias = _async_calling(alias_calls.set_alias)
+    delete_alias = _async_calling(alias_calls.delete_alias)
     summarize_usage = _async_calling(usage_calls.summarize_usage)
     summarize_usage_as_csv = _async_calling(usage_calls.summarize_usage_as_csv)
     list_usage_records = _async_calling(usage_calls.list_usage_records)
     all_usage_records = _async_walking(usage_calls.list_usage_records)
     me = _async_calling(account_calls.me)
+    create_my_context = _async_calling(account_calls.create_my_context)
     list_users = _async_calling(account_calls.list_users)
     all_users = _async_walking(account_calls.list_users)
     create_user = _async_calling(account_calls.create_user)

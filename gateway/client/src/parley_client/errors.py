@@ -18,12 +18,17 @@ class ParleyError(Exception):
 class GatewayUnreachable(ParleyError):  # noqa: N818 - says what is the matter, like TimeoutError's kin
     """Nothing answered: refused, not found, too slow, or broken off in the middle.
 
-    `waited` says that there was a connection, and no answer in time.
+    `waited` says that there was a connection, and no answer in time; `arrived` that the request
+    may have come there; `retryable` that it may be another time.
     """
 
-    def __init__(self, detail: str, *, waited: bool = False) -> None:
+    def __init__(
+        self, detail: str, *, waited: bool = False, arrived: bool = True, retryable: bool = True
+    ) -> None:
         super().__init__(detail)
         self.waited = waited
+        self.arrived = arrived
+        self.retryable = retryable
 
 
 class UnexpectedAnswer(ParleyError):  # noqa: N818 - same

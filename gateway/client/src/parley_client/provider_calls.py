@@ -58,7 +58,8 @@ def create_provider(
 
 def update_provider(provider: str, **change: Unpack[ProviderChange]) -> Call[types.Provider]:
     """Changes what is given and leaves the rest."""
-    return Call("PATCH", path("/providers", provider), into(types.Provider), body=dict(change))
+    where = path("/providers", provider)
+    return Call("PATCH", where, into(types.Provider), body=dict(change), repeatable=True)
 
 
 def delete_provider(provider: str) -> Call[None]:
@@ -69,7 +70,8 @@ def delete_provider(provider: str) -> Call[None]:
 def set_credential(provider: str, api_key: str) -> Call[types.Provider]:
     """Keeps a vendor's key, encrypted; only its last four characters are ever told."""
     where = path("/providers", provider, "credentials")
-    return Call("PUT", where, into(types.Provider), body={"api_key": api_key})
+    body = {"api_key": api_key}
+    return Call("PUT", where, into(types.Provider), body=body, repeatable=True)
 
 
 def delete_credential(provider: str) -> Call[types.Provider]:
@@ -95,9 +97,8 @@ def update_model(provider: str, model: str, **change: Unpack[ModelChange]) -> Ca
         price = change["price"]
         figures = {name: getattr(price, name) for name in ("input", "output", "cached_input")}
         body["price"] = known(figures)
-    return Call(
-        "PATCH", path("/providers", provider, "models", model), into(types.Model), body=body
-    )
+    where = path("/providers", provider, "models", model)
+    return Call("PATCH", where, into(types.Model), body=body, repeatable=True)
 
 
 def reset_model(provider: str, model: str) -> Call[None]:

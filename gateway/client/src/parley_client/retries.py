@@ -22,8 +22,13 @@ def not_taken(error: ParleyError) -> bool:
     if isinstance(error, ProblemError):
         return error.status == 503 and error.retryable and error.reason in NOT_NOW
     if isinstance(error, GatewayUnreachable):
-        return not error.waited
+        return error.retryable and not error.waited
     return isinstance(error, UnexpectedAnswer) and error.status in BETWEEN
+
+
+def not_arrived(error: ParleyError) -> bool:
+    """Tells whether nobody can have heard of what failed so."""
+    return isinstance(error, GatewayUnreachable) and error.retryable and not error.arrived
 
 
 def lost(error: ParleyError) -> bool:
@@ -32,7 +37,7 @@ def lost(error: ParleyError) -> bool:
         return error.retryable
     if isinstance(error, UnexpectedAnswer):
         return error.status in BETWEEN
-    return isinstance(error, GatewayUnreachable)
+    return isinstance(error, GatewayUnreachable) and error.retryable
 
 
 class Retries:
@@ -79,4 +84,7 @@ class Retries:
 
 def sending(call: Call[Any], timeouts: Timeouts) -> Retries:
     """Returns how to see a call through that is answered whole."""
-    return Retries(not_taken, timeouts.repeat if call.repeatable else 0, MOST_REPEATS)
+    if call.at_once:
+        return Retries(not_taken, 0)
+    passes = not_taken if call.may_repeat else not_arrived
+    return Retries(passes, timeouts.repeat if call.patient else timeouts.reread, MOST_REPEATS)

@@ -22,12 +22,22 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """A route, and what it does."""
+
+    method: str
+    path: str
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """Who answers, and what it offers."""
 
     name: str
     version: str
     links: Mapping[str, str] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,15 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A picture for the model to look at: `image/png`, `image/jpeg`, `image/webp`, `image/gif`."""
+
+    media_type: str
+    data: bytes = field(repr=False)
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The answer to one message, whole."""
 
@@ -90,6 +109,15 @@ class Chat:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool that a reply asks for; `arguments` are JSON as the model wrote it."""
+
+    tool_call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a chat; `status` is running, complete, stopped, failed or interrupted."""
 
@@ -108,6 +136,7 @@ class Message:
     prompt_version: int | str | None = None
     usage: Usage | None = None
     cost: Cost | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +230,16 @@ class Rotation:
 
     rotated: int
     unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Another name for a model; the provider's default when `model` is None."""
+
+    alias: str
+    provider: str
+    model: str | None = None
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

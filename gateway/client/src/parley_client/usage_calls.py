@@ -19,6 +19,7 @@ class UsageSpan(TypedDict, total=False):
     since: date | None
     until: date | None
     user_id: str | None
+    key_id: str | None
 
 
 class UsageFilter(UsageSpan, Paging, total=False):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from importlib.metadata import version
 from typing import Any
 
 import httpx
@@ -13,6 +14,8 @@ import httpx
 from parley_client.answers import Answer
 from parley_client.call import Call
 from parley_client.errors import GatewayUnreachable
+
+USER_AGENT = f"parley-client/{version('parley-client')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,9 @@ class Timeouts:
     `connect` is for the connection, `read` for an ordinary answer, `reply` for a whole reply of a
     model, `silence` for the next sign of life in a stream: a gateway gives one every 15 seconds.
 
-    `repeat` is how long a send that was not taken is repeated, `resume` how long a stream that was
-    lost is asked for again, each from its first failure on; 0 does neither.
+    `repeat` is how long a send that was not taken is repeated, `reread` how long any other call
+    that may be, `resume` how long a stream that was lost is asked for again, each from its first
+    failure on; with 0 it is not.
     """
 
     connect: float = 5.0
@@ -31,6 +35,7 @@ class Timeouts:
     reply: float = 600.0
     silence: float = 60.0
     repeat: float = 10.0
+    reread: float = 2.0
     resume: float = 30.0
 
 
@@ -44,7 +49,7 @@ class Wire:
 
     def client_options(self) -> dict[str, Any]:
         """Returns what an httpx client is made of; proxies in the environment do not count."""
-        headers = {b"accept": b"application/json"}
+        headers = {b"accept": b"application/json", b"user-agent": USER_AGENT.encode()}
         if self._key is not None:
             headers[b"authorization"] = b"Bearer " + self._key.encode()
         return {
@@ -86,13 +91,15 @@ class Wire:
         except httpx.TimeoutException as error:
             waited = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
             words = f"{self._base_url} took too long to answer."
-            raise GatewayUnreachable(words, waited=waited) from error
+            raise GatewayUnreachable(words, waited=waited, arrived=waited) from error
         except httpx.LocalProtocolError:
             # It would say which header it is, and that is the key.
             words = "The request cannot be sent. Does the key hold a line break?"
-            raise GatewayUnreachable(words) from None
+            raise GatewayUnreachable(words, arrived=False, retryable=False) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise GatewayUnreachable(f"{self._base_url} cannot be reached: {error}") from error
+            words = f"{self._base_url} cannot be reached: {error}"
+            arrived = not isinstance(error, httpx.ConnectError)
+            raise GatewayUnreachable(words, arrived=arrived) from error
 
 
 def is_stream(response: httpx.Response) -> bool:

@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from parley_gateway.api import (
     about,
     accounts,
+    aliases,
     audit,
     chats,
     configuration,
@@ -58,6 +59,7 @@ ROUTERS = (
     prompts,
     providers,
     configuration,
+    aliases,
     usage,
     accounts,
     users,
@@ -92,15 +94,27 @@ def build_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:
     )
     app.state.gateway = gateway
     app.state.monitor = Monitor(gateway)
-    for module in ROUTERS:
-        # Flat: an included router is matched twice, which the hot route would pay for.
-        app.router.routes.extend(module.router.routes)
+    add_routes(app)
     app.router.routes.extend(about.problem_types.routes)
     if door.docs:
         app.router.routes.extend(about.pages.routes)
         app.mount(about.ASSETS, about.assets)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     return app
+
+
+def add_routes(app: FastAPI) -> None:
+    """Add what the document describes."""
+    for module in ROUTERS:
+        # Flat: an included router is matched twice, which the hot route would pay for.
+        app.router.routes.extend(module.router.routes)
+
+
+def document() -> openapi.Document:
+    """Make the OpenAPI document of an application that nobody runs."""
+    app = FastAPI(title=about.NAME, version=about.VERSION)
+    add_routes(app)
+    return openapi.describe(app)
 
 
 async def answer_fault(request: Request, fault: Exception) -> Response:

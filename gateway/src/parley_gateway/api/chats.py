@@ -73,6 +73,7 @@ router.add_api_route(
         "bad_request",
         "unreachable",
         "bad_response",
+        "tool_calls_too_large",
         "circuit_open",
         "too_busy",
         "budget_exceeded",

@@ -140,6 +140,10 @@ def message(stored: chat_pb2.Message) -> chats.Message:
         provider=stored.provider or None,
         model=stored.model or None,
         prompt_version=stored.prompt_version or None,
+        tool_calls=[
+            chats.ToolCall(tool_call_id=call.tool_call_id, name=call.name, arguments=call.arguments)
+            for call in stored.tool_calls
+        ],
         created_at=instant(stored.created_at),
     )
 

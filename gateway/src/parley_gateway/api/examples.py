@@ -76,6 +76,7 @@ MESSAGE: Example = {
     **MADE_BY,
     **ENDED,
     "prompt_version": 1,
+    "tool_calls": [],
     "created_at": AT,
 }
 CHAT_HISTORY: Example = {
@@ -163,6 +164,9 @@ MODEL_UPDATE: Example = {
     "context_window": 64000,
     "price": {"input": "1.25", "output": "10", "cached_input": "0.125"},
 }
+ALIAS_SET: Example = {"provider": "acme", "model": "large"}
+ALIAS: Example = {"alias": "fast", **ALIAS_SET, "updated_at": AT}
+ALIAS_LIST: Example = {"aliases": [ALIAS]}
 PROVIDER_HEALTH: Example = {
     "provider": "demo",
     "status": "ready",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -169,3 +170,8 @@ def tell_scopes(operation: Document, scopes: Scopes, *, is_dialect: bool) -> Non
     shown = known["content"][problems.MEDIA_TYPE]["examples"]
     shown |= refusal["content"][problems.MEDIA_TYPE]["examples"]
     known["description"] = ", ".join(f"`{name}`" for name in shown)
+
+
+def written(document: Document) -> str:
+    """Write a document so that the same one is always the same text."""
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -48,6 +48,12 @@ class TestAnthropic(ProviderContract):
     wants_back: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType(
         {"reasoning": ("signature",)}
     )
+    exempt: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "embeddings": "the vendor has no models that make vectors",
+            "logprobs": "the wire has no probabilities of tokens",
+        }
+    )
 
     @pytest.fixture
     def peer(self, wire: Peer) -> VendorPeer:

@@ -9,8 +9,10 @@ from parley_provider_anthropic.settings import INFO
 
 pytestmark = pytest.mark.unit
 
-SAMPLING = {"temperature", "top_p"}
+SAMPLING = {"temperature", "top_p", "top_k"}
 KNOWN: tuple[str, ...] = get_args(get_args(ModelParam)[0])
+
+NEVER = {"seed", "frequency_penalty", "presence_penalty", "top_logprobs"}
 
 
 @pytest.mark.parametrize(
@@ -59,12 +61,17 @@ def test_models_of_the_library_think_and_keep_to_a_schema(model: str) -> None:
 
 
 def test_old_models_take_neither() -> None:
-    unsupported = {"seed", "reasoning_effort", "output"}
-    assert unsupported == generation_of("claude-3-haiku-20240307").unsupported
+    unsupported = {"reasoning_effort", "reasoning_tokens", "output"}
+    assert unsupported | NEVER == generation_of("claude-3-haiku-20240307").unsupported
 
 
-def test_a_seed_is_not_on_this_wire_and_others_are_taken_until_refused() -> None:
-    assert {"seed"} == generation_of("deepseek-v4-pro").unsupported
+def test_some_are_not_on_this_wire_and_others_are_taken_until_refused() -> None:
+    assert generation_of("deepseek-v4-pro").unsupported == NEVER
+
+
+def test_tokens_to_think_with_are_for_models_that_count_them() -> None:
+    takes = {model for model in KNOWN if "reasoning_tokens" not in generation_of(model).unsupported}
+    assert takes == {model for model in KNOWN if "-4-5" in model}
 
 
 def test_the_default_model_is_one_of_the_librarys() -> None:

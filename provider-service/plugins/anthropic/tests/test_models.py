@@ -200,5 +200,7 @@ async def test_a_failure_to_count_has_its_class(
 
 async def test_the_provider_says_what_a_model_does_not_take(provider: AnthropicProvider) -> None:
     assert isinstance(provider, Selective)
-    assert {"seed", "temperature", "top_p"} == provider.unsupported_parameters("claude-opus-5-5")
-    assert {"seed"} == provider.unsupported_parameters("claude-opus-4-6")
+    never = {"seed", "frequency_penalty", "presence_penalty", "top_logprobs", "reasoning_tokens"}
+    sampling = {"temperature", "top_p", "top_k"}
+    assert never | sampling == provider.unsupported_parameters("claude-opus-5-5")
+    assert never == provider.unsupported_parameters("claude-opus-4-6")

@@ -42,6 +42,7 @@ FAILURES: Mapping[type[ProviderError], str] = MappingProxyType(
 
 class TestGoogle(ProviderContract):
     model: ClassVar[str] = "gemini-3-flash-peer"
+    embedding_model: ClassVar[str] = "gemini-embedding-peer"
     secret: ClassVar[str] = "AIza-secret-of-the-tests"
     wants_back: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType(
         {"tools": ("thoughtSignature",)}

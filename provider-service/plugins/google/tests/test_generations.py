@@ -6,7 +6,8 @@ from parley_provider_sdk import Effort
 
 pytestmark = pytest.mark.unit
 
-PLAIN = {"parallel_tool_calls", "reasoning_effort", "system", "tools", "tool_choice", "output"}
+THINKING = {"reasoning_effort", "reasoning_tokens"}
+PLAIN = {"parallel_tool_calls", "system", "tools", "tool_choice", "output", *THINKING}
 
 
 @pytest.mark.parametrize(
@@ -18,8 +19,8 @@ PLAIN = {"parallel_tool_calls", "reasoning_effort", "system", "tools", "tool_cho
         ("gemini-flash-latest", {"parallel_tool_calls"}),
         ("tomorrow-1", {"parallel_tool_calls"}),
         ("gemma-4-31b-it", {"parallel_tool_calls"}),
-        ("gemini-2.0-flash-001", {"parallel_tool_calls", "reasoning_effort"}),
-        ("models/gemini-1.5-pro", {"parallel_tool_calls", "reasoning_effort"}),
+        ("gemini-2.0-flash-001", {"parallel_tool_calls", *THINKING}),
+        ("models/gemini-1.5-pro", {"parallel_tool_calls", *THINKING}),
         ("gemma-3-27b-it", PLAIN),
         ("models/gemma-3n-e4b-it", PLAIN),
     ],
@@ -72,3 +73,26 @@ def test_later_generations_refuse_calls_without_signatures() -> None:
     ]
     others = ["gemini-2.5-pro", "gemma-4-31b-it", "tomorrow-1"]
     assert [True] * 4 + [False] * 3 == [is_signed(model) for model in (*signed, *others)]
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "tokens", "budget"),
+    [
+        ("gemini-2.5-flash", None, 5000, 5000),
+        ("gemini-2.5-flash", Effort.HIGH, 5000, 5000),
+        ("gemini-2.5-flash", Effort.NONE, 5000, 0),
+        ("gemini-2.5-flash", None, 99999, 24576),
+        ("gemini-2.5-flash-lite", None, 1, 512),
+        ("gemini-2.5-pro", None, 1, 128),
+        ("gemini-2.5-pro", None, 99999, 32768),
+        ("gemini-3-flash", None, 5000, 5000),
+        ("gemini-3-flash", Effort.LOW, 5000, None),
+        ("tomorrow-1", None, 5000, 5000),
+    ],
+)
+def test_tokens_to_think_with(
+    model: str, effort: Effort | None, tokens: int, budget: int | None
+) -> None:
+    made = thinking(model, effort, tokens)
+    assert made.get("thinkingBudget") == budget
+    assert ("thinkingLevel" in made) == (budget is None)

@@ -61,7 +61,13 @@ async def test_models_are_the_vendors_from_all_pages(provider: GoogleProvider, w
                 65536,
                 frozenset({"text"}),
             ),
-            ModelInfo("gemini-embedding-peer", "Gemini Embedding Peer", 1048576, 1),
+            ModelInfo(
+                "gemini-embedding-peer",
+                "Gemini Embedding Peer",
+                1048576,
+                1,
+                frozenset({"embedding"}),
+            ),
         ]
     assert ["/v1beta/models"] * 4 == [request.path for request in wire.requests]
 

@@ -37,6 +37,7 @@ FAILURES: Mapping[type[ProviderError], str] = MappingProxyType(
 
 class TestOllama(ProviderContract):
     model: ClassVar[str] = "llama-peer:latest"
+    embedding_model: ClassVar[str] = "embed-peer:latest"
     secret: ClassVar[str] = "sk-secret-of-the-tests"
 
     @pytest.fixture

@@ -219,6 +219,7 @@ async def test_a_server_that_is_away_can_be_started() -> None:
 async def test_what_a_model_does_not_take_is_known_from_its_capabilities(
     provider: OllamaProvider, model: str, unsupported: set[str]
 ) -> None:
-    assert {"parallel_tool_calls"} == provider.unsupported_parameters(model)
+    never = {"parallel_tool_calls", "reasoning_tokens"}
+    assert never == provider.unsupported_parameters(model)
     await provider.list_models()
-    assert {"parallel_tool_calls", *unsupported} == provider.unsupported_parameters(model)
+    assert {*never, *unsupported} == provider.unsupported_parameters(model)

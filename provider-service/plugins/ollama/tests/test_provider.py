@@ -18,6 +18,7 @@ from parley_provider_sdk import (
     BadResponse,
     ContextTooLong,
     Effort,
+    EmbeddingRequest,
     Finished,
     FinishReason,
     ImagePart,
@@ -249,7 +250,7 @@ async def test_a_refusal_widens_the_context_for_the_next_try(
 async def test_a_model_stays_loaded_as_long_as_is_set() -> None:
     async with OllamaPeer() as wire, talking_to(wire, keep_alive="1h") as provider:
         await fold(provider.chat_completion(ask()))
-        await provider.embed("embed-peer", ["a"])
+        await provider.embed(EmbeddingRequest("embed-peer", ["a"]))
         assert ["1h", "1h"] == [
             one.body["keep_alive"] for one in wire.requests if one.path != "/api/show"
         ]
@@ -404,39 +405,3 @@ async def test_health_tells_how_to_get_a_first_model(
     health = await provider.health_check()
     assert health.healthy
     assert health.detail.endswith("It has no model yet: get one with `ollama pull <model>`.")
-
-
-async def test_texts_become_vectors(provider: OllamaProvider, wire: OllamaPeer) -> None:
-    assert [[0.01, 0.5, -0.25], [0.02, 0.5, -0.25]] == await provider.embed(
-        "embed-peer", ["a", "bb"]
-    )
-    assert [] == await provider.embed("embed-peer", [])
-    assert 1 == len(wire.requests)
-
-
-@pytest.mark.parametrize(
-    ("model", "text", "failed"),
-    [
-        ("embed-peer", "x" * 4000, ContextTooLong),
-        ("embed-peer", "\ud800", BadRequest),
-        ("nobody", "a", ModelNotFound),
-        (MODEL, "a", BackendError),
-    ],
-)
-async def test_texts_that_become_none_have_their_failure(
-    provider: OllamaProvider, model: str, text: str, failed: type[ProviderError]
-) -> None:
-    with pytest.raises(ProviderError) as caught:
-        await provider.embed(model, [text])
-    assert failed is type(caught.value)
-
-
-@pytest.mark.parametrize(
-    "answer", ["[]", "{}", '{"embeddings":[]}', '{"embeddings":[7]}', '{"embeddings":[[]]}']
-)
-async def test_vectors_that_are_none_are_a_bad_response(
-    provider: OllamaProvider, wire: OllamaPeer, answer: str
-) -> None:
-    wire.script(raw=answer, raw_type="application/json")
-    with pytest.raises(BadResponse):
-        await provider.embed("embed-peer", ["a"])

@@ -103,9 +103,9 @@ def test_zero_is_zero() -> None:
 
 
 def test_options_pass_but_change_nothing_that_has_a_name() -> None:
-    options = {"n": 2, "stream": False, "model": "other", "stream_options": None}
+    options = {"n": 1, "stream": False, "model": "other", "stream_options": None}
     made = body(ReplyRequest("m", (), provider_options=options), own=True)
-    assert made == {"n": 2, "stream": True, "model": "m", "messages": [], "stream_options": None}
+    assert made == {"n": 1, "stream": True, "model": "m", "messages": [], "stream_options": None}
 
 
 def test_a_tool_keeps_its_schema() -> None:

@@ -45,6 +45,7 @@ FAILURES: Mapping[type[ProviderError], str] = MappingProxyType(
 
 class TestChat(ProviderContract):
     model: ClassVar[str] = "gpt-peer"
+    embedding_model: ClassVar[str] = "gpt-peer"
     secret: ClassVar[str] = "sk-secret-of-the-tests"
 
     @pytest.fixture

@@ -17,12 +17,9 @@ from parley_provider_sdk import (
     BackendUnreachable,
     BadRequest,
     BadResponse,
-    Embedder,
     Message,
     ModelInfo,
-    ModelNotFound,
     ProviderError,
-    QuotaExhausted,
     RateLimited,
     ReplyRequest,
     Role,
@@ -157,58 +154,6 @@ async def test_what_cannot_be_sent_is_refused(responses: CountingProvider) -> No
     ):
         with pytest.raises(BadRequest):
             await responses.count_tokens(request)
-    with pytest.raises(BadRequest):
-        await responses.embed("gpt-peer", ["\ud800"])
-
-
-async def test_texts_become_vectors_in_their_order(provider: OpenAIProvider) -> None:
-    assert isinstance(provider, Embedder)
-    one, two, again = await provider.embed("gpt-peer", ["one", "two", "one"])
-    assert one == again != two
-    assert await provider.embed("gpt-peer", []) == []
-
-
-async def test_many_texts_are_asked_for_in_several_requests(
-    chat: OpenAIProvider, wire: OpenAIPeer
-) -> None:
-    texts = [str(number) for number in range(2050)]
-    vectors = await chat.embed("gpt-peer", texts)
-    assert [len(request.body["input"]) for request in wire.requests] == [2048, 2]
-    assert vectors[-1:] == await chat.embed("gpt-peer", ["2049"])
-
-
-@pytest.mark.parametrize(
-    ("script", "failure"),
-    [
-        ({"error": "insufficient_quota"}, QuotaExhausted),
-        ({"raw": '{"data":[]}', "raw_type": "application/json"}, BadResponse),
-        (
-            {
-                "raw": '{"data":[{"index":1,"embedding":[1]}]}',
-                "raw_type": "application/json",
-            },
-            BadResponse,
-        ),
-        (
-            {
-                "raw": '{"data":[{"index":0,"embedding":["x"]}]}',
-                "raw_type": "application/json",
-            },
-            BadResponse,
-        ),
-    ],
-)
-async def test_vectors_may_fail(
-    chat: OpenAIProvider, wire: OpenAIPeer, script: dict[str, Any], failure: type[ProviderError]
-) -> None:
-    wire.script(**script)
-    with pytest.raises(failure):
-        await chat.embed("gpt-peer", ["one"])
-
-
-async def test_an_unknown_model_makes_no_vectors(chat: OpenAIProvider) -> None:
-    with pytest.raises(ModelNotFound):
-        await chat.embed("gpt-none", ["one"])
 
 
 LOADING = """

@@ -12,7 +12,8 @@ from parley_provider_sdk import Effort, ReplyRequest
 
 pytestmark = pytest.mark.unit
 
-SAMPLING = {"temperature", "top_p", "stop"}
+PENALTIES = {"frequency_penalty", "presence_penalty"}
+SAMPLING = {"temperature", "top_p", "stop", "top_logprobs"} | PENALTIES
 EFFORT = {"reasoning_effort"}
 
 

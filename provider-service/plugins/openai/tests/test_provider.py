@@ -306,14 +306,26 @@ async def test_a_parameter_that_a_model_does_not_take_is_named(provider: OpenAIP
     assert error.parameter == "temperature"
 
 
+OWN = "https://api.openai.com/v1"
+# What `/responses` has no field for.
+ON_CHAT = {
+    "stop",
+    "seed",
+    "top_k",
+    "frequency_penalty",
+    "presence_penalty",
+    "reasoning_tokens",
+}
+
+
 @pytest.mark.parametrize(
     ("wire_", "base_url", "model", "expected"),
     [
-        ("auto", "https://api.openai.com/v1", "o3", {"stop", "seed", "temperature", "top_p"}),
-        ("auto", "https://api.openai.com/v1", "gpt-4o", {"stop", "seed", "reasoning_effort"}),
-        ("chat", "https://api.openai.com/v1", "gpt-4o", {"reasoning_effort"}),
-        ("auto", "http://localhost:1/v1", "o3", set()),
-        ("responses", "http://localhost:1/v1", "o3", {"stop", "seed"}),
+        ("auto", OWN, "o3", {*ON_CHAT, "temperature", "top_p", "top_logprobs"}),
+        ("auto", OWN, "gpt-4o", {*ON_CHAT, "reasoning_effort"}),
+        ("chat", OWN, "gpt-4o", {"reasoning_effort", "reasoning_tokens", "top_k"}),
+        ("auto", "http://localhost:1/v1", "o3", {"reasoning_tokens"}),
+        ("responses", "http://localhost:1/v1", "o3", ON_CHAT),
     ],
 )
 async def test_what_is_not_taken_is_known_of_openais_own_models(

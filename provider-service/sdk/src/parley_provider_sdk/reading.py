@@ -5,7 +5,7 @@ A plugin subclasses Reading and says what one event means; the rest is alike for
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from parley_provider_sdk.errors import ProviderError
@@ -13,12 +13,14 @@ from parley_provider_sdk.failures import bad_response, broken_off
 from parley_provider_sdk.types import (
     Finished,
     FinishReason,
+    Logprobs,
     Message,
     ReasoningDelta,
     ReplyEvent,
     ReplyRequest,
     TextDelta,
     TextPart,
+    TokenLogprob,
     ToolCallDelta,
     Usage,
     UsageSource,
@@ -130,7 +132,8 @@ class Reading:
     """The state of one reply. What it has read waits until `take` fetches it.
 
     A subclass overrides `read`, `read_whole` and `end`, and says what it read with `say`, `think`,
-    `call` and `attach`. Whatever it trips over (ValueError, TypeError, KeyError …) is BadResponse.
+    `call`, `attach` and `weigh`. Whatever it trips over (ValueError, TypeError, KeyError …) is
+    BadResponse.
     """
 
     def __init__(self, request: ReplyRequest, cutter: Cutter) -> None:
@@ -141,6 +144,8 @@ class Reading:
         self.done = False
         # Bytes of text, reasoning and arguments so far.
         self.output = 0
+        # The text of `stop` that ended the reply, where the vendor says so.
+        self.stop_sequence = ""
         self._cutter = cutter
         self._is_wire = False
         self._spoke = False
@@ -148,6 +153,7 @@ class Reading:
         self._events: list[ReplyEvent] = []
         self._kind: type[TextDelta | ReasoningDelta] = TextDelta
         self._texts: list[str] = []
+        self._tokens: list[TokenLogprob] = []
         self._calls: dict[object, int] = {}
 
     def read(self, event: bytes) -> None:
@@ -203,6 +209,9 @@ class Reading:
         rest = b"" if self.done or self.failure else self._cutter.rest()
         if rest:
             self.feed(b"\n")
+        if not self.failure:
+            self._flush()
+            self._weigh()
 
     def feed_whole(self, body: bytes) -> None:
         """Reads a reply that came in one piece."""
@@ -222,6 +231,8 @@ class Reading:
         Of counts that follow each other only the last is kept, and the end repeats that one.
         """
         self._flush()
+        if self.done:
+            self._weigh()
         events, self._events = self._events, []
         is_counted = [isinstance(event, UsageUpdate) for event in events]
         if True not in is_counted:
@@ -242,7 +253,9 @@ class Reading:
         if reason is None and not self.done:
             raise broken_off()
         return Finished(
-            reason or FinishReason.OTHER, self.usage or estimate(self.request, self.output)
+            reason or FinishReason.OTHER,
+            self.usage or estimate(self.request, self.output),
+            self.stop_sequence,
         )
 
     def say(self, text: object) -> None:
@@ -252,6 +265,10 @@ class Reading:
     def think(self, text: object) -> None:
         """Takes in reasoning. TypeError when it is no text."""
         self._add(ReasoningDelta, text)
+
+    def weigh(self, tokens: Sequence[TokenLogprob]) -> None:
+        """Takes in probabilities of tokens, given out behind the text that came with them."""
+        self._tokens.extend(tokens)
 
     def attach(self, kind: type[TextDelta | ReasoningDelta], metadata: bytes) -> None:
         """Ends the piece of this kind with what the vendor wants back with it."""
@@ -294,6 +311,13 @@ class Reading:
             self._texts.clear()
             self.output += len(text.encode())
             self._events.append(self._kind(text))
+            if self._kind is TextDelta:
+                self._weigh()
+
+    def _weigh(self) -> None:
+        if self._tokens:
+            self._events.append(Logprobs(tuple(self._tokens)))
+            self._tokens.clear()
 
 
 def estimate(request: ReplyRequest, output: int, known: Mapping[str, int] | None = None) -> Usage:

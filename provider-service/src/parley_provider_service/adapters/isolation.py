@@ -59,15 +59,7 @@ def isolated(
             raise Hangs
         provider = making.result()
         undo.pop_all()
-    kinds = (isinstance(provider, sdk.Selective), isinstance(provider, sdk.TokenCounter))
-    match kinds:
-        case True, True:
-            return SelectiveCounter(home, provider)
-        case True, False:
-            return SelectiveProvider(home, provider)
-        case False, True:
-            return CountingProvider(home, provider)
-    return IsolatedProvider(home, provider)
+    return speaker_for(provider)(home, provider)
 
 
 async def _making(create: Callable[[], Answer]) -> Answer:
@@ -227,8 +219,24 @@ class CountingProvider(IsolatedProvider):
         return await self.home.ask(lambda: provider.count_tokens(request))
 
 
-class SelectiveCounter(SelectiveProvider, CountingProvider):
-    """Both."""
+class EmbeddingProvider(IsolatedProvider):
+    """One that can make vectors."""
+
+    async def embed(self, request: sdk.EmbeddingRequest) -> sdk.Embeddings:
+        """Ask in there; cancelling it cancels what runs there."""
+        provider: Any = self.provider
+        return await self.home.ask(lambda: provider.embed(request))
+
+
+def speaker_for(provider: sdk.Provider) -> Callable[[Home, sdk.Provider], IsolatedProvider]:
+    """Return a kind of IsolatedProvider that can do besides what a provider can."""
+    kinds = (
+        (sdk.Selective, SelectiveProvider),
+        (sdk.TokenCounter, CountingProvider),
+        (sdk.Embedder, EmbeddingProvider),
+    )
+    able = tuple(speaker for kind, speaker in kinds if isinstance(provider, kind))
+    return type("IsolatedProvider", able, {}) if able else IsolatedProvider
 
 
 class Channel:

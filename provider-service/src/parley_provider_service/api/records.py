@@ -11,14 +11,9 @@ from parley_rpc.faults import InvalidArgument, PermissionDenied
 from parley.provider.v1 import usage_pb2
 from parley_provider_service.api.convert import to_cost, to_usage
 from parley_provider_service.api.fields import from_time, from_uuid, owner_of
-from parley_provider_service.core.model import (
-    Attempted,
-    UsageFilter,
-    UsageGroup,
-    UsageRecord,
-    UsageSum,
-)
+from parley_provider_service.core.model import Attempted, UsageRecord
 from parley_provider_service.core.ports import MOST_SUMS
+from parley_provider_service.core.sums import UsageFilter, UsageGroup, UsageSum
 
 # Rows that one answer may hold.
 MOST_RECORDS = 500

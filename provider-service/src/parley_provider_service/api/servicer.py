@@ -14,6 +14,7 @@ from parley_provider_service.api.aliases import AliasCalls
 from parley_provider_service.api.allowances import from_allowances, to_allowances
 from parley_provider_service.api.configurations import to_checkup, to_model, to_provider
 from parley_provider_service.api.convert import SOURCES, from_ask, from_request, to_event
+from parley_provider_service.api.embedding import EmbeddingCalls
 from parley_provider_service.api.fields import (
     cut,
     from_token,
@@ -43,7 +44,7 @@ MOST_MODELS = 1_000
 USUAL_RECORDS = 100
 
 
-class ProviderServicer(AdministrationCalls, AliasCalls):
+class ProviderServicer(AdministrationCalls, AliasCalls, EmbeddingCalls):
     """Answers each call."""
 
     def __init__(

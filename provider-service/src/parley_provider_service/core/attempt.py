@@ -10,7 +10,7 @@ import parley_provider_sdk as sdk
 from parley_rpc.faults import Fault, reason_of
 
 from parley_provider_service.core.faults import BadProviderResponse
-from parley_provider_service.core.model import Attempted, Event, Model
+from parley_provider_service.core.model import Attempted, Event, Model, Vectors
 from parley_provider_service.core.pricing import cost_of, larger, usage_so_far
 
 LARGEST_COUNT = 2**53
@@ -34,7 +34,7 @@ class Attempt:
         self._counted_chars = 0
         self._began_at = time.monotonic()
 
-    def take(self, event: sdk.ReplyEvent) -> Event | None:
+    def take(self, event: sdk.ReplyEvent | Vectors) -> Event | None:
         """Return an event as it may be told; None for one that is only counted.
 
         BadProviderResponse when it breaks the contract.
@@ -51,6 +51,9 @@ class Attempt:
                 return self._call(event)
             case sdk.Logprobs():
                 return self._logprobs(event)
+            case Vectors():
+                self.has_spoken = True
+                return event
             case sdk.UsageUpdate():
                 self.reported = larger(self.reported, self._counted(event.usage))
                 self._counted_chars = self.output_chars

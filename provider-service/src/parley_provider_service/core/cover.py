@@ -84,7 +84,9 @@ class Cover:
             raise UsageExists(reply.ask.usage_id)
 
     def _demand(self, reply: Reply, model: Model, length: int) -> Demand:
-        return demand_of(reply.input_tokens, length, model.price) if length else Demand()
+        if length or reply.ask.embedding is not None:
+            return demand_of(reply.input_tokens, length, model.price)
+        return Demand()
 
     def _check_price(self, reply: Reply, model: Model) -> None:
         refused = self.terms.unknown_prices is UnknownPrices.REFUSE and model.price is None
@@ -98,6 +100,8 @@ class Cover:
             return 0
         if not reply.input_tokens:
             reply.input_tokens = input_tokens_of(ask.request)
+        if ask.embedding is not None:
+            return 0
         asked = ask.request.max_tokens
         if asked is not None:
             return asked

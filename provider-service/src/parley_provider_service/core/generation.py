@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 from uuid import UUID
 
 import parley_provider_sdk as sdk
@@ -20,10 +21,11 @@ from parley_rpc.faults import (
 
 from parley_provider_service.core.catalog import Catalog
 from parley_provider_service.core.cover import Cover, Terms
+from parley_provider_service.core.embedding import check_embedder, embedded
 from parley_provider_service.core.faults import ProviderNotReady, ProviderTimeout
 from parley_provider_service.core.guard import ask as ask_plugin
 from parley_provider_service.core.guard import guarded
-from parley_provider_service.core.model import Ask, Event, ModelChoice, Settlement
+from parley_provider_service.core.model import Ask, Event, ModelChoice, Settlement, Vectors
 from parley_provider_service.core.parameters import (
     Unsupported,
     check_dialect,
@@ -45,6 +47,9 @@ MARGIN_SECONDS = 0.25
 QUIET_REPLIES = 8
 SECONDS_PER_REPLY = 0.0005
 LONGEST_PAUSE_SECONDS = 0.02
+
+# What a provider makes: a reply, or vectors and their end.
+Made: TypeAlias = sdk.ReplyStream | AsyncGenerator[Vectors | sdk.Finished, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class Generation:
         admission = await route.admit(self.limits.patience_seconds)
         with ExitStack() as unless_begun:
             unless_begun.callback(admission.dismiss)
-            fitted(ask.request, admission.entry, admission.model, self.limits.unsupported)
+            self._check_fit(ask, admission)
             if self._stopped:
                 raise stopping()
             unless_begun.pop_all()
@@ -134,7 +139,12 @@ class Generation:
             await asyncio.wait(self._making, timeout=seconds)
 
     def _choices(self, ask: Ask, first: ModelChoice) -> list[ModelChoice]:
-        """Return whom to ask: the first, then those who may be told the options."""
+        """Return whom to ask: the first, then those who may be told the options.
+
+        Vectors of another model are no substitute.
+        """
+        if ask.embedding is not None:
+            return [first]
         entries = self.catalog.roster.entries
         return [
             choice
@@ -142,6 +152,12 @@ class Generation:
             if choice.provider not in entries
             or speaks(entries[choice.provider], ask.request, ask.options_dialect)
         ]
+
+    def _check_fit(self, ask: Ask, admission: Admission) -> None:
+        """Refuse what somebody does not take; InvalidArgument."""
+        if ask.embedding is not None:
+            check_embedder(admission.entry)
+        fitted(ask.request, admission.entry, admission.model, self.limits.unsupported)
 
     def _pause(self) -> float:
         crowd = len(self.open) - QUIET_REPLIES
@@ -204,7 +220,7 @@ class Generation:
             except (Fault, TimeoutError):
                 return None
             try:
-                fitted(reply.ask.request, admission.entry, admission.model, self.limits.unsupported)
+                self._check_fit(reply.ask, admission)
                 await self.cover.extend(reply, admission)
             except Fault:  # it does not take the request, or the caller cannot pay for it
                 admission.dismiss()
@@ -311,7 +327,7 @@ class Generation:
             raise too_slow(reply) if patience.expired else broken
 
     async def _take_all(
-        self, reply: Reply, stream: sdk.ReplyStream, request: sdk.ReplyRequest, deadline: float
+        self, reply: Reply, stream: Made, request: sdk.ReplyRequest, deadline: float
     ) -> None:
         async for event in stream:
             reply.take(event)
@@ -337,8 +353,10 @@ class Generation:
         return min(deadline, now + patience + self.limits.grace_seconds)
 
 
-def opened(reply: Reply, provider: sdk.Provider, request: sdk.ReplyRequest) -> sdk.ReplyStream:
+def opened(reply: Reply, provider: sdk.Provider, request: sdk.ReplyRequest) -> Made:
     """Begin the provider's stream; BadProviderResponse when it gives none."""
+    if reply.ask.embedding is not None:
+        return embedded(reply.attempt, provider, reply.ask.embedding)
     stream: object = provider.chat_completion(request)
     if isinstance(stream, AsyncGenerator):
         return stream
@@ -347,7 +365,7 @@ def opened(reply: Reply, provider: sdk.Provider, request: sdk.ReplyRequest) -> s
     raise reply.attempt.broken(f"gave a {type(stream).__name__} instead of a stream")
 
 
-async def close(provider: str, stream: sdk.ReplyStream, seconds: float) -> None:
+async def close(provider: str, stream: Made, seconds: float) -> None:
     """Let the provider let go of its vendor; what fails in that is logged and changes nothing."""
     if getattr(stream, "ag_frame", stream) is None:  # it has ended by itself
         return

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
 
 from parley_provider_sdk import (
+    EmbeddingRequest,
     FinishReason,
     Logprobs,
     Provider,
@@ -244,6 +245,8 @@ class Ask:
     allowances: Sequence[Allowance] = ()
     # The API in whose words its options are; empty means the vendor's own.
     options_dialect: str = ""
+    # There when vectors are wanted, for the texts that the request holds.
+    embedding: EmbeddingRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,48 +346,14 @@ class Answerer:
     model: str
 
 
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """What was made of texts, one for each, in their order."""
+
+    vectors: Sequence[Sequence[float]]
+
+
 # What the one who asked for a reply is told.
 Event: TypeAlias = (
-    TextDelta | ReasoningDelta | ToolCallDelta | Logprobs | UsageUpdate | Answerer | Ended
+    TextDelta | ReasoningDelta | ToolCallDelta | Logprobs | UsageUpdate | Answerer | Vectors | Ended
 )
-
-
-@dataclass(frozen=True, slots=True)
-class UsageFilter:
-    """Which rows of the ledger; None keeps all."""
-
-    owner_id: UUID | None = None
-    provider: str | None = None
-    model: str | None = None
-    key_id: str | None = None
-    # Of when the call began; the later one is left out.
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-class UsageGroup(StrEnum):
-    """What sums of the ledger may be divided by."""
-
-    DAY = "day"
-    PROVIDER = "provider"
-    MODEL = "model"
-    USER = "user"
-    KEY = "key"
-
-
-@dataclass(frozen=True, slots=True)
-class UsageSum:
-    """One sum of the ledger; what it is not divided by is empty."""
-
-    day: date | None = None
-    provider: str = ""
-    model: str = ""
-    owner_id: UUID | None = None
-    key_id: str = ""
-    requests: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_input_tokens: int = 0
-    reasoning_tokens: int = 0
-    cost_nano_usd: int = 0
-    unpriced_requests: int = 0

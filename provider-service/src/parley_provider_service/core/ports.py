@@ -17,12 +17,10 @@ from parley_provider_service.core.model import (
     ModelChoice,
     Progress,
     Settlement,
-    UsageFilter,
-    UsageGroup,
     UsageRecord,
-    UsageSum,
 )
 from parley_provider_service.core.naming import Alias
+from parley_provider_service.core.sums import UsageFilter, UsageGroup, UsageSum
 
 MOST_SUMS = 10_000
 

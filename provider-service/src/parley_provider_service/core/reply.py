@@ -23,6 +23,7 @@ from parley_provider_service.core.model import (
     Model,
     Progress,
     Settlement,
+    Vectors,
 )
 from parley_provider_service.core.patience import Patience
 from parley_provider_service.core.pricing import input_chars, total_cost, total_usage
@@ -111,7 +112,7 @@ class Reply:
         self.attempted.append(self.attempt.ended(failure))
         self._output_chars += self.attempt.output_chars
 
-    def take(self, event: sdk.ReplyEvent) -> None:
+    def take(self, event: sdk.ReplyEvent | Vectors) -> None:
         """Take in one event; BadProviderResponse when it breaks the contract."""
         told = self.attempt.take(event)
         if told is None:

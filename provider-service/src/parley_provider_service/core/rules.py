@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from parley_provider_sdk import ReplyRequest
+from parley_provider_sdk import EmbeddingRequest, ReplyRequest
 from parley_rpc.faults import InvalidArgument, Violation
 
 from parley_provider_service.core.model import Ask
@@ -17,6 +17,8 @@ MOST_STOPS = 16
 LARGEST_PENALTY = 2.0
 MOST_LOGPROBS = 20
 LONGEST_URL = 8_192
+MOST_TEXTS = 2_048
+MOST_TEXT_CHARACTERS = 2_000_000
 MOST_FALLBACKS = 8
 
 
@@ -35,10 +37,24 @@ def broken_rules(ask: Ask) -> Iterator[Violation]:
         yield Violation("usage_id", "must be a UUIDv7")
     if not is_name(request.model):
         yield Violation("model", f"must have 1 to {NAME_CHARACTERS} characters and no NUL")
+    if ask.embedding is not None:
+        yield from broken_texts(ask.embedding)
+        return
     if not request.messages:
         yield Violation("messages", "must not be empty")
     yield from broken_parameters(request)
     yield from broken_fallbacks(ask)
+
+
+def broken_texts(request: EmbeddingRequest) -> Iterator[Violation]:
+    """Yield what is wrong with texts that are to be made vectors of."""
+    if not 1 <= len(request.texts) <= MOST_TEXTS or not all(request.texts):
+        yield Violation("texts", f"must be 1 to {MOST_TEXTS} texts, none of them empty")
+    elif sum(map(len, request.texts)) > MOST_TEXT_CHARACTERS:
+        rule = f"must have at most {MOST_TEXT_CHARACTERS} characters together"
+        yield Violation("texts", rule)
+    if request.dimensions is not None and request.dimensions < 1:
+        yield Violation("dimensions", "must be at least 1")
 
 
 def broken_parameters(request: ReplyRequest) -> Iterator[Violation]:

@@ -54,6 +54,12 @@ class TestAcme(ProviderContract):
     wants_back: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType(
         {"reasoning": (THOUGHT_SEAL,), "tools": (CALL_SEAL,)}
     )
+    exempt: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "embeddings": "Acme makes no vectors",
+            "logprobs": "Acme's wire has no probabilities of tokens",
+        }
+    )
 
     @pytest.fixture
     async def peer(self) -> AsyncIterator[PeerVendor]:

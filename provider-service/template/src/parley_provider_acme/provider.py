@@ -20,6 +20,22 @@ from parley_provider_acme import errors, translate
 from parley_provider_acme.reading import AcmeReading
 from parley_provider_acme.settings import AcmeSettings
 
+UNSUPPORTED = frozenset(
+    {
+        "frequency_penalty",
+        "output",
+        "parallel_tool_calls",
+        "presence_penalty",
+        "reasoning_effort",
+        "reasoning_tokens",
+        "seed",
+        "tool_choice",
+        "top_k",
+        "top_logprobs",
+        "top_p",
+    }
+)
+
 
 class AcmeProvider:
     """One configured account with Acme."""
@@ -52,9 +68,7 @@ class AcmeProvider:
 
     def unsupported_parameters(self, _: str) -> frozenset[str]:
         """Acme's wire has no field for these, whatever the model."""
-        return frozenset(
-            {"output", "parallel_tool_calls", "reasoning_effort", "seed", "tool_choice", "top_p"}
-        )
+        return UNSUPPORTED
 
     async def aclose(self) -> None:
         await self._vendor.aclose()

@@ -74,16 +74,24 @@ def _piece(part: Part) -> dict[str, Any]:
         case ReasoningPart():
             piece = {"kind": "thought", "text": part.text}
         case ImagePart():
-            data = base64.b64encode(part.data).decode()
-            piece = {"kind": "image", "type": part.media_type, "data": data}
+            piece = _image(part)
         case ToolCallPart():
             piece = {"kind": "call", "id": part.tool_call_id, "tool": part.name}
             piece["input"] = part.arguments
         case ToolResultPart():
             piece = {"kind": "result", "id": part.tool_call_id, "output": part.content}
+            if part.images:
+                piece["images"] = [_image(image) for image in part.images]
         case FilePart():
             raise BadRequest("Acme takes no files, only texts and images.")
     return piece | (json.loads(part.provider_metadata) if part.provider_metadata else {})
+
+
+def _image(part: ImagePart) -> dict[str, Any]:
+    if part.url:
+        raise BadRequest("Acme takes images as bytes only, not by address.")
+    data = base64.b64encode(part.data).decode()
+    return {"kind": "image", "type": part.media_type, "data": data}
 
 
 def _tool(tool: Tool) -> dict[str, Any]:

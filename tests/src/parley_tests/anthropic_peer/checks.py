@@ -89,6 +89,8 @@ def _together(body: Any) -> Iterator[str]:
             yield "`temperature` may only be set to 1 when thinking is enabled."
         if body.get("top_p", 1) < 0.95:
             yield "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled."
+        if "top_k" in body:
+            yield "`top_k` must be unset when thinking is enabled."
 
 
 def _thinking(body: Any) -> Iterator[str]:
@@ -159,6 +161,12 @@ def _block(path: str, block: Mapping[str, Any]) -> Iterator[str]:
             yield f"{path}: Invalid `signature` in `thinking` block"
         case "redacted_thinking" if not _is_ours(block["data"]):
             yield f"{path}: Invalid `data` in `redacted_thinking` block"
+        case "tool_result" if isinstance(block["content"], list):
+            for position, one in enumerate(block["content"]):
+                yield from _block(f"{path}.content.{position}", one)
+        case "image" | "document" if block["source"]["type"] == "url":
+            if not block["source"]["url"].startswith(("http://", "https://")):
+                yield f"{path}.{block['type']}.source.url: Only HTTP and HTTPS are supported."
 
 
 def _is_ours(data: str) -> bool:

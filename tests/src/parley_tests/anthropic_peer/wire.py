@@ -16,6 +16,7 @@ MODELS = ("claude-sonnet-5-5", "claude-opus-5-5", "claude-opus-4-6", "claude-hai
 REDACTED = "#redacted "
 _PIECE = 7
 _PING = {"type": "ping"}
+_NOT_STOPPED = {"stop_reason": None, "stop_sequence": None}
 _CACHED = {"cache_creation_input_tokens": 2, "cache_read_input_tokens": 3}
 # What an event and a delta may be that no client knows yet.
 _UNKNOWN_EVENT = {"type": "weather", "index": 0, "delta": {"type": "rain_delta", "rain": "heavy"}}
@@ -59,7 +60,7 @@ class AnthropicDialect(Dialect):
 
     @override
     def whole(self, body: Any, texts: Sequence[str], script: Script) -> bytes:
-        message = _message(body["model"], _content(texts, script), _reason(script))
+        message = _message(body["model"], _content(texts, script), _stopped(body, script))
         if script.usage:
             message["usage"] = {**_usage(body, _said(texts, script)), **_details(script)}
         return _dumped({**message, "weather": "fine"} if script.unknown else message)
@@ -113,7 +114,7 @@ class _Stream:
         return made
 
     def _opening(self) -> bytes:
-        message = _message(self._body["model"], [], None)
+        message = _message(self._body["model"], [], _NOT_STOPPED)
         if self._script.usage:
             message["usage"] = {**_usage(self._body, 1), "service_tier": "standard"}
         return _event({"type": "message_start", "message": message}) + _event(_PING)
@@ -145,7 +146,7 @@ class _Stream:
         yield from self._close()
         for call in self._script.calls:
             yield from self._call(call)
-        delta = {"stop_reason": _reason(self._script), "stop_sequence": None}
+        delta = _stopped(self._body, self._script)
         event: dict[str, Any] = {"type": "message_delta", "delta": delta}
         if self._script.usage:
             event["usage"] = {"output_tokens": said, **_details(self._script)}
@@ -203,13 +204,15 @@ def _tool_use(call: Mapping[str, str]) -> dict[str, Any]:
     return {"type": "tool_use", **facts, "input": json.loads(call["arguments"] or "{}")}
 
 
-def _message(model: str, content: Sequence[Any], reason: str | None) -> dict[str, Any]:
+def _message(model: str, content: Sequence[Any], stopped: Mapping[str, Any]) -> dict[str, Any]:
     facts = {"id": "msg_peer", "type": "message", "role": "assistant", "model": model}
-    return {**facts, "content": content, "stop_reason": reason, "stop_sequence": None}
+    return {**facts, "content": content, **stopped}
 
 
-def _reason(script: Script) -> str:
-    return script.finish_reason or ("tool_use" if script.calls else "end_turn")
+def _stopped(body: Any, script: Script) -> dict[str, Any]:
+    reason = script.finish_reason or ("tool_use" if script.calls else "end_turn")
+    sequence = body["stop_sequences"][-1] if reason == "stop_sequence" else None
+    return {"stop_reason": reason, "stop_sequence": sequence}
 
 
 def _said(texts: Sequence[str], script: Script) -> int:

@@ -35,6 +35,14 @@ async def me(request: web.Request) -> web.Response:
     return web.json_response({**user, "key": {name: key[name] for name in names}, **said})
 
 
+@account_routes.post("/me/context")
+async def create_my_context(request: web.Request) -> web.Response:
+    by, fake = caller(request), request.app[GATEWAY]
+    if fake.vouch is None:
+        raise refused(problem(503, "unavailable", "This fake signs nothing."))
+    return web.json_response(fake.vouch(by["user_id"]), status=201)
+
+
 @account_routes.get("/users")
 async def list_users(request: web.Request) -> web.Response:
     administrator(request)

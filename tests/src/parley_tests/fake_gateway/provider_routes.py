@@ -156,6 +156,29 @@ async def reset_model(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+@provider_routes.get("/aliases")
+async def list_aliases(request: web.Request) -> web.Response:
+    aliases = request.app[GATEWAY].aliases
+    return web.json_response({"aliases": [aliases[name] for name in sorted(aliases)]})
+
+
+@provider_routes.put("/aliases/{alias}")
+async def set_alias(request: web.Request) -> web.Response:
+    fake, body, alias = administered(request), await request.json(), request.match_info["alias"]
+    found(fake.providers, body["provider"], "provider_not_found")
+    meaning = {"provider": body["provider"], "model": body.get("model") or None}
+    fake.aliases[alias] = {"alias": alias, **meaning, "updated_at": now()}
+    return web.json_response(fake.aliases[alias])
+
+
+@provider_routes.delete("/aliases/{alias}")
+async def delete_alias(request: web.Request) -> web.Response:
+    fake, alias = administered(request), request.match_info["alias"]
+    found(fake.aliases, alias, "alias_not_found")
+    del fake.aliases[alias]
+    return web.Response(status=204)
+
+
 @provider_routes.get("/providers/{provider}/health")
 async def provider_health(request: web.Request) -> web.Response:
     provider = asked(request)

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -80,9 +80,11 @@ class FakeGateway:
     audit: list[JSON] = field(default_factory=list)  # newest first
     providers: dict[str, JSON] = field(default_factory=dict)
     models: dict[tuple[str, str], JSON] = field(default_factory=dict)  # what was laid over them
+    aliases: dict[str, JSON] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)  # whose keys a rotation cannot open
     usage: list[JSON] = field(default_factory=list)  # rows of the ledger's records
     active: str = "default"
+    vouch: Callable[[str], JSON] | None = None  # what a user is given for calls over gRPC
     url: str = ""
 
     def __post_init__(self) -> None:

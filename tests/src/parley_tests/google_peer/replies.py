@@ -50,8 +50,13 @@ def text_of(turn: Mapping[str, Any]) -> str:
 class Reply:
     """What is said in answer to a request, as chunks with counts that grow."""
 
-    def __init__(self, model: str, prompt: int, texts: Sequence[str], script: Script) -> None:
-        self._prompt = prompt
+    def __init__(
+        self, model: str, body: Mapping[str, Any], texts: Sequence[str], script: Script
+    ) -> None:
+        self._prompt = prompt_tokens(body)
+        config = body.get("generationConfig") or {}
+        # How many others are told in each token's place; None tells nothing.
+        self._top = config.get("logprobs", 0) if config.get("responseLogprobs") else None
         self._texts = texts
         self._script = script
         self._tail = b'"modelVersion":%s,"responseId":"%s"}' % (
@@ -65,7 +70,7 @@ class Reply:
             return [self._event(self._blocked())]
         thoughts = [self._chunk([part], thoughts=n) for n, part in enumerate(self._thoughts(), 1)]
         spoken = [
-            self._chunk([self._text(text)], texts=number)
+            self._chunk([self._text(text)], texts=number, said=[text])
             for number, text in enumerate(self._texts, 1)
         ]
         chunks = [self._chunk([{"text": ""}], thoughts=0), *thoughts, *spoken]
@@ -81,7 +86,7 @@ class Reply:
             parts.append(self._text("".join(self._texts)))
         parts += [*self._calls(), *self._signed_end()]
         said = len(self._texts) + len(self._script.calls)
-        return self._chunk(parts, texts=said, reason=self._reason())
+        return self._chunk(parts, texts=said, said=self._texts, reason=self._reason())
 
     def _ending(self) -> Iterator[bytes]:
         said = len(self._texts)
@@ -140,12 +145,15 @@ class Reply:
         *,
         thoughts: int | None = None,
         texts: int = 0,
+        said: Sequence[str] = (),
         reason: str = "",
     ) -> bytes:
         thought = len(self._script.reasoning) if thoughts is None else thoughts
         candidate = b'{"content":{"parts":' + orjson.dumps(parts) + b',"role":"model"},'
         if reason:
             candidate += b'"finishReason":' + orjson.dumps(reason) + b","
+        if self._top is not None and said:
+            candidate += b'"logprobsResult":' + orjson.dumps(_logprobs(said, self._top)) + b","
         if self._script.unknown:
             candidate += b'"novelty":[{}],'
         head = b'{"candidates":[' + candidate + b'"index":0}],'
@@ -164,3 +172,15 @@ class Reply:
         # Google ends its lines with both characters.
         event = b"data: " + chunk + b"\r\n\r\n"
         return event + _ODD if self._script.unknown else event
+
+
+def _logprobs(texts: Sequence[str], top: int) -> dict[str, Any]:
+    ranks = [[_candidate(text, rank) for rank in range(top)] for text in texts]
+    chosen = [_candidate(text, 0) for text in texts]
+    return {"topCandidates": [{"candidates": one} for one in ranks], "chosenCandidates": chosen}
+
+
+def _candidate(text: str, rank: int) -> dict[str, Any]:
+    token = f"{text}{rank}" if rank else text
+    seed = zlib.crc32(token.encode()) & 0xFFFF
+    return {"token": token, "tokenId": seed, "logProbability": -0.25 * (rank + 1)}

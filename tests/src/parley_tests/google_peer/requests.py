@@ -32,6 +32,7 @@ _DATA = frozenset(
     }
 )
 _PART = _DATA | {"thought", "thoughtSignature", "mediaResolution", "videoMetadata", "partMetadata"}
+_RESPONSE = frozenset({"id", "name", "response", "parts", "scheduling", "willContinue"})
 _DECLARATION = frozenset(
     {
         *("name", "description", "parameters", "parametersJsonSchema", "response"),
@@ -83,6 +84,10 @@ def _generation(config: Mapping[str, Any]) -> Iterator[str]:
         yield "* GenerateContentRequest.generation_config.temperature: must be in [0.0, 2.0]"
     if "responseJsonSchema" in config and config.get("responseMimeType") != "application/json":
         yield "A response schema needs the response mime type application/json."
+    if "logprobs" in config and not config.get("responseLogprobs"):
+        yield "Logprobs must be unset unless response_logprobs is true."
+    if not 1 <= config.get("logprobs", 1) <= 20:
+        yield "* GenerateContentRequest.generation_config.logprobs: must be in [1, 20]"
     thinking = config.get("thinkingConfig") or {}
     yield from _unknown(thinking, _THINKING, "generation_config.thinking_config")
     if {"thinkingBudget", "thinkingLevel"} <= thinking.keys():
@@ -133,6 +138,8 @@ def _contents(contents: Sequence[Mapping[str, Any]], *, signed: bool) -> Iterato
 def _parts(parts: Sequence[Mapping[str, Any]], where: str) -> Iterator[str]:
     for number, part in enumerate(parts):
         yield from _unknown(part, _PART, f"{where}.parts[{number}]")
+        result = part.get(_RESULT) or {}
+        yield from _unknown(result, _RESPONSE, f"{where}.parts[{number}].function_response")
         data = part.keys() & _DATA
         if len(data) > 1:
             yield f"Invalid value at '{where}.parts[{number}]' (oneof), oneof field 'data' is set."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ MODELS = ("gemini-3-flash-peer", "gemini-2.5-flash-peer", "gemini-2.0-flash-peer
 # It is listed, but makes no replies.
 EMBEDDER = "gemini-embedding-peer"
 BLOCKED = "prompt_blocked"
+# What it takes at once, and how many numbers a vector has unless it is told.
+_TEXTS, _DIMENSIONS = 100, 3
 _VERSION = "gemini-peer-001"
 # The vendor may give fewer than it is asked for; the peer always does, so that there are pages.
 _PAGE = 3
@@ -55,11 +58,11 @@ class GoogleDialect(Dialect):
 
     @override
     def events(self, body: Any, texts: Sequence[str], script: Script) -> list[bytes]:
-        return Reply(_VERSION, prompt_tokens(body), texts, script).events()
+        return Reply(_VERSION, body, texts, script).events()
 
     @override
     def whole(self, body: Any, texts: Sequence[str], script: Script) -> bytes:
-        return Reply(_VERSION, prompt_tokens(body), texts, script).whole()
+        return Reply(_VERSION, body, texts, script).whole()
 
     @override
     def failure(self, name: str, **words: str) -> Answer:
@@ -87,8 +90,14 @@ def _refused(model: str, body: Any) -> str | None:
 def _asked(model: str, method: str, body: Any) -> Answer:
     if method in _REPLIES:
         return _bad(_refused(model, body) or "")
+    if method == "batchEmbedContents" and model == EMBEDDER:
+        return _embedded(body["requests"])
     if method != "countTokens" or model not in MODELS:
         return _failed(FAILURES["model_not_found"], model=model)
+    return _counted(model, body)
+
+
+def _counted(model: str, body: Any) -> Answer:
     whole = body.get("generateContentRequest")
     if whole and body.get("contents"):
         return _bad("Only one of contents and generate_content_request can be set.")
@@ -100,6 +109,21 @@ def _asked(model: str, method: str, body: Any) -> Answer:
     count = prompt_tokens(counted)
     details = [{"modality": "TEXT", "tokenCount": count}]
     return Answer(200, orjson.dumps({"totalTokens": count, "promptTokensDetails": details}))
+
+
+def _embedded(requests: Sequence[Mapping[str, Any]]) -> Answer:
+    if len(requests) > _TEXTS:
+        return _bad(f"* BatchEmbedContentsRequest.requests: at most {_TEXTS} requests")
+    if any(one["model"] != f"models/{EMBEDDER}" for one in requests):
+        return _bad("The model must match the one in each request.")
+    made = []
+    for one in requests:
+        size, text = one.get("outputDimensionality", _DIMENSIONS), text_of(one["content"])
+        seeds = (zlib.crc32(f"{number}{text}".encode()) for number in range(size))
+        made.append({"values": [(seed & 255) / 256 for seed in seeds]})
+    count = sum(1 + len(text_of(one["content"])) // 4 for one in requests)
+    usage = {"promptTokenCount": count}
+    return Answer(200, orjson.dumps({"embeddings": made, "usageMetadata": usage}))
 
 
 def _page(query: Mapping[str, str]) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -145,7 +146,8 @@ class OllamaDialect(Dialect):
         if script.calls:
             said["tool_calls"] = list(_calls(script))
         counts = self._counts(body, len(thoughts) + len(texts), script)
-        return _json(_odd({**_part(body, said), **counts}, script))
+        weighed = {"logprobs": _logprobs(body, texts)} if texts and body.get("logprobs") else {}
+        return _json(_odd({**_part(body, said), **weighed, **counts}, script))
 
     @override
     def failure(self, name: str, **words: str) -> Answer:
@@ -255,9 +257,27 @@ def _part(body: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _contents(body: Mapping[str, Any], texts: Sequence[str], script: Script) -> list[bytes]:
     """Returns a line for each text, from one mould: there may be a hundred thousand."""
+    if body.get("logprobs"):
+        weights = [{"logprobs": _logprobs(body, [text])} for text in texts]
+        parts = [_part(body, {"content": text}) for text in texts]
+        both = zip(parts, weights, strict=True)
+        return [_line({**part, **weight}, script) for part, weight in both]
     mould = _line(_part(body, {"content": "\0"}), script)
     before, after = mould.split(_json("\0"))
     return [before + _json(text) + after for text in texts]
+
+
+def _logprobs(body: Mapping[str, Any], texts: Sequence[str]) -> list[dict[str, Any]]:
+    top = range(body.get("top_logprobs") or 0)
+    return [
+        {**_weight(text, 0), "top_logprobs": [_weight(text, rank) for rank in top]}
+        for text in texts
+    ]
+
+
+def _weight(text: str, rank: int) -> dict[str, Any]:
+    token = f"{text}{rank}" if rank else text
+    return {"token": token, "logprob": -0.25 * (rank + 1), "bytes": list(token.encode())}
 
 
 def _line(answer: dict[str, Any], script: Script) -> bytes:
@@ -283,7 +303,10 @@ def _embedded(body: Mapping[str, Any]) -> Answer:
     lengths = [len(text) // 4 + 1 for text in texts]
     if body.get("truncate") is False and max(lengths, default=0) > 512:
         return Answer(400, _json({"error": ERRORS["input_too_long"].error}))
-    vectors = [[len(text) / 100, 0.5, -0.25] for text in texts]
+    size = body.get("dimensions") or 3
+    vectors = [
+        [(zlib.crc32(f"{n}{text}".encode()) & 255) / 256 for n in range(size)] for text in texts
+    ]
     made = {"model": name, "embeddings": vectors, "total_duration": 14143917}
     return Answer(200, _json({**made, "prompt_eval_count": sum(lengths)}))
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from parley_provider_sdk.testing import Script
 
-from parley_tests.openai_peer.content import output_tokens, pieces, prompt_tokens
+from parley_tests.openai_peer.content import output_tokens, pieces, prompt_tokens, weighed
 
 _CHUNK = b'"id":"chatcmpl-peer","object":"chat.completion.chunk","created":1700000000,"model":'
 # What nobody knows: a comment, an event, and a field in every other.
@@ -31,8 +31,13 @@ def events(body: Mapping[str, Any], texts: Sequence[str], script: Script) -> lis
         end += prefix + b'],"usage":' + counts + b"}\n\n"
     opening = b'{"role":"assistant","content":"","refusal":null}'
     deltas = [opening, *_deltas("reasoning_content", script.reasoning)]
-    deltas += _deltas(_field(script), texts)
-    return [prefix + _choice(one) + suffix for one in deltas] + [end + b"data: [DONE]\n\n"]
+    made = [prefix + _choice(one) + suffix for one in deltas]
+    weights = [b"null"] * len(texts)
+    if body.get("logprobs"):
+        weights = [orjson.dumps(_logprobs(body, [text], script)) for text in texts]
+    for delta, weight in zip(_deltas(_field(script), texts), weights, strict=True):
+        made.append(prefix + _choice(delta, weights=weight) + suffix)
+    return [*made, end + b"data: [DONE]\n\n"]
 
 
 def whole(body: Mapping[str, Any], texts: Sequence[str], script: Script) -> bytes:
@@ -45,7 +50,8 @@ def whole(body: Mapping[str, Any], texts: Sequence[str], script: Script) -> byte
         message["reasoning_content"] = "".join(script.reasoning)
     if calls:
         message["tool_calls"] = calls
-    choice = {"index": 0, "message": message, "logprobs": None}
+    weights = _logprobs(body, texts, script) if texts else None
+    choice = {"index": 0, "message": message, "logprobs": weights}
     answer: dict[str, Any] = {
         "id": "chatcmpl-peer",
         "object": "chat.completion",
@@ -58,6 +64,15 @@ def whole(body: Mapping[str, Any], texts: Sequence[str], script: Script) -> byte
     if script.usage:
         answer["usage"] = _usage(body, texts, script)
     return orjson.dumps(answer)
+
+
+def _logprobs(
+    body: Mapping[str, Any], texts: Sequence[str], script: Script
+) -> dict[str, Any] | None:
+    if not body.get("logprobs"):
+        return None
+    tokens = weighed(texts, body.get("top_logprobs") or 0)
+    return {"content": None, "refusal": None, _field(script): tokens}
 
 
 def _field(script: Script) -> str:
@@ -106,6 +121,6 @@ def _usage(body: Mapping[str, Any], texts: Sequence[str], script: Script) -> dic
     }
 
 
-def _choice(delta: bytes, finish_reason: bytes = b"null") -> bytes:
-    rest = b',"logprobs":null,"finish_reason":' + finish_reason + b"}"
+def _choice(delta: bytes, finish_reason: bytes = b"null", *, weights: bytes = b"null") -> bytes:
+    rest = b',"logprobs":' + weights + b',"finish_reason":' + finish_reason + b"}"
     return b'{"index":0,"delta":' + delta + rest

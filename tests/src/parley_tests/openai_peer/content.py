@@ -49,6 +49,19 @@ def messages_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [{"role": "system", "content": instructions}, *items] if instructions else items
 
 
+def weighed(texts: Sequence[str], top: int) -> list[dict[str, Any]]:
+    """Returns the probabilities of texts, a token each, and of so many others in their places."""
+    return [
+        {**_weight(text, 0), "top_logprobs": [_weight(text, rank) for rank in range(top)]}
+        for text in texts
+    ]
+
+
+def _weight(text: str, rank: int) -> dict[str, Any]:
+    token = f"{text}{rank}" if rank else text
+    return {"token": token, "logprob": -0.25 * (rank + 1), "bytes": list(token.encode())}
+
+
 def pieces(text: str) -> list[str]:
     """Returns the text as it comes in events."""
     return [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]

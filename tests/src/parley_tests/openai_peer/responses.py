@@ -9,7 +9,13 @@ from typing import Any, TypeAlias
 import orjson
 from parley_provider_sdk.testing import Script
 
-from parley_tests.openai_peer.content import messages_of, output_tokens, pieces, prompt_tokens
+from parley_tests.openai_peer.content import (
+    messages_of,
+    output_tokens,
+    pieces,
+    prompt_tokens,
+    weighed,
+)
 from parley_tests.openai_peer.seal import sealed
 
 JSON: TypeAlias = dict[str, Any]
@@ -19,6 +25,7 @@ _MESSAGE_ID = "msg_peer"
 # The words of a script that end a response before it is complete, and the one for a refusal.
 _INCOMPLETE = ("max_output_tokens", "content_filter")
 _REFUSAL = "refusal"
+_LOGPROBS = "message.output_text.logprobs"
 
 
 class _Stream:
@@ -43,7 +50,7 @@ class _Stream:
 
 def events(body: Mapping[str, Any], texts: Sequence[str], script: Script) -> list[bytes]:
     """Returns the events of a stream: the opening ones, one for each text, and the end."""
-    stream, items = _Stream(script), _items(texts, script)
+    stream, items = _Stream(script), _items(body, texts, script)
     begun = _response(body, status="in_progress")
     made = [
         stream.event("response.created", response=begun)
@@ -67,7 +74,7 @@ def events(body: Mapping[str, Any], texts: Sequence[str], script: Script) -> lis
 
 def whole(body: Mapping[str, Any], texts: Sequence[str], script: Script) -> bytes:
     """Returns a reply in one piece."""
-    ended = _ended(body, texts, script, _items(texts, script))
+    ended = _ended(body, texts, script, _items(body, texts, script))
     return orjson.dumps({**ended, "novel": [1, None]} if script.unknown else ended)
 
 
@@ -79,10 +86,12 @@ def failed_event(code: str, message: str) -> bytes:
     return b"event: response.failed\ndata: " + orjson.dumps(data) + b"\n\n"
 
 
-def _items(texts: Sequence[str], script: Script) -> list[JSON]:
+def _items(body: Mapping[str, Any], texts: Sequence[str], script: Script) -> list[JSON]:
     items = [_reasoning(script.reasoning)] if script.reasoning else []
     if texts or not script.calls:
-        items.append(_message(texts, script))
+        is_weighed = _LOGPROBS in (body.get("include") or ())
+        weights = weighed(texts, body.get("top_logprobs") or 0) if is_weighed else []
+        items.append(_message(texts, script, weights))
     return items + [_call(call) for call in script.calls]
 
 
@@ -94,9 +103,9 @@ def _reasoning(texts: Sequence[str]) -> JSON:
     return {"id": item_id, "type": "reasoning", "summary": summary, "encrypted_content": content}
 
 
-def _message(texts: Sequence[str], script: Script) -> JSON:
+def _message(texts: Sequence[str], script: Script, weights: list[JSON]) -> JSON:
     text = "".join(texts)
-    part: JSON = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    part: JSON = {"type": "output_text", "text": text, "annotations": [], "logprobs": weights}
     if script.finish_reason == _REFUSAL:
         part = {"type": "refusal", "refusal": text}
     status = "incomplete" if script.finish_reason in _INCOMPLETE else "completed"
@@ -128,17 +137,33 @@ def _text_events(
     around = "reasoning_summary_part" if is_thought else "content_part"
     place = {"item_id": item["id"], "output_index": index}
     place |= {"summary_index": 0} if is_thought else {"content_index": 0}
-    extra: JSON = {"logprobs": []} if kind == "output_text" else {}
+    is_said = kind == "output_text"
+    # The events' own form of them has no bytes.
+    weights = [_without_bytes(one) for one in part["logprobs"]] if is_said else []
+    extra: JSON = {"logprobs": weights} if is_said else {}
     begun = {**item, "summary" if is_thought else "content": []}
     if not is_thought:
         begun["status"] = "in_progress"
     opening = stream.event("response.output_item.added", output_index=index, item=begun)
-    opening += stream.event(f"response.{around}.added", **place, part={**part, field: ""})
-    deltas = [stream.event(f"response.{kind}.delta", **place, **extra, delta=t) for t in texts]
+    opening += stream.event(
+        f"response.{around}.added",
+        **place,
+        part={**part, field: "", **({"logprobs": []} if is_said else {})},
+    )
+    deltas = []
+    for number, text in enumerate(texts):
+        own: JSON = {"logprobs": weights[number : number + 1]} if is_said else {}
+        deltas.append(stream.event(f"response.{kind}.delta", **place, **own, delta=text))
     closing = stream.event(f"response.{kind}.done", **place, **extra, **{field: part[field]})
     closing += stream.event(f"response.{around}.done", **place, part=part)
     closing += stream.event("response.output_item.done", output_index=index, item=item)
     return opening, deltas, closing
+
+
+def _without_bytes(weight: JSON) -> JSON:
+    top = [_without_bytes(one) for one in weight.get("top_logprobs", ())]
+    made = {name: value for name, value in weight.items() if name != "bytes"}
+    return {**made, "top_logprobs": top} if "top_logprobs" in made else made
 
 
 def _call_events(stream: _Stream, index: int, item: JSON) -> bytes:

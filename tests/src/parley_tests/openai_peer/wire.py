@@ -17,6 +17,8 @@ from parley_tests.openai_peer.content import last_text, messages_of, prompt_toke
 from parley_tests.openai_peer.failures import ERRORS, answer_of, error_body
 
 MODELS = ("gpt-peer", "gpt-peer-mini", "o9-peer")
+# What the real one takes at once, and how many numbers a vector has unless it is told.
+_TEXTS, _DIMENSIONS = 2048, 3
 _REPLIES = ("/chat/completions", "/responses")
 # What a failure within a stream is called that `/responses` alone has: `error:server_error` is an
 # event of that type, `failed:server_error` a response that failed.
@@ -96,12 +98,14 @@ class OpenAIDialect(Dialect):
         if body["model"] not in self.models:
             return self.failure("model_not_found", model=body["model"])
         texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
-        kind = body.get("encoding_format", "float")
+        if len(texts) > _TEXTS or not all(texts):
+            return self.failure("bad_request")
+        kind, size = body.get("encoding_format", "float"), body.get("dimensions", _DIMENSIONS)
         rows = [
-            {"object": "embedding", "index": index, "embedding": _vector(text, kind)}
+            {"object": "embedding", "index": index, "embedding": _vector(text, kind, size)}
             for index, text in enumerate(texts)
         ]
-        count = sum(len(text) // 4 for text in texts)
+        count = sum(1 + len(text) // 4 for text in texts)
         usage = {"prompt_tokens": count, "total_tokens": count}
         answer = {"object": "list", "data": rows, "model": body["model"], "usage": usage}
         return Answer(200, orjson.dumps(answer))
@@ -121,8 +125,8 @@ def _models() -> bytes:
     return orjson.dumps({"object": "list", "data": [{"id": name, **facts} for name in MODELS]})
 
 
-def _vector(text: str, kind: str) -> list[float] | str:
-    """Returns three numbers that tell texts apart, and that four bytes hold exactly."""
-    seed = zlib.crc32(text.encode())
-    numbers = [(seed >> shift & 255) / 256 for shift in (0, 8, 16)]
-    return b64encode(struct.pack("<3f", *numbers)).decode() if kind == "base64" else numbers
+def _vector(text: str, kind: str, size: int) -> list[float] | str:
+    """Returns numbers that tell texts apart, and that four bytes hold exactly."""
+    numbers = [(zlib.crc32(f"{number}{text}".encode()) & 255) / 256 for number in range(size)]
+    raw = struct.pack(f"<{size}f", *numbers)
+    return b64encode(raw).decode() if kind == "base64" else numbers

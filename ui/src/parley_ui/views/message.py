@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import streamlit as st
-from parley_client import Message
+from parley_client import Message, ToolCall
 from streamlit.delta_generator import DeltaGenerator
 
 from parley_ui import state
@@ -14,6 +14,7 @@ from parley_ui.markdown import plain, safe_markdown
 from parley_ui.views import trouble
 
 ICON = Path(__file__).parents[1] / "icon.png"
+LONGEST_ARGUMENTS = 10_000
 ENDINGS: Mapping[str, str] = MappingProxyType(
     {
         "stopped": ":material/stop_circle: Stopped before its end.",
@@ -30,6 +31,10 @@ def draw(message: Message) -> None:
             with st.expander("Thoughts", type="compact"):
                 st.markdown(safe_markdown(message.reasoning))
         st.markdown(safe_markdown(message.content))
+        for call in message.tool_calls:
+            _call(call)
+        if message.role == "user" and not message.content:
+            st.caption("Sent by a program, without words of its user's.")
         if message.status == "running":
             st.caption(":shimmer[Still writing]")
         elif message.role != "user":
@@ -41,6 +46,15 @@ def bubble(role: str) -> DeltaGenerator:
     if role == "user":
         return st.chat_message("user", avatar=":material/person:")
     return st.chat_message("assistant", avatar=ICON)
+
+
+def _call(call: ToolCall) -> None:
+    """Draws a call of a tool, folded; nothing that it says is taken for anything but text."""
+    with st.expander(f"Calls {plain(call.name)}", type="compact"):
+        more = len(call.arguments) - LONGEST_ARGUMENTS
+        st.code(call.arguments[:LONGEST_ARGUMENTS], language=None, wrap_lines=True)
+        if more > 0:
+            st.caption(f"And {more:,} more characters.")
 
 
 def _footer(message: Message) -> None:

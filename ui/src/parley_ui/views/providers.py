@@ -9,7 +9,7 @@ from parley_client import Credential, Model, Price, Provider, ProviderHealth
 
 from parley_ui import reads, visitor
 from parley_ui.markdown import plain
-from parley_ui.views import provider_settings, trouble
+from parley_ui.views import aliases, provider_settings, trouble
 
 Color: TypeAlias = Literal["green", "orange", "red", "gray"]
 
@@ -45,12 +45,14 @@ def page() -> None:
     if st.button("Refresh", key="refresh_providers", icon=":material/refresh:"):
         reads.forget_providers()
     providers = reads.providers()
-    if any(one.configuration for one in providers):
+    by_administrator = any(one.configuration for one in providers)
+    if by_administrator:
         with trouble.explained():
             provider_settings.creation(providers)
     for provider in providers:
         with st.container(border=True):
             _provider(provider)
+    aliases.section(providers, by_administrator=by_administrator)
 
 
 def _provider(provider: Provider) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from psycopg import Rollback
 from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
@@ -14,12 +15,14 @@ from parley_chat_service.adapters.store.rows import (
     LOAD_FILES,
     MESSAGE,
     PAST,
+    Row,
     attachments_column,
     failure_column,
     message_of,
     past_of,
     spans_column,
 )
+from parley_chat_service.core.faults import MessageNotFound
 from parley_chat_service.core.model import OPEN, Attachment, Choice
 from parley_chat_service.core.titles import folded
 from parley_chat_service.core.turn import (
@@ -39,14 +42,20 @@ LAST_CHOICE = """
 
 # Idempotency, owner, seq and both messages, and the path as it was before: one statement.
 # The path is that of the statement's snapshot; a turn that began at the same time may be
-# missing from it, which shows in `prev_leaf_id`.
+# missing from it, which shows in `prev_leaf_id`. Who is to follow a reply locks the chat first.
 BEGIN = f"""
     with busy as (
         select count(*) >= %(most)s::int as yes
         from chats c join messages m on m.chat_uid = c.chat_uid and m.status = 'running'
         where c.owner_id = %(owner)s and c.chat_id = %(chat_id)s and c.delete_time is null),
+    followed as (
+        select leaf_id from chats
+        where owner_id = %(owner)s and chat_id = %(chat_id)s and delete_time is null
+            and %(parent)s::uuid is not null for update),
     refused as (
-        select busy.yes or (%(assumed)s::boolean and not exists (
+        select busy.yes or (%(parent)s::uuid is not null and not exists (
+            select from followed where leaf_id = %(parent)s::uuid))
+            or (%(assumed)s::boolean and not exists (
             select from chats c where c.owner_id = %(owner)s and c.chat_id = %(chat_id)s
                 and c.delete_time is null and c.provider = %(assumed_provider)s::text
                 and c.model = %(assumed_model)s::text)) as yes
@@ -92,11 +101,45 @@ FIND_SEND = f"""
         join chats c on c.chat_uid = m.chat_uid
     where k.owner_id = %s and k.key = %s and k.expire_time >= now()
 """  # noqa: S608  (parts are constants)
+# From leaf to root, for the active path may lead elsewhere by now.
 PATH = f"""
-    select {PAST}
-    from messages h where h.owner_id = %s and h.chat_uid = %s and h.on_path
-        and h.seq < %s::bigint order by h.seq
+    with recursive chain as (
+        select message_id, parent_id from messages
+        where owner_id = %(owner)s and chat_uid = %(chat_uid)s and message_id = %(leaf)s
+        union all
+        select m.message_id, m.parent_id
+        from chain join messages m on m.message_id = chain.parent_id)
+    select {PAST} from chain join messages h using (message_id) order by h.seq
 """  # noqa: S608  (parts are constants)
+LOCK_CHAT = """
+    select chat_uid from chats where owner_id = %s and chat_id = %s and delete_time is null
+    for update
+"""
+# Makes a reply the leaf: what the active path has behind it, or behind the last message that both
+# have, leaves it, and those that lead to the reply come onto it. The chat was locked by an earlier
+# statement, so that this one sees every message.
+SWITCH = """
+    with recursive chain as (
+        select message_id, parent_id, seq, on_path from messages
+        where chat_uid = %(chat_uid)s and message_id = %(parent)s and role = 'assistant'
+        union all
+        select m.message_id, m.parent_id, m.seq, m.on_path
+        from chain join messages m on m.message_id = chain.parent_id where not chain.on_path),
+    fork as (select coalesce(max(seq) filter (where on_path), 0) as seq from chain),
+    kept as (
+        select count(*) as messages from messages
+        where chat_uid = %(chat_uid)s and on_path and seq <= (select seq from fork)),
+    left_path as (
+        update messages set on_path = false
+        where chat_uid = %(chat_uid)s and on_path and seq > (select seq from fork)
+            and exists (select from chain)),
+    joined_path as (
+        update messages m set on_path = true from chain
+        where m.message_id = chain.message_id and not chain.on_path)
+    update chats set leaf_id = %(parent)s, message_count = kept.messages
+        + (select count(*) from chain where not on_path)
+    from kept where chat_uid = %(chat_uid)s and exists (select from chain)
+"""
 # The locks keep a sweeper, or a deletion, from closing a reply between its check and its text.
 APPEND = """
     with ours as (
@@ -172,12 +215,25 @@ class PostgresTurnStore:
             cursor = await connection.execute(
                 BEGIN, begin_parameters(turn, most_running), binary=True
             )
-            rows = await cursor.fetchall()
-        if not rows:
-            return None
-        path = [past_of(row[4:]) for row in rows if row[4] is not None]
-        chat_uid, seq, parent_id, created_at = rows[0][:4]
-        return Begun(chat_uid, seq, parent_id, created_at, path)
+            return begun_of(await cursor.fetchall())
+
+    async def begin_branch(self, turn: NewTurn, most_running: int) -> Begun | None:
+        """Do so after any reply of the chat; MessageNotFound."""
+        names = [turn.owner_id, turn.chat_id]
+        async with self.database.acting_for(turn.owner_id) as connection, connection.transaction():
+            cursor = await connection.execute(LOCK_CHAT, names, binary=True)
+            found = await cursor.fetchone()
+            if found is not None:
+                parameters = {"chat_uid": found[0], "parent": turn.send.parent_id}
+                cursor = await connection.execute(SWITCH, parameters)
+            if found is None or not cursor.rowcount:
+                raise MessageNotFound(turn.send.parent_id)
+            parameters = begin_parameters(turn, most_running)
+            cursor = await connection.execute(BEGIN, parameters, binary=True)
+            begun = begun_of(await cursor.fetchall())
+            if begun is None:
+                raise Rollback
+        return begun
 
     async def find_send(self, owner_id: UUID, key: str) -> PastSend | None:
         """Return the turn that an idempotency key stands for."""
@@ -186,10 +242,11 @@ class PostgresTurnStore:
             row = await cursor.fetchone()
         return PastSend(row[0], row[1], row[2], message_of(row[3:])) if row else None
 
-    async def path(self, owner_id: UUID, chat_uid: UUID, before: int) -> Sequence[Past]:
-        """Return the messages on the active path with a `seq` below `before`, oldest first."""
+    async def path(self, owner_id: UUID, chat_uid: UUID, leaf_id: UUID) -> Sequence[Past]:
+        """Return the messages that lead to one and that one, oldest first, active or not."""
+        parameters = {"owner": owner_id, "chat_uid": chat_uid, "leaf": leaf_id}
         async with self.database.acting_for(owner_id) as connection:
-            cursor = await connection.execute(PATH, [owner_id, chat_uid, before], binary=True)
+            cursor = await connection.execute(PATH, parameters, binary=True)
             return [past_of(row) for row in await cursor.fetchall()]
 
     async def append(self, worker_id: UUID, pieces: Sequence[Piece]) -> frozenset[UUID]:
@@ -251,6 +308,15 @@ class PostgresTurnStore:
             return dict(await cursor.fetchall())
 
 
+def begun_of(rows: Sequence[Row]) -> Begun | None:
+    """Read the rows of BEGIN."""
+    if not rows:
+        return None
+    path = [past_of(row[4:]) for row in rows if row[4] is not None]
+    chat_uid, seq, parent_id, created_at = rows[0][:4]
+    return Begun(chat_uid, seq, parent_id, created_at, path)
+
+
 def begin_parameters(turn: NewTurn, most_running: int) -> dict[str, object]:
     """Return the parameters of BEGIN."""
     assumed = turn.assumed or OPEN
@@ -259,6 +325,7 @@ def begin_parameters(turn: NewTurn, most_running: int) -> dict[str, object]:
         "assumed": turn.assumed is not None,
         "assumed_provider": assumed.provider,
         "assumed_model": assumed.model,
+        "parent": turn.send.parent_id,
         "owner": turn.owner_id,
         "key": turn.send.idempotency_key,
         "hash": turn.body_hash,

@@ -45,6 +45,18 @@ def drop(
     _identity().run("drop", key_id)
 
 
+@app.command("token")
+def token(
+    name: Annotated[str, typer.Argument(help="A service of yours.")],
+    service: Annotated[str, typer.Argument(help="Whom it calls: chat, prompt or provider.")],
+) -> None:
+    """Prints what a service of yours shows with a call, good for a minute: for tools."""
+    identity = _identity()
+    if not identity.key(name).exists():
+        raise StartError(f"There is no {identity.key(name)}.")
+    _say(identity.run("token", str(identity.key(name)), service))
+
+
 def _identity() -> Identity:
     return Identity.of(Settings().home)
 

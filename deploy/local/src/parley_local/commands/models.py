@@ -1,4 +1,4 @@
-"""`parley models`: what providers offer, and what is known better than their vendors tell."""
+"""`parley models`: what providers offer, what is known better than they tell, other names."""
 
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
@@ -28,9 +28,13 @@ class ListsByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(cls=ListsByDefault, help="Lists models, and sets what is known of them.")
+app = typer.Typer(
+    cls=ListsByDefault, help="Lists models, sets what is known of them, and what they are called."
+)
 ProviderName = Annotated[str, typer.Argument(help="The provider's name.", metavar="PROVIDER")]
 ModelName = Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")]
+AliasName = Annotated[str, typer.Argument(help="What a model is called.", metavar="ALIAS")]
+MEANING = "PROVIDER[/MODEL]"
 
 
 def dollars(text: str) -> Decimal:
@@ -113,6 +117,42 @@ def reset_model(
         client.reset_model(provider, model)
     words = f"{model} of {provider} is as its vendor lists it."
     tell(words, {"provider": provider, "model": model, "reset": True}, output)
+
+
+@app.command("aliases")
+def list_aliases(*, output: AskedOutput = Output.TEXT) -> None:
+    """Lists the other names that models have."""
+    with gateway(Settings()) as client:
+        aliases = client.list_aliases()
+    if output is Output.JSON:
+        typer.echo(as_json({"aliases": [asdict(alias) for alias in aliases]}))
+        return
+    rows = [(one.alias, one.provider, one.model or "its default") for one in aliases]
+    show(("alias", "provider", "model"), rows)
+
+
+@app.command("alias")
+def set_alias(
+    alias: AliasName,
+    meaning: Annotated[
+        str, typer.Argument(help="Whom it means; without a model, its default.", metavar=MEANING)
+    ],
+    *,
+    output: AskedOutput = Output.TEXT,
+) -> None:
+    """Gives a model another name, or the name another model."""
+    provider, _, model = meaning.partition("/")
+    with gateway(Settings()) as client:
+        made = client.set_alias(alias, provider, model or None)
+    tell(f"{alias} means {meaning}.", asdict(made), output)
+
+
+@app.command("unalias")
+def delete_alias(alias: AliasName, *, output: AskedOutput = Output.TEXT) -> None:
+    """Takes a name away; the model stays."""
+    with gateway(Settings()) as client:
+        client.delete_alias(alias)
+    tell(f"{alias} means nothing any more.", {"alias": alias, "deleted": True}, output)
 
 
 def _all_models(client: Client, *, include_gone: bool) -> dict[str, tuple[Model, ...]]:

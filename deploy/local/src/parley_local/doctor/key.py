@@ -7,7 +7,7 @@ from parley_client.checksums import is_issued, is_mistyped
 
 from parley_local.doctor.finding import Finding, failure, ok
 
-WAIT = Timeouts(connect=2, read=15)
+WAIT = Timeouts(connect=2, read=15, reread=0)
 REFUSED = "The gateway does not accept it (401)"
 SHOWN = "Requests carry it as `Authorization: Bearer <key>`."
 

@@ -55,7 +55,6 @@ NAMES: dict[Dialect, str] = {
 # What any guarded route may answer, and what any route with a body may.
 ALWAYS = (
     "unauthenticated",
-    "scope_missing",
     "limit_exceeded",
     "too_many_attempts",
     "malformed_request",
@@ -98,10 +97,13 @@ def stream_of(schema: Document, example: str) -> Document:
     return {"text/event-stream": {"schema": event, "example": example}}
 
 
-def refusals(dialect: Dialect, *reasons: str) -> Responses:
-    """Document how a guarded route of a dialect may fail: with these reasons, and as all do."""
+def refusals(dialect: Dialect, *reasons: str, scoped: bool = True) -> Responses:
+    """Document how a guarded route of a dialect may fail: with these reasons, and as all do.
+
+    `scoped` says that not every key may ask.
+    """
     responses: Responses = {}
-    for reason in dict.fromkeys([*reasons, *ALWAYS]):
+    for reason in dict.fromkeys([*reasons, *ALWAYS, *(("scope_missing",) if scoped else ())]):
         fault = RemoteFault(
             f"{problems.PROBLEMS[reason].title}.", Origin(next(iter(KINDS.values())), reason, "")
         )
@@ -120,7 +122,10 @@ def refusals(dialect: Dialect, *reasons: str) -> Responses:
 def collect(document: Document) -> None:
     """Move the parts of bodies to the document's components, and describe the errors there."""
     schemas = document["components"]["schemas"]
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
         for operation in operations.values():
             schemas |= operation.pop(COMPONENTS, {})
+            if path.startswith("/v1/"):
+                # FastAPI's own, which dialects call a bad request.
+                operation["responses"].pop("422", None)
     schemas |= {NAMES[dialect]: schema for dialect, schema in ERRORS.items()}

@@ -40,6 +40,8 @@ OPENAI_REASONS: dict[str, Word] = {
     "unauthenticated": Word(401, "invalid_request_error", "invalid_api_key"),
     "budget_exceeded": Word(429, "insufficient_quota", "insufficient_quota"),
     "provider_quota": Word(429, "insufficient_quota", "insufficient_quota"),
+    # Nothing that waiting or paying helps with.
+    "price_unknown": Word(400, "invalid_request_error"),
     "limit_exceeded": Word(429, "rate_limit_error", "rate_limit_exceeded"),
     "rate_limited": Word(429, "rate_limit_error", "rate_limit_exceeded"),
     "model_not_found": Word(404, "invalid_request_error", "model_not_found"),
@@ -56,14 +58,14 @@ OPENAI_STATUSES: dict[int, Word] = {
     429: Word(429, "rate_limit_error"),
 }
 ANTHROPIC_REASONS: dict[str, Word] = {
-    "budget_exceeded": Word(402, "billing_error"),
-    "provider_quota": Word(402, "billing_error"),
+    "price_unknown": Word(400, "invalid_request_error"),
     "provider_not_found": Word(404, "not_found_error"),
     "overloaded": Word(529, "overloaded_error"),
     "too_busy": Word(529, "overloaded_error"),
 }
 ANTHROPIC_STATUSES: dict[int, Word] = {
     401: Word(401, "authentication_error"),
+    402: Word(402, "billing_error"),
     403: Word(403, "permission_error"),
     404: Word(404, "not_found_error"),
     413: Word(413, "request_too_large"),

@@ -127,6 +127,16 @@ class ChatPage(Page):
     chats: list[Chat]
 
 
+class ToolCall(BaseModel):
+    """A call of a tool that a reply asks for."""
+
+    tool_call_id: str
+    name: str
+    arguments: Annotated[
+        str, Field(description="JSON as the model wrote it; it may not even be JSON.")
+    ]
+
+
 class Message(BaseModel):
     """One message of a chat."""
 
@@ -144,6 +154,7 @@ class Message(BaseModel):
     provider: str | None
     model: str | None
     prompt_version: int | None
+    tool_calls: Annotated[list[ToolCall], Field(description="What a reply ended with, in order.")]
     usage: Usage | None
     cost: Cost | None
     created_at: datetime

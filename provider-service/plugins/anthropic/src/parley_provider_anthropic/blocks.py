@@ -105,17 +105,30 @@ def _text(part: TextPart) -> Iterator[JSON]:
 
 
 def _image(part: ImagePart | FilePart) -> JSON:
-    return {"type": "image", "source": _base64(part)}
+    return {"type": "image", "source": _address(part) if part.url else _base64(part)}
 
 
 def _file(part: FilePart) -> JSON:
     if part.media_type.startswith("image/"):
         return _image(part)
-    is_pdf = part.media_type == _PDF
-    made: JSON = {"type": "document", "source": _base64(part) if is_pdf else _plain(part)}
+    made: JSON = {"type": "document", "source": _document(part)}
     if part.name:
         made["title"] = part.name
     return made
+
+
+def _document(part: FilePart) -> JSON:
+    is_pdf = part.media_type == _PDF
+    if not part.url:
+        return _base64(part) if is_pdf else _plain(part)
+    if part.media_type and not is_pdf:
+        what = part.media_type
+        raise BadRequest(f"Files are taken by address as PDF or image, and not as {what}.")
+    return _address(part)
+
+
+def _address(part: ImagePart | FilePart) -> JSON:
+    return {"type": "url", "url": part.url}
 
 
 def _plain(part: FilePart) -> JSON:
@@ -134,7 +147,10 @@ def _base64(part: ImagePart | FilePart) -> JSON:
 
 
 def _result(part: ToolResultPart) -> JSON:
-    made: JSON = {"type": "tool_result", "tool_use_id": part.tool_call_id, "content": part.content}
+    content: str | list[JSON] = part.content
+    if part.images:
+        content = [*_text(TextPart(part.content)), *map(_image, part.images)]
+    made: JSON = {"type": "tool_result", "tool_use_id": part.tool_call_id, "content": content}
     if part.is_error:
         made["is_error"] = True
     return made

@@ -90,6 +90,7 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
         "tool_choice": "tool_choice",
         "tool_choice.disable_parallel_tool_use": "parallel_tool_calls",
         "tools": "tools",
+        "top_k": "top_k",
         "top_p": "top_p",
     }
 )

@@ -18,6 +18,8 @@ from parley_provider_sdk import Effort
 
 __all__ = ["Generation", "Thinking", "generation_of"]
 
+_NOT_ON_THE_WIRE = frozenset({"seed", "frequency_penalty", "presence_penalty", "top_logprobs"})
+
 
 class Thinking(StrEnum):
     # Not at all.
@@ -41,9 +43,9 @@ class Generation:
     most: str = "xhigh"
     # Whether a block of its thinking is refused after anything before it has changed.
     binds: bool = False
-    # Whether it takes `temperature` and `top_p`.
+    # Whether it takes `temperature`, `top_p` and `top_k`.
     samples: bool = False
-    # Whether it takes both at once.
+    # Whether it takes the first two at once.
     samples_both: bool = False
     structured: bool = True
     # What it may say at most while its own limit is not known: none of them allows less.
@@ -55,14 +57,16 @@ class Generation:
 
     @property
     def unsupported(self) -> frozenset[str]:
-        """The fields of ReplyRequest that its models do not take; `seed` is not on this wire."""
+        """The fields of ReplyRequest that its models do not take."""
         takes = {
             "temperature": self.samples,
             "top_p": self.samples,
+            "top_k": self.samples,
             "reasoning_effort": self.thinking is not Thinking.NEVER,
+            "reasoning_tokens": self.thinking is Thinking.BUDGET,
             "output": self.structured,
         }
-        return frozenset({"seed", *(name for name, taken in takes.items() if not taken)})
+        return _NOT_ON_THE_WIRE | {name for name, taken in takes.items() if not taken}
 
 
 _NEWEST = Generation(binds=True)

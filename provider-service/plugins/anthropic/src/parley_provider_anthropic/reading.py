@@ -100,7 +100,8 @@ class MessagesReading(Reading):
         if self._is_counted:
             facts["output_tokens"] = known.output_tokens
             facts["reasoning_tokens"] = known.reasoning_tokens
-        return Finished(end.reason, estimate(self.request, self.output, facts))
+        usage = estimate(self.request, self.output, facts)
+        return Finished(end.reason, usage, end.stop_sequence)
 
     @property
     def _is_asked_counted(self) -> bool:
@@ -122,6 +123,7 @@ class MessagesReading(Reading):
         self._close()
         if delta.get("stop_reason") is not None:
             self._word = delta["stop_reason"]
+            self.stop_sequence = str(delta.get("stop_sequence") or "")
         self._is_counted |= isinstance(usage, dict) and "output_tokens" in usage
         self._count(usage)
 

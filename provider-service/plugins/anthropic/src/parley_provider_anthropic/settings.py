@@ -63,4 +63,5 @@ INFO = ProviderInfo(
     capabilities=frozenset({"text", "images", "tools", "reasoning", "structured_output"}),
     default_model="claude-sonnet-5-5",
     shares_loop=True,
+    dialect="anthropic",
 )

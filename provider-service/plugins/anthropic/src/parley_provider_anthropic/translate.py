@@ -17,6 +17,7 @@ from parley_provider_sdk import (
     Tool,
     ToolChoice,
     ToolMode,
+    UnsupportedParameter,
     Usage,
 )
 
@@ -41,6 +42,7 @@ BINDING_BETA = "thinking-binding-controls-2026-08-01"
 _ANY_JSON = "Reply with one JSON object and nothing else."
 # While it thinks, a model takes no `top_p` below.
 _LEAST_TOP_P = 0.95
+_LEAST_BUDGET = BUDGETS[Effort.MINIMAL]
 _NO_ARGUMENTS = '{"type":"object","properties":{}}'
 _CHOICES = MappingProxyType(
     {
@@ -87,6 +89,7 @@ def body(request: ReplyRequest, origin: str, max_tokens: int | None = None) -> J
     `origin` is the server that will read it, `max_tokens` what the model may say at most.
     """
     generation = generation_of(request.model)
+    _check(request)
     # Where it does not think, what it thought before is of no use, and may be refused.
     is_off = request.reasoning_effort is Effort.NONE and generation.off == "disabled"
     # Options come first, so that none of them changes what was asked for by its own name.
@@ -104,9 +107,16 @@ def body(request: ReplyRequest, origin: str, max_tokens: int | None = None) -> J
     return made
 
 
+def _check(request: ReplyRequest) -> None:
+    """Refuses what changes a reply and has no word on this wire."""
+    for name in ("frequency_penalty", "presence_penalty", "top_logprobs"):
+        if getattr(request, name) is not None:
+            raise UnsupportedParameter(f"Anthropic's messages know no '{name}'.", name)
+
+
 def left_out(request: ReplyRequest, max_tokens: int | None = None) -> frozenset[str]:
     """Returns the fields of a request that its body would not hold, because others exclude them."""
-    named = ("temperature", "top_p", "reasoning_effort")
+    named = ("temperature", "top_p", "top_k", "reasoning_effort", "reasoning_tokens")
     asked = {name for name in named if getattr(request, name) is not None}
     if not asked:
         return frozenset()
@@ -114,6 +124,8 @@ def left_out(request: ReplyRequest, max_tokens: int | None = None) -> frozenset[
     made = body(replace(request, messages=(), tools=(), output=None), "", max_tokens)
     if "thinking" in made or "effort" in made.get("output_config", ()):
         asked.discard("reasoning_effort")
+    if "budget_tokens" in made.get("thinking", ()):
+        asked.discard("reasoning_tokens")
     return frozenset(asked - made.keys())
 
 
@@ -146,13 +158,22 @@ def _add_plain(made: JSON, request: ReplyRequest) -> None:
 
 
 def _add_tools(made: JSON, request: ReplyRequest) -> None:
-    if not request.tools:
+    tools = [*_vendors(request.provider_options), *map(_tool, request.tools)]
+    if not tools:
         return
-    made["tools"] = [_tool(tool) for tool in request.tools]
+    made["tools"] = tools
     choice = _choice(request.tool_choice, request.parallel_tool_calls)
     # What the vendor does when nothing is said.
     if choice != {"type": "auto"}:
         made["tool_choice"] = choice
+
+
+def _vendors(options: Mapping[str, Any]) -> list[Any]:
+    """Returns the vendor's own tools, which options name."""
+    tools = options.get("tools") or []
+    if not isinstance(tools, list):
+        raise BadRequest("The option 'tools' is no list.")
+    return tools
 
 
 def _choice(choice: ToolChoice, parallel: bool | None) -> JSON:
@@ -188,13 +209,13 @@ def _add_sampling(made: JSON, request: ReplyRequest, generation: Generation) -> 
 
     Where the model takes none of it, the vendor may say so.
     """
-    temperature, top_p = request.temperature, request.top_p
+    temperature, top_p, top_k = request.temperature, request.top_p, request.top_k
     if generation.samples and _is_thinking(made.get("thinking")):
-        temperature = None
+        temperature = top_k = None
         top_p = top_p if top_p is not None and top_p >= _LEAST_TOP_P else None
     if generation.samples and temperature is not None and not generation.samples_both:
         top_p = None
-    asked = {"temperature": temperature, "top_p": top_p}
+    asked = {"temperature": temperature, "top_p": top_p, "top_k": top_k}
     made |= {name: value for name, value in asked.items() if value is not None}
 
 
@@ -208,6 +229,9 @@ def _thinking(
     """Returns how to think, None for as the vendor thinks fit, and the level of effort."""
     effort = request.reasoning_effort
     is_forced = request.tool_choice.mode in (ToolMode.REQUIRED, ToolMode.NAMED)
+    tokens = request.reasoning_tokens if generation.thinking is Thinking.BUDGET else None
+    if tokens is not None and effort is not Effort.NONE:
+        return (None if is_forced else _counted(tokens, max_tokens)), ""
     if effort is None:
         # It thinks anyhow; this only makes it show what, instead of keeping silent for a minute.
         shows = generation.thinking is Thinking.DEFAULT and "thinking" not in (
@@ -226,10 +250,16 @@ def _adaptive() -> JSON:
     return {"type": "adaptive", "display": "summarized"}
 
 
+def _counted(tokens: int, max_tokens: int) -> JSON | None:
+    """Returns how to think with so many tokens, of which the vendor wants some left to answer."""
+    budget = min(max(tokens, _LEAST_BUDGET), max_tokens - 1)
+    return {"type": "enabled", "budget_tokens": budget} if budget >= _LEAST_BUDGET else None
+
+
 def _budgeted(effort: Effort, generation: Generation, max_tokens: int) -> JSON | None:
     """Leaves half of what it may say for the answer; None when that is too little to think."""
     budget = min(BUDGETS.get(effort, 0), max_tokens // 2)
-    if generation.thinking is Thinking.NEVER or budget < BUDGETS[Effort.MINIMAL]:
+    if generation.thinking is Thinking.NEVER or budget < _LEAST_BUDGET:
         return None
     return {"type": "enabled", "budget_tokens": budget}
 

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from itertools import cycle, islice
 
-from parley_provider_sdk import FilePart, ImagePart, ReplyRequest, Role, TextPart
+from parley_provider_sdk import (
+    FilePart,
+    ImagePart,
+    Part,
+    ReasoningPart,
+    ReplyRequest,
+    Role,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
 
 _QUOTED = 80
 _ANSWER = """\
@@ -25,7 +36,7 @@ to the same request every time, so that you can try everything before you add a 
 | Words in them | {words} |
 | Images and files | {attachments} |
 | Instructed by a system prompt | {instructed} |
-
+{sealed}{shown}{results}
 ### Add a real provider
 
 Put a key into the file `.env` in the root of Parley and start it again:
@@ -48,6 +59,9 @@ def register_providers(register):
 
 Type `/help` to see how I fail on request.
 """
+_SEALED = "| Thoughts of mine that came back with their seal | {} |\n"
+_SHOWN = "\n### What I was shown\n\n{}\n"
+_RESULTS = "\n### What the tools answered\n\n{}\n"
 _REASONING = """\
 The last message has {words} words. I can not think about any of them, \
 but I can show how thinking looks before the answer comes.
@@ -105,11 +119,17 @@ def answer(request: ReplyRequest) -> str:
         question=question if len(question) <= _QUOTED else f"{question[:_QUOTED]}…",
         messages=len(request.messages),
         words=input_words(request) - count_words(request.system),
-        attachments=sum(
-            isinstance(part, ImagePart | FilePart) for one in request.messages for part in one.parts
-        ),
+        attachments=sum(isinstance(part, ImagePart | FilePart) for part in _parts(request)),
         instructed="yes" if request.system else "no",
+        sealed=_told(_SEALED, sum(map(_is_sealed, _parts(request)))),
+        shown=_told(_SHOWN, "\n".join(map(_described, _shown(request)))),
+        results=_told(_RESULTS, "\n".join(_results(request))),
     )
+
+
+def seal(thoughts: str) -> bytes:
+    """Returns what the demo wants back with its thoughts."""
+    return b'{"demo_seal":%d}' % zlib.crc32(thoughts.encode())
 
 
 def reasoning(request: ReplyRequest) -> str:
@@ -123,8 +143,46 @@ def long_text(words: int) -> Iterator[str]:
         yield word if number == words else f"{word} "
 
 
-def _texts(request: ReplyRequest) -> Iterator[str]:
+def _parts(request: ReplyRequest) -> Iterator[Part]:
     for message in request.messages:
-        for part in message.parts:
-            if isinstance(part, TextPart):
-                yield part.text
+        yield from message.parts
+
+
+def _texts(request: ReplyRequest) -> Iterator[str]:
+    return (part.text for part in _parts(request) if isinstance(part, TextPart))
+
+
+def _told(form: str, what: object) -> str:
+    return form.format(what) if what else ""
+
+
+def _is_sealed(part: Part) -> bool:
+    return isinstance(part, ReasoningPart) and part.provider_metadata == seal(part.text)
+
+
+def _shown(request: ReplyRequest) -> Iterator[ImagePart | FilePart]:
+    """Yields what was shown last, by the user or by tools."""
+    for part in request.messages[-1].parts if request.messages else ():
+        if isinstance(part, ImagePart | FilePart):
+            yield part
+        elif isinstance(part, ToolResultPart):
+            yield from part.images
+
+
+def _described(part: ImagePart | FilePart) -> str:
+    kind = "an image" if isinstance(part, ImagePart) else "a file"
+    name = f" `{part.name}`" if part.name else ""
+    what = part.media_type or "of a type that nobody told me"
+    where = f"at <{part.url}>" if part.url else f"of {len(part.data):,} bytes"
+    return f"- {kind}{name}, {what}, {where}"
+
+
+def _results(request: ReplyRequest) -> Iterator[str]:
+    """Yields what the tools have answered that were called last."""
+    parts = list(_parts(request))
+    names = {one.tool_call_id: one.name for one in parts if isinstance(one, ToolCallPart)}
+    last = request.messages[-1].parts if request.messages else ()
+    for part in last:
+        if isinstance(part, ToolResultPart):
+            failed = " failed" if part.is_error else ""
+            yield f"- `{names.get(part.tool_call_id, part.tool_call_id)}`{failed}: {part.content}"

@@ -26,9 +26,11 @@ from parley_provider_sdk import (
     Role,
     TooLarge,
     ToolCallPart,
+    ToolMode,
 )
 
 from parley_provider_demo.answers import HELP, answer, last_text, long_text, pieces, reasoning
+from parley_provider_demo.documents import document
 
 RETRY_AFTER = 1.0
 _COMMAND = re.compile(r"/(?P<name>[a-z]+)(?:\s(?P<rest>.*))?", re.DOTALL)
@@ -78,12 +80,25 @@ def script(request: ReplyRequest) -> Script:
     perform = _COMMANDS.get(command["name"]) if command else None
     if command and perform:
         return perform(request, command["rest"] or "")
-    return _plain(request)
+    return _plain(request) if is_answered else _obliged(request)
 
 
 def _plain(request: ReplyRequest, delay: float = 0.0) -> Script:
     thoughts = pieces(reasoning(request)) if request.model == "demo-reasoning" else ()
-    return Script(pieces(answer(request)), thoughts, delay=delay)
+    text = answer(request) if request.output is None else document(request.output.schema)
+    return Script(pieces(text), thoughts, delay=delay)
+
+
+def _obliged(request: ReplyRequest) -> Script:
+    """Calls the tool that has to be called, where one has to; else it is the plain answer."""
+    plain, choice = _plain(request), request.tool_choice
+    if choice.mode not in (ToolMode.REQUIRED, ToolMode.NAMED):
+        return plain
+    tool = next((one for one in request.tools if choice.name in ("", one.name)), None)
+    if tool is None:
+        return plain
+    call = ToolCallPart("call-1", tool.name, document(tool.parameters))
+    return replace(plain, words=(), calls=[call])
 
 
 def _error(_: ReplyRequest, rest: str) -> Script:
@@ -125,11 +140,15 @@ def _think(_: ReplyRequest, rest: str) -> Script:
     return Script(pieces(text), pieces(thoughts))
 
 
-def _call(_: ReplyRequest, rest: str) -> Script:
+def _call(request: ReplyRequest, rest: str) -> Script:
+    if request.tool_choice.mode is ToolMode.NONE:
+        return _plain(request)
     calls = []
     for number, line in enumerate(rest.strip().splitlines(), start=1):
         name, __, arguments = line.partition(" ")
         calls.append(ToolCallPart(f"call-{number}", name, arguments or "{}"))
+    if request.parallel_tool_calls is False:
+        calls = calls[:1]
     return Script(calls=calls) if calls else Script(pieces(HELP))
 
 

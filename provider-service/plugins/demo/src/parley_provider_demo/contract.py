@@ -6,6 +6,7 @@ can run it wherever the package is installed. Nothing else imports it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar
@@ -43,6 +44,10 @@ class Commands:
     def falls_silent(self, deltas: Sequence[str]) -> str:
         return "/hold 60" if deltas else "/slow 60"
 
+    async def reached(self) -> None:
+        """Returns once it has begun to wait."""
+        await asyncio.sleep(0.01)
+
     async def hung_up(self) -> None:
         """Returns at once: there is no connection to close."""
 
@@ -55,6 +60,7 @@ class Commands:
 
 class TestDemo(ProviderContract):
     model = "demo"
+    embedding_model = "demo-embedding"
     exempt: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "wire": "the demo speaks to no vendor, so there is no wire to garble",

@@ -43,7 +43,8 @@ def contents(request: ReplyRequest) -> list[JSON]:
             if answers is None:
                 answers = {"role": "user", "parts": []}
                 made.append(answers)
-            answers["parts"] += [_result(part, names) for part in results]
+            for part in results:
+                answers["parts"] += _results(part, names, nests=bool(foreign))
         if turn := _turn(message, foreign):
             answers = None
             made.append(turn)
@@ -76,7 +77,7 @@ def _said(parts: Sequence[Part]) -> Iterator[JSON]:
             case ToolCallPart():
                 yield {"functionCall": _call(part), **signed}
             case ImagePart() | FilePart():
-                yield {"inlineData": _blob(part), **signed}
+                yield {**_media(part), **signed}
 
 
 def _sign(parts: list[JSON], foreign: str) -> None:
@@ -91,12 +92,21 @@ def _given(part: Part) -> JSON | None:
         case TextPart(text):
             return {"text": text} if text else None
         case ImagePart() | FilePart():
-            return {"inlineData": _blob(part)}
+            return _media(part)
     raise BadRequest(f"A user's message cannot hold a {type(part).__name__}.")
 
 
 def _call(part: ToolCallPart) -> JSON:
     return {**_id(part.tool_call_id), "name": part.name, "args": _arguments(part.arguments)}
+
+
+def _results(part: ToolResultPart, names: dict[str, str], *, nests: bool) -> list[JSON]:
+    """Returns a result and its images: in it where the generation reads them, else beside it."""
+    made, shown = _result(part, names), [_media(image) for image in part.images]
+    if shown and nests:
+        made["functionResponse"]["parts"] = shown
+        return [made]
+    return [made, *shown]
 
 
 def _result(part: ToolResultPart, names: dict[str, str]) -> JSON:
@@ -120,5 +130,9 @@ def _arguments(text: str) -> JSON:
     return made if isinstance(made, dict) else {"arguments": made}
 
 
-def _blob(part: ImagePart | FilePart) -> JSON:
-    return {"mimeType": part.media_type, "data": b64encode(part.data).decode()}
+def _media(part: ImagePart | FilePart) -> JSON:
+    if part.url:
+        kind = {"mimeType": part.media_type} if part.media_type else {}
+        return {"fileData": {"fileUri": part.url, **kind}}
+    data = b64encode(part.data).decode()
+    return {"inlineData": {"mimeType": part.media_type, "data": data}}

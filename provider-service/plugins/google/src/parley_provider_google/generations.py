@@ -21,7 +21,7 @@ _NEWEST = re.compile(r"gemini-[a-z-]+-latest")
 _OLD_GEMMA = re.compile(r"gemma-[123](?!\d)")
 # No model of this vendor has it.
 _NEVER = frozenset({"parallel_tool_calls"})
-_THINKING = frozenset({"reasoning_effort"})
+_THINKING = frozenset({"reasoning_effort", "reasoning_tokens"})
 _PLAIN = frozenset({"system", "tools", "tool_choice", "output"}) | _THINKING
 
 # Tokens, as the vendor itself translates these efforts for those who speak another's wire.
@@ -72,11 +72,17 @@ def is_signed(model: str) -> bool:
     return is_newest or (version is not None and version >= (3, 0))
 
 
-def thinking(model: str, effort: Effort) -> dict[str, Any]:
-    """Returns the `thinkingConfig` that is nearest to an effort."""
+def thinking(model: str, effort: Effort | None, tokens: int | None = None) -> dict[str, Any]:
+    """Returns the `thinkingConfig` that is nearest to an effort, or holds so many tokens.
+
+    Where a generation has levels, those are preferred: the vendor takes one of the two.
+    """
     version = _version(model)
     made: dict[str, Any] = {}
-    if version and version < (3, 0):
+    counts = version is not None and version < (3, 0)
+    if effort is None or (tokens is not None and counts and effort is not Effort.NONE):
+        made["thinkingBudget"] = _budget(model, tokens or 0) if counts else tokens
+    elif counts:
         made["thinkingBudget"] = (_PRO_BUDGETS if "-pro" in model else _BUDGETS)[effort]
     else:
         made["thinkingLevel"] = _levels(model, version)[effort]
@@ -84,6 +90,13 @@ def thinking(model: str, effort: Effort) -> dict[str, Any]:
     if effort is not Effort.NONE:
         made["includeThoughts"] = True
     return made
+
+
+def _budget(model: str, tokens: int) -> int:
+    is_pro = "-pro" in model
+    least = 128 if is_pro else 512 if "-lite" in model else 1
+    most = (_PRO_BUDGETS if is_pro else _BUDGETS)[Effort.XHIGH]
+    return min(max(tokens, least), most)
 
 
 def _levels(model: str, version: tuple[int, int] | None) -> Mapping[Effort, str]:

@@ -29,6 +29,7 @@ _TIMEOUT = 10.0
 _PAGE = 1000
 _PAGES = 100
 _MAKES_REPLIES = "generateContent"
+_MAKES_VECTORS = "embedContent"
 # The library would look for a key in the environment if it were given none.
 _NO_KEY = "none"
 
@@ -125,8 +126,13 @@ def _unanswered(error: httpx2.HTTPError) -> ProviderError:
 
 
 def _model(row: types.Model) -> ModelInfo:
+    actions = row.supported_actions or ()
     # What else its models can do, the vendor does not say.
-    said = {"text": _MAKES_REPLIES in (row.supported_actions or ()), "reasoning": row.thinking}
+    said = {
+        "text": _MAKES_REPLIES in actions,
+        "reasoning": row.thinking,
+        "embedding": _MAKES_VECTORS in actions,
+    }
     return ModelInfo(
         (row.name or "").removeprefix("models/"),
         display_name=row.display_name or "",

@@ -6,11 +6,20 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from parley_provider_sdk import Health, ModelInfo, ProviderError, ReplyRequest, ReplyStream
+from parley_provider_sdk import (
+    EmbeddingRequest,
+    Embeddings,
+    Health,
+    ModelInfo,
+    ProviderError,
+    ReplyRequest,
+    ReplyStream,
+)
+from parley_provider_sdk.embedding import in_batches
 from parley_provider_sdk.http import Call, Vendor
 from parley_provider_sdk.library import Library
 
-from parley_provider_google import errors, generations, translate
+from parley_provider_google import errors, generations, translate, vectors
 from parley_provider_google.reading import ContentReading
 
 if TYPE_CHECKING:
@@ -53,6 +62,14 @@ class GoogleProvider:
     async def count_tokens(self, request: ReplyRequest) -> int:
         """Counts the input tokens of a request, instruction and tools included."""
         return await (await self._library.get()).count_tokens(request)
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        async def ask(texts: Sequence[str]) -> Embeddings:
+            body = vectors.encode(request.model, texts, request.dimensions)
+            call = Call(vectors.path(request.model), body)
+            return vectors.read(await self._vendor.ask(call, seconds=vectors.SECONDS))
+
+        return await in_batches(request.texts, vectors.TEXTS, ask)
 
     def unsupported_parameters(self, model: str) -> frozenset[str]:
         """Returns what a model's generation is known not to take."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from parley_provider_sdk import (
     ReasoningDelta,
     ReplyRequest,
     TextDelta,
+    TokenLogprob,
 )
 from parley_provider_sdk.failures import failure
 from parley_provider_sdk.reading import Reading, estimate
@@ -106,9 +108,18 @@ class ContentReading(Reading):
         content = candidate.get("content") or {}
         for part in content.get("parts") or ():
             self._read_part(part)
+        if told := candidate.get("logprobsResult"):
+            self._read_logprobs(told)
         word = str(candidate.get("finishReason") or "")
         if word not in _UNSAID:
             self._word = word
+
+    def _read_logprobs(self, told: Mapping[str, Any]) -> None:
+        chosen = told.get("chosenCandidates") or ()
+        places = told.get("topCandidates") or [{}] * len(chosen)
+        for one, place in zip(chosen, places, strict=True):
+            top = tuple(_token(other) for other in place.get("candidates") or ())
+            self.weigh([replace(_token(one), top=top)])
 
     def _read_part(self, part: Mapping[str, Any]) -> None:
         signature = part.get(signatures.FIELD) or ""
@@ -162,3 +173,8 @@ class ContentReading(Reading):
                 self._counts[name] = count
         if self._counts:
             self.usage = translate.usage(self._counts)
+
+
+def _token(said: Mapping[str, Any]) -> TokenLogprob:
+    # What is 0 or empty the vendor leaves out.
+    return TokenLogprob(said.get("token") or "", float(said.get("logProbability") or 0))

@@ -135,12 +135,19 @@ def _generation(request: ReplyRequest) -> JSON:
         "topP": request.top_p,
         "seed": request.seed,
         "stopSequences": list(request.stop) or None,
+        "frequencyPenalty": request.frequency_penalty,
+        "presencePenalty": request.presence_penalty,
+        "topK": request.top_k,
+        "responseLogprobs": None if request.top_logprobs is None else True,
+        # The vendor takes no 0: then the chosen ones come alone.
+        "logprobs": request.top_logprobs or None,
     }
     made = {**options, **{name: value for name, value in named.items() if value is not None}}
     if request.output:
         made |= _output(request.output)
-    if request.reasoning_effort:
-        made["thinkingConfig"] = generations.thinking(request.model, request.reasoning_effort)
+    effort, tokens = request.reasoning_effort, request.reasoning_tokens
+    if effort is not None or tokens is not None:
+        made["thinkingConfig"] = generations.thinking(request.model, effort, tokens)
     return made
 
 

@@ -101,7 +101,7 @@ def most_tokens(request: ReplyRequest) -> int:
     """Returns how many tokens a request and its reply have at the most, save for odd texts."""
     texts = len(request.system.encode(errors="replace")) + sum(map(_bytes, request.messages))
     tools = sum(len(f"{one.name}{one.description}{one.parameters}") for one in request.tools)
-    images = sum(isinstance(part, ImagePart) for one in request.messages for part in one.parts)
+    images = sum(_images(part) for one in request.messages for part in one.parts)
     given = -(-(texts + tools) // BYTES_PER_TOKEN) + IMAGE_TOKENS * images
     return (
         given
@@ -127,6 +127,10 @@ def _bytes(message: Message) -> int:
         part.text if isinstance(part, ReasoningPart) else _text(part) for part in message.parts
     )
     return sum(len(text.encode(errors="replace")) for text in texts)
+
+
+def _images(part: Part) -> int:
+    return len(part.images) if isinstance(part, ToolResultPart) else isinstance(part, ImagePart)
 
 
 def _text(part: Part) -> str:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Any
 
-import orjson
 from parley_provider_sdk import (
     BadRequest,
     ContextTooLong,
+    EmbeddingRequest,
+    Embeddings,
     Health,
     ImagePart,
     ModelInfo,
     ProviderError,
     ReplyRequest,
     ReplyStream,
+    ToolResultPart,
 )
-from parley_provider_sdk.failures import bad_response
+from parley_provider_sdk.embedding import in_batches
 from parley_provider_sdk.http import Call, Vendor
 
-from parley_provider_ollama import errors, translate
+from parley_provider_ollama import errors, translate, vectors
 from parley_provider_ollama.context import Windows
 from parley_provider_ollama.models import Details, Models, parsed
 from parley_provider_ollama.reading import ChatReading
@@ -29,8 +30,8 @@ from parley_provider_ollama.settings import INFO, OllamaSettings
 
 # Older servers hand the memory of their process to whoever asks (CVE-2026-7482).
 SAFE_FROM = (0, 17, 1)
-# This wire has no field for it.
-_NEVER = frozenset({"parallel_tool_calls"})
+# This wire has no field for these.
+_NEVER = frozenset({"parallel_tool_calls", "reasoning_tokens"})
 
 
 class OllamaProvider:
@@ -86,24 +87,16 @@ class OllamaProvider:
     async def aclose(self) -> None:
         await self._vendor.aclose()
 
-    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """Returns one vector for each text, in order. Raises ProviderError."""
-        if not texts:
-            return []
-        asked: dict[str, Any] = {"model": model, "input": list(texts), "truncate": False}
-        if self._settings.kept is not None:
-            asked["keep_alive"] = self._settings.kept
-        try:
-            call = Call("/api/embed", orjson.dumps(asked))
-        except orjson.JSONEncodeError:
-            raise BadRequest("The request holds text that is not Unicode.") from None
-        answer = parsed(await self._vendor.ask(call, seconds=INFO.first_token_seconds))
-        vectors = answer.get("embeddings")
-        if not (isinstance(vectors, list) and len(vectors) == len(texts)):
-            raise bad_response()
-        if not all(isinstance(one, list) and one for one in vectors):
-            raise bad_response()
-        return vectors
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        async def ask(texts: Sequence[str]) -> Embeddings:
+            kept = self._settings.kept
+            call = Call(
+                "/api/embed", vectors.encode(request.model, texts, request.dimensions, kept)
+            )
+            answer = await self._vendor.ask(call, seconds=INFO.first_token_seconds)
+            return vectors.read(answer, request.dimensions)
+
+        return await in_batches(request.texts, vectors.TEXTS, ask)
 
     def unsupported_parameters(self, model: str) -> frozenset[str]:
         details = self._models.known(model)
@@ -112,7 +105,11 @@ class OllamaProvider:
 
 def _check_images(request: ReplyRequest, details: Details) -> None:
     """Refuses images that the server would leave out without a word."""
-    has_images = any(isinstance(part, ImagePart) for one in request.messages for part in one.parts)
+    parts = [part for message in request.messages for part in message.parts]
+    has_images = any(
+        isinstance(part, ImagePart) or (isinstance(part, ToolResultPart) and bool(part.images))
+        for part in parts
+    )
     if has_images and details.lacks("vision"):
         raise BadRequest(f"The model {request.model} takes no images.")
 

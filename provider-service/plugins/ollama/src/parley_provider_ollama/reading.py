@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
-from parley_provider_sdk import FinishReason, ReasoningDelta, ReplyRequest
+from parley_provider_sdk import FinishReason, ReasoningDelta, ReplyRequest, TokenLogprob
 from parley_provider_sdk.reading import LineCutter, Reading
 from typing_extensions import override
 
@@ -34,6 +34,9 @@ class ChatReading(Reading):
         message = line.get("message")
         if message:
             self._read_message(message)
+            # Those of a thought are of no text.
+            if message.get("content"):
+                self.weigh([_token(one) for one in line.get("logprobs") or ()])
         if line.get("done") is True:
             self._read_end(line)
 
@@ -97,3 +100,12 @@ class ChatReading(Reading):
         if self._is_thinking:
             self._is_thinking = False
             self.attach(ReasoningDelta, translate.OWN)
+
+
+def _token(said: Mapping[str, Any]) -> TokenLogprob:
+    return TokenLogprob(
+        said["token"],
+        float(said["logprob"]),
+        bytes(said.get("bytes") or ()),
+        tuple(_token(one) for one in said.get("top_logprobs") or ()),
+    )

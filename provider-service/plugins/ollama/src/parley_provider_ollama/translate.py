@@ -81,6 +81,8 @@ def body(request: ReplyRequest, *, num_ctx: int, keep_alive: str | int | None = 
         made["format"] = _format(request.output)
     if request.reasoning_effort is not None:
         made["think"] = _EFFORTS[request.reasoning_effort]
+    if request.top_logprobs is not None:
+        made |= {"logprobs": True, "top_logprobs": request.top_logprobs}
     return made
 
 
@@ -133,6 +135,9 @@ def _options(request: ReplyRequest, num_ctx: int) -> JSON:
         "seed": request.seed,
         "num_predict": request.max_tokens,
         "stop": list(request.stop) or None,
+        "frequency_penalty": request.frequency_penalty,
+        "presence_penalty": request.presence_penalty,
+        "top_k": request.top_k,
         "num_ctx": num_ctx,
     }
     given = request.provider_options.get("options", {})
@@ -180,6 +185,8 @@ def _result(part: ToolResultPart, name: str) -> JSON:
         made["tool_name"] = name
     if part.tool_call_id:
         made["tool_call_id"] = part.tool_call_id
+    if part.images:
+        made["images"] = [_image(image) for image in part.images]
     return made
 
 
@@ -207,7 +214,7 @@ def _user(message: Message) -> JSON:
             case TextPart():
                 texts.append(part.text)
             case ImagePart():
-                images.append(b64encode(part.data).decode())
+                images.append(_image(part))
             case ToolResultPart():
                 continue
             case _:
@@ -216,6 +223,12 @@ def _user(message: Message) -> JSON:
     if images:
         made["images"] = images
     return made
+
+
+def _image(part: ImagePart) -> str:
+    if part.url:
+        raise BadRequest("Ollama fetches no images: send their bytes, not their address.")
+    return b64encode(part.data).decode()
 
 
 def _call(part: ToolCallPart) -> JSON:

@@ -1,13 +1,12 @@
-"""What is asked rarely, through the vendor's own library: models, counts of tokens, vectors.
+"""What is asked rarely, through the vendor's own library: models and counts of tokens.
 
 Imported on first use and in a thread, because the library takes half a second to load.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import openai
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 _TIMEOUT = 10.0
 # The library wants a key even for servers that want none.
 _NO_KEY = "none"
-# The most texts that the vendor turns into vectors in one request.
-_TEXTS = 2048
 
 _T = TypeVar("_T")
 
@@ -50,7 +47,6 @@ class VendorLibrary:
         self._client.project = None
         # Each of these loads a part of the library, which is better done here, in a thread.
         self._models_resource = self._client.models
-        self._embeddings = self._client.embeddings
         self._tokens = self._client.responses.input_tokens
 
     async def models(self) -> list[ModelInfo]:
@@ -61,14 +57,6 @@ class VendorLibrary:
         """Counts the input tokens of a request to `/responses`. Raises ProviderError."""
         return await self._asked(partial(self._input_tokens, fields))
 
-    async def vectors(self, model: str, texts: Sequence[str]) -> list[list[float]]:
-        """Returns one vector for each text, in order. Raises ProviderError."""
-        made: list[list[float]] = []
-        for start in range(0, len(texts), _TEXTS):
-            some = list(texts[start : start + _TEXTS])
-            made += await self._asked(partial(self._vectors, model, some))
-        return made
-
     async def aclose(self) -> None:
         await self._client.close()
 
@@ -78,13 +66,6 @@ class VendorLibrary:
 
     async def _input_tokens(self, fields: JSON) -> int:
         return _counted((await self._tokens.count(**fields)).input_tokens)
-
-    async def _vectors(self, model: str, texts: list[str]) -> list[list[float]]:
-        answer = await self._embeddings.create(model=model, input=texts, encoding_format="float")
-        rows = sorted(answer.data, key=attrgetter("index"))
-        if [row.index for row in rows] != list(range(len(texts))):
-            raise ValueError
-        return [[float(number) for number in row.embedding] for row in rows]
 
     async def _asked(self, ask: Callable[[], Awaitable[_T]]) -> _T:
         try:

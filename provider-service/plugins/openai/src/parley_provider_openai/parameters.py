@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from parley_provider_sdk import Effort
+from parley_provider_sdk import Effort, ReplyRequest, UnsupportedParameter
 
 # The vendor's names on both wires, and ours. A name with a dot is looked up before its beginning.
 OURS: Mapping[str, str] = MappingProxyType(
@@ -32,12 +32,23 @@ OURS: Mapping[str, str] = MappingProxyType(
         "max_tokens": "max_tokens",
         "max_completion_tokens": "max_tokens",
         "max_output_tokens": "max_tokens",
+        "frequency_penalty": "frequency_penalty",
+        "presence_penalty": "presence_penalty",
+        "top_k": "top_k",
+        "logprobs": "top_logprobs",
+        "top_logprobs": "top_logprobs",
     }
 )
 _NOTHING: frozenset[str] = frozenset()
 # `/responses` has no such fields, whichever the model.
-NOT_ON_RESPONSES = frozenset({"stop", "seed"})
-_SAMPLING = frozenset({"temperature", "top_p", "stop"})
+NOT_ON_RESPONSES = frozenset(
+    {"stop", "seed", "frequency_penalty", "presence_penalty", "top_k", "reasoning_tokens"}
+)
+# Neither has `/chat/completions`; but many compatible servers know the first.
+_NOT_ON_CHAT = frozenset({"top_k", "reasoning_tokens"})
+_SAMPLING = frozenset(
+    {"temperature", "top_p", "stop", "frequency_penalty", "presence_penalty", "top_logprobs"}
+)
 # A model that was tuned is called `ft:gpt-4.1:…`.
 _DO_NOT_REASON = re.compile(
     r"(ft:)?(gpt-[34]|chatgpt-|gpt-audio|gpt-5(\.\d+)?-chat|o1-(mini|preview))"
@@ -59,12 +70,24 @@ _EFFORTS: tuple[tuple[re.Pattern[str], tuple[Effort, ...]], ...] = (
 _RANKS = MappingProxyType({effort: rank for rank, effort in enumerate(Effort)})
 
 
+def check(request: ReplyRequest, fields: frozenset[str], wire: str) -> None:
+    """Raises UnsupportedParameter for a field that is asked for and that a wire has no word for."""
+    for name in sorted(fields):
+        if getattr(request, name) not in (None, (), []):
+            raise UnsupportedParameter(f"OpenAI's {wire} know no '{name}'.", name)
+
+
 def our_name(parameter: object) -> str | None:
     """Returns what we call what the vendor names; None for what we do not ask for."""
     name = parameter if isinstance(parameter, str) else ""
     while name and name not in OURS:
         name = name.rpartition(".")[0]
     return OURS.get(name)
+
+
+def not_on_chat(*, own: bool) -> frozenset[str]:
+    """Returns the fields of ReplyRequest that `/chat/completions` has no word for."""
+    return _NOT_ON_CHAT if own else _NOT_ON_CHAT - {"top_k"}
 
 
 def unsupported(model: str) -> frozenset[str]:

@@ -6,12 +6,21 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from parley_provider_sdk import Health, ModelInfo, ProviderError, ReplyRequest, ReplyStream
+from parley_provider_sdk import (
+    EmbeddingRequest,
+    Embeddings,
+    Health,
+    ModelInfo,
+    ProviderError,
+    ReplyRequest,
+    ReplyStream,
+)
+from parley_provider_sdk.embedding import in_batches
 from parley_provider_sdk.http import Call, Vendor
 from parley_provider_sdk.library import Library
 from parley_provider_sdk.reading import Reading
 
-from parley_provider_openai import chat, errors, parameters, responses
+from parley_provider_openai import chat, errors, parameters, responses, vectors
 from parley_provider_openai.chat.reading import CompletionReading
 from parley_provider_openai.responses.reading import ResponseReading
 
@@ -56,12 +65,20 @@ class OpenAIProvider:
             return Health(healthy=False, detail=error.message)
         return Health(healthy=True, detail=f"The vendor lists {len(models)} models.")
 
-    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        return await (await self._library.get()).vectors(model, texts)
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        async def ask(texts: Sequence[str]) -> Embeddings:
+            body = vectors.encode(request.model, texts, request.dimensions)
+            call = Call("/embeddings", body)
+            return vectors.read(await self._vendor.ask(call, seconds=vectors.SECONDS))
+
+        return await in_batches(request.texts, vectors.TEXTS, ask)
 
     def unsupported_parameters(self, model: str) -> frozenset[str]:
         """What a model takes is known of OpenAI's own only, whatever others are called."""
-        of_wire = parameters.NOT_ON_RESPONSES if self._speaks_responses else frozenset()
+        if self._speaks_responses:
+            of_wire = parameters.NOT_ON_RESPONSES
+        else:
+            of_wire = parameters.not_on_chat(own=self._is_own)
         return of_wire | parameters.unsupported(model) if self._is_own else of_wire
 
     async def aclose(self) -> None:

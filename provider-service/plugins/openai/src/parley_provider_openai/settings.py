@@ -61,4 +61,5 @@ INFO = ProviderInfo(
     # Of the newest family in the library's types/shared/chat_model.py, the one of middle price.
     default_model="gpt-6.1-terra",
     shares_loop=True,
+    dialect="openai",
 )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import orjson
-from parley_provider_sdk import BadRequest, FilePart, ImagePart
+from parley_provider_sdk import BadRequest, FilePart, ImagePart, TokenLogprob
 
 JSON: TypeAlias = dict[str, Any]
 
@@ -49,9 +49,21 @@ def given(fields: Mapping[str, Any]) -> JSON:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def data_url(part: ImagePart | FilePart) -> str:
-    """Returns the bytes as a URL that holds them."""
+def address(part: ImagePart | FilePart) -> str:
+    """Returns where the bytes are: their own address, or a URL that holds them."""
+    if part.url:
+        return part.url
     return f"data:{part.media_type};base64,{b64encode(part.data).decode()}"
+
+
+def token(said: Mapping[str, Any]) -> TokenLogprob:
+    """Reads the probability of a token. Raises what a wrong shape raises."""
+    return TokenLogprob(
+        said["token"],
+        float(said["logprob"]),
+        bytes(said.get("bytes") or ()),
+        tuple(token(one) for one in said.get("top_logprobs") or ()),
+    )
 
 
 def count(counts: object, name: str) -> int:

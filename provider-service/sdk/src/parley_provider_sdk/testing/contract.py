@@ -25,6 +25,7 @@ import pytest
 
 from parley_provider_sdk.testing.checks.bench import DELTAS
 from parley_provider_sdk.testing.checks.catalog import Catalog
+from parley_provider_sdk.testing.checks.embedding import Embedding
 from parley_provider_sdk.testing.checks.failing import Failing
 from parley_provider_sdk.testing.checks.leaving import Leaving
 from parley_provider_sdk.testing.checks.limits import LimitChecks
@@ -36,5 +37,5 @@ __all__ = ["DELTAS", "ProviderContract"]
 
 
 @pytest.mark.asyncio
-class ProviderContract(Load, Pieces, Failing, LimitChecks, Leaving, Catalog, Replies):
+class ProviderContract(Load, Embedding, Pieces, Failing, LimitChecks, Leaving, Catalog, Replies):
     """Subclass it, give it the fixtures `peer` and `provider` and the two names."""

@@ -13,98 +13,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import zlib
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 from aiohttp import web
 
+from parley_provider_sdk.testing.script import DIRECTIVE, Script, directed, words
+
 __all__ = ["DIRECTIVE", "Answer", "Dialect", "Peer", "Received", "Script", "words"]
 
-DIRECTIVE = "#peer "
-# Of one to four bytes a character, as real replies are.
-_WORDS = [
-    "the",
-    "quick",
-    "brown",
-    "Füchse",
-    "jump",
-    "über",
-    "世界",
-    "and",
-    "naïve",
-    "cafés",
-    "🚀",
-    "sing",
-    "“ode”",
-    "—",
-    "1",
-    "€",
-    "x",
-]
 _UNKNOWN = "model_not_found"
 _UNAUTHORIZED = "authentication"
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """How replies go until the script is changed."""
-
-    # The texts of the deltas; None means `count` words derived from the request.
-    texts: tuple[str, ...] | None = None
-    count: int = 64
-    # Reasoning that comes before the text, and tool calls that come after it: each a mapping of
-    # `tool_call_id`, `name` and `arguments`, whose JSON text is sent in pieces of seven characters.
-    reasoning: tuple[str, ...] = ()
-    calls: tuple[Mapping[str, str], ...] = ()
-    # Seconds before the first token, and tokens per second after it; 0 means at once.
-    delay: float = 0.0
-    pace: float = 0.0
-    # Waits for `release()` after so many tokens; the answer's head goes out before, 0 included.
-    hold_after: int | None = None
-    # Fails with one of the vendor's failures by name, before the head of the answer or, when
-    # `error_after` is set, as an event after so many tokens.
-    error: str = ""
-    error_after: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    # Closes the connection after so many tokens, or ends the answer well but without its mark.
-    cut_after: int | None = None
-    cut_cleanly: bool = False
-    # Writes seven bytes at a time, so that characters are split; or one byte, so many a second,
-    # after so many tokens that are written whole.
-    split: bool = False
-    dribble: float = 0.0
-    dribble_after: int = 0
-    compress: bool = False
-    usage: bool = True
-    # The vendor's own word for why it stopped; empty means that it had said everything.
-    finish_reason: str = ""
-    # Puts fields and events that nobody knows between the others.
-    unknown: bool = False
-    # Answers with exactly this.
-    raw: str | None = None
-    raw_type: str = "text/event-stream"
-    status: int = 200
-
-    @property
-    def is_plain(self) -> bool:
-        """Says that all of a reply can be written at once."""
-        stops = (self.hold_after, self.cut_after, self.error_after)
-        return stops == (None, None, None) and not (self.pace or self.split or self.dribble)
-
-    def changed(self, changes: Mapping[str, Any]) -> Script:
-        """Returns the script with changes. ValueError for what a script does not have."""
-        known = {one.name for one in fields(Script)}
-        if unknown := sorted(set(changes) - known):
-            raise ValueError(f"A script has no {unknown}, only {sorted(known)}.")
-        made: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in changes.items()
-        }
-        return replace(self, **made)
 
 
 class Answer(NamedTuple):
@@ -176,6 +98,10 @@ class Dialect(ABC):
     def other(self, asked: Received) -> Answer | None:
         """Answers what is no reply: models, health, counting. None when there is no such path."""
 
+    def makes_vectors(self, path: str) -> bool:
+        """Says whether vectors are asked for, which a script holds back as it does a reply."""
+        return "embed" in path.lower()
+
     def refuse(self, asked: Received) -> Answer | None:  # noqa: ARG002  (dialects look at it)
         """Answers what the vendor would not take, whatever the script says; None for the rest."""
         return None
@@ -198,6 +124,7 @@ class Peer:
         self._script = script or Script()
         self._record = record
         self._disconnected = asyncio.Event()
+        self._reached = asyncio.Event()
         self._released = asyncio.Event()
         self._runner: web.ServerRunner | None = None
 
@@ -233,6 +160,7 @@ class Peer:
         self._script = Script().changed(changes)
         self._released.clear()
         self._disconnected.clear()
+        self._reached.clear()
 
     def release(self) -> None:
         """Lets the replies go on that wait at `hold_after`."""
@@ -241,6 +169,10 @@ class Peer:
     async def disconnected(self) -> None:
         """Returns once a client has left in the middle of a reply since the last `script()`."""
         await self._disconnected.wait()
+
+    async def reached(self) -> None:
+        """Returns once something that is held back has been asked since the last `script()`."""
+        await self._reached.wait()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         content = await request.content.read()
@@ -261,10 +193,12 @@ class Peer:
         model = self.dialect.model_of(path, body)
         if model is not None:
             return await self._complete(request, body, model, key)
-        return self._rest(asked, key)
+        return await self._rest(asked, key)
 
-    def _rest(self, asked: Received, key: str) -> web.Response:
+    async def _rest(self, asked: Received, key: str) -> web.Response:
         """Answers what asks for no reply."""
+        if self.dialect.makes_vectors(asked.path):
+            await self._held(self._script)
         if self._script.error:
             return _failed(self.dialect, self._script, key=key)
         if self._script.raw is not None:
@@ -272,10 +206,22 @@ class Peer:
         answer = self.dialect.other(asked)
         return _response(answer) if answer else web.Response(status=404, text="Not Found")
 
+    async def _held(self, script: Script) -> None:
+        """Waits, where an answer in one piece is held back; notices when its client leaves."""
+        if script.hold_after is None:
+            return
+        self._reached.set()
+        try:
+            await self._released.wait()
+        except asyncio.CancelledError:
+            self.disconnects += 1
+            self._disconnected.set()
+            raise
+
     async def _complete(
         self, request: web.BaseRequest, body: Any, model: str, key: str
     ) -> web.StreamResponse:
-        script = _directed(self._script, self.dialect.last_text(body))
+        script = directed(self._script, self.dialect.last_text(body))
         if model not in self.dialect.models:
             script = Script(error=_UNKNOWN)
         if script.error and script.error_after is None:
@@ -345,20 +291,6 @@ class Peer:
         ]
         counts = {"received": self.received, "disconnects": self.disconnects}
         return web.json_response({"requests": asked, **counts})
-
-
-def words(asked: str, count: int = 64) -> list[str]:
-    """Returns the words that a peer answers a question with."""
-    seed, size = zlib.crc32(asked.encode()), len(_WORDS)
-    return [f"{_WORDS[(seed + number * (1 + seed % 7)) % size]} " for number in range(count)]
-
-
-def _directed(script: Script, text: str) -> Script:
-    if not text.startswith(DIRECTIVE):
-        return script
-    directive, _, _ = text.removeprefix(DIRECTIVE).partition("\n")
-    changes: Mapping[str, Any] = json.loads(directive)
-    return script.changed(changes)
 
 
 async def _write(response: web.StreamResponse, data: bytes, script: Script) -> None:

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from parley_provider_sdk.types import (
     Finished,
     FinishReason,
+    Logprobs,
     Part,
     ReasoningDelta,
     ReasoningPart,
     ReplyEvent,
     TextDelta,
     TextPart,
+    TokenLogprob,
     ToolCallDelta,
     ToolCallPart,
     Usage,
@@ -35,6 +37,9 @@ class Reply:
     usage: Usage
     # What stands in the next request as the assistant's message, vendors' metadata included.
     parts: tuple[Part, ...]
+    # Of the text, token by token.
+    logprobs: tuple[TokenLogprob, ...] = ()
+    stop_sequence: str = ""
 
 
 async def fold(events: AsyncIterator[ReplyEvent]) -> Reply:
@@ -51,6 +56,10 @@ async def fold(events: AsyncIterator[ReplyEvent]) -> Reply:
         reason=ends[0].reason,
         usage=ends[0].usage,
         parts=(*_pieces(seen), *calls),
+        logprobs=tuple(
+            one for event in seen if isinstance(event, Logprobs) for one in event.tokens
+        ),
+        stop_sequence=ends[0].stop_sequence,
     )
 
 

@@ -22,6 +22,8 @@ FEATURES: Mapping[str, str] = MappingProxyType(
         "reasoning": "gives out what its model thinks",
         "tools": "lets its model call tools",
         "call_ids": "has a wire that carries the ids of tool calls",
+        "logprobs": "tells how probable its tokens are",
+        "embeddings": "turns texts into vectors",
     }
 )
 

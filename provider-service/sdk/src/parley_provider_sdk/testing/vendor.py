@@ -46,8 +46,11 @@ class ScriptedVendor(Protocol):
     def falls_silent(self, deltas: Sequence[str]) -> str:
         """Sends these texts, perhaps none, then nothing, and keeps the connection open."""
 
+    async def reached(self) -> None:
+        """Returns once vectors have been asked for that it is silent about."""
+
     async def hung_up(self) -> None:
-        """Returns once the client of the reply that fell silent has closed its connection."""
+        """Returns once the client of what fell silent has closed its connection."""
 
     def thinks(self, reasoning: Sequence[str], deltas: Sequence[str]) -> str:
         """Sends reasoning, with all that it wants back with it, and then these texts."""
@@ -109,6 +112,9 @@ class PeerVendor:
 
     def falls_silent(self, deltas: Sequence[str]) -> str:
         return self._told(texts=deltas, hold_after=len(deltas))
+
+    async def reached(self) -> None:
+        await self.peer.reached()
 
     async def hung_up(self) -> None:
         await self.peer.disconnected()

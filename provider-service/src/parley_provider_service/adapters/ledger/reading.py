@@ -10,15 +10,9 @@ from parley_provider_sdk import Usage, UsageSource
 from psycopg import sql
 
 from parley_provider_service.adapters.database import Database
-from parley_provider_service.core.model import (
-    Attempted,
-    Cost,
-    UsageFilter,
-    UsageGroup,
-    UsageRecord,
-    UsageSum,
-)
+from parley_provider_service.core.model import Attempted, Cost, UsageRecord
 from parley_provider_service.core.ports import MOST_SUMS
+from parley_provider_service.core.sums import UsageFilter, UsageGroup, UsageSum
 
 ROW = """
 usage_id, status = 'settled', input_tokens, output_tokens, cached_input_tokens,

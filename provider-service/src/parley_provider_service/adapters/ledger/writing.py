@@ -33,13 +33,11 @@ from parley_provider_service.core.model import (
     Price,
     Progress,
     Settlement,
-    UsageFilter,
-    UsageGroup,
     UsageRecord,
-    UsageSum,
 )
 from parley_provider_service.core.ports import Ledger
 from parley_provider_service.core.pricing import CHARACTERS_PER_TOKEN, MILLION
+from parley_provider_service.core.sums import UsageFilter, UsageGroup, UsageSum
 
 LEASE_SECONDS = 10.0
 AGAIN_SECONDS = 0.5

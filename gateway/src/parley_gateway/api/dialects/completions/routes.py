@@ -156,7 +156,7 @@ for path, endpoint, summary, answers in (
         methods=["GET"],
         summary=summary,
         operation_id=f"{endpoint.__name__}_v1",
-        responses=answers | documentation.refusals(Dialect.OPENAI, *LOOKING_REFUSALS),
+        responses=answers | documentation.refusals(Dialect.OPENAI, *LOOKING_REFUSALS, scoped=False),
         response_class=Response,
         route_class_override=Looking,
     )

@@ -14,6 +14,7 @@ from parley.chat.v1.chat_pb2 import (
     Message,
     SendMessageRequest,
 )
+from parley.provider.v1.model_pb2 import GetModelRequest
 from parley.provider.v1.reply_pb2 import ROLE_ASSISTANT, ToolCallDelta
 from parley_gateway.api import convert, sse
 from parley_gateway.api.dependencies import (
@@ -27,6 +28,7 @@ from parley_gateway.api.dialects.responses import answers, names
 from parley_gateway.api.dialects.responses.asked import Body, Question
 from parley_gateway.api.dialects.responses.making import Making
 from parley_gateway.api.middleware import exchange_of
+from parley_gateway.api.providers import VENDOR_SECONDS
 from parley_gateway.api.quota import preflight
 from parley_gateway.api.turn import NOT_ENDED, Turn, TurnEvent
 from parley_gateway.api.turns import idempotency_key
@@ -85,14 +87,28 @@ async def request_of(question: Question, scope: Scope) -> SendMessageRequest:
         input=asked.messages,
         options=asked,
     )
-    for name in ("model", "messages", "temperature", "max_tokens"):
+    for name in ("model", "messages", "temperature", "max_tokens", "stream"):
         request.options.ClearField(name)
     if body.previous_response_id is not None:
         before = await previous(body, scope)
         request.chat_id, request.parent_id = before.chat.chat_id, before.message.message_id
+    if request.chat_id:
+        await name_model(request, scope)
     # Told by the chat service: what repeats an earlier send is not refused.
     request.refusal = await preflight(scope)
     return request
+
+
+async def name_model(request: SendMessageRequest, scope: Scope) -> None:
+    """Say which provider's model is meant: a chat would take the name for one of its last one's."""
+    gateway = gateway_of(scope)
+    found = await gateway.provider.unary(
+        gateway.provider.stub.GetModel,
+        GetModelRequest(model=request.model),
+        scope[CALLER],
+        VENDOR_SECONDS,
+    )
+    request.provider, request.model = found.model.provider, found.model.name
 
 
 async def previous(body: Body, scope: Scope) -> GetMessageResponse:

@@ -26,7 +26,7 @@ from typing_extensions import override
 
 from parley_provider_openai import errors
 from parley_provider_openai.chat import translate
-from parley_provider_openai.wire import DONE, parsed
+from parley_provider_openai.wire import DONE, parsed, token
 
 # Words for an end that is none.
 _FAILED: Mapping[str, type[ProviderError]] = MappingProxyType(
@@ -70,22 +70,34 @@ class CompletionReading(Reading):
         for choice in answer.get("choices") or ():
             if choice.get("index"):
                 continue  # one was asked for; some servers send more
-            said = choice.get(field)
-            if said:
-                self._read_said(said)
-            if choice.get("finish_reason"):
-                self._read_end(str(choice["finish_reason"]))
-            if "usage" in choice:
-                self._read_usage(choice["usage"])
+            self._read_choice(choice, field)
         # Null in every event but the last; servers that count in each send growing counts.
         if answer.get("usage") is not None:
             self._read_usage(answer["usage"])
 
+    def _read_choice(self, choice: Mapping[str, Any], field: str) -> None:
+        said = choice.get(field)
+        if said:
+            self._read_said(said)
+        if choice.get("logprobs"):
+            self._read_logprobs(choice["logprobs"])
+        if choice.get("finish_reason"):
+            self._read_end(str(choice["finish_reason"]), choice.get("stop_reason"))
+        if "usage" in choice:
+            self._read_usage(choice["usage"])
+
     def _read_usage(self, counts: object) -> None:
         self.usage = translate.larger(self.usage, translate.usage(counts))
 
-    def _read_end(self, word: str) -> None:
+    def _read_logprobs(self, said: Mapping[str, Any]) -> None:
+        for field in ("content", "refusal"):
+            self.weigh([token(one) for one in said.get(field) or ()])
+
+    def _read_end(self, word: str, stopped: object) -> None:
         self._word = word
+        if isinstance(stopped, str) and stopped in self.request.stop:
+            # OpenAI does not say which text it was; some servers do.
+            self.stop_sequence = stopped
         if kind := _FAILED.get(word):
             raise failure(kind)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -24,8 +25,9 @@ from parley_provider_sdk import (
     Usage,
 )
 
+from parley_provider_openai import options, parameters
 from parley_provider_openai.parameters import nearest_effort
-from parley_provider_openai.wire import JSON, count, data_url, given, sendable
+from parley_provider_openai.wire import JSON, address, count, given, sendable
 
 # The vendor's words, and below what servers say that speak its wire with an accent.
 _REASONS = MappingProxyType(
@@ -45,6 +47,8 @@ _REASONS = MappingProxyType(
     }
 )
 
+_COUNTED = MappingProxyType({"include_usage": True})
+
 
 def encode(request: ReplyRequest, *, own: bool) -> bytes:
     """Returns the body to send. Raises BadRequest for what is not Unicode or not JSON."""
@@ -53,7 +57,14 @@ def encode(request: ReplyRequest, *, own: bool) -> bytes:
 
 
 def body(request: ReplyRequest, *, own: bool) -> JSON:
-    """Returns the body; `own` says that OpenAI itself will read it, which renamed a field."""
+    """Returns the body; `own` says that OpenAI itself will read it, which renamed a field.
+
+    Raises BadRequest for what this wire has no word for.
+    """
+    parameters.check(request, parameters.not_on_chat(own=own), "chat completions")
+    if request.provider_options:
+        worded = options.on_chat(request.provider_options, own=own)
+        request = replace(request, provider_options=worded)
     # Options come first, so that none of them changes what was asked for by its own name.
     made: JSON = {
         **request.provider_options,
@@ -71,13 +82,19 @@ def body(request: ReplyRequest, *, own: bool) -> JSON:
             "max_completion_tokens" if own else "max_tokens": request.max_tokens,
             "response_format": request.output and _format(request.output),
             "reasoning_effort": nearest_effort(effort, request.model) if own else effort,
+            "frequency_penalty": request.frequency_penalty,
+            "presence_penalty": request.presence_penalty,
+            "top_k": request.top_k,
+            "logprobs": None if request.top_logprobs is None else True,
+            "top_logprobs": request.top_logprobs,
         }
     )
     made |= _tools(request)
     if request.stream:
         made["stream"] = True
         # The one field here that not every server takes: an option of null leaves it out.
-        made.setdefault("stream_options", {"include_usage": True})
+        streamed = made.get("stream_options", {})
+        made["stream_options"] = streamed if streamed is None else {**streamed, **_COUNTED}
     return made
 
 
@@ -119,15 +136,28 @@ def _all_messages(request: ReplyRequest) -> list[JSON]:
     messages: list[JSON] = []
     if request.system:
         messages.append({"role": "system", "content": request.system})
+    shown: list[JSON] = []
     for message in request.messages:
         parts = message.parts
+        # Nothing may stand between the results of a turn's tools.
+        if shown and not any(isinstance(part, ToolResultPart) for part in parts):
+            messages.append({"role": "user", "content": shown})
+            shown = []
         if len(parts) == 1 and type(parts[0]) is TextPart:
             # What nearly every message is, in the only form that every compatible server takes.
             role = "assistant" if message.role is Role.ASSISTANT else "user"
             messages.append({"role": role, "content": parts[0].text})
         else:
             messages.extend(_messages(message))
-    return messages
+            shown += [one for part in parts for one in _images(part)]
+    return [*messages, {"role": "user", "content": shown}] if shown else messages
+
+
+def _images(part: object) -> Iterator[JSON]:
+    """Shows a tool's images as the user's: its own message holds text alone on this wire."""
+    if isinstance(part, ToolResultPart) and part.images:
+        yield {"type": "text", "text": f"The tool call {part.tool_call_id} returned:"}
+        yield from map(_user_part, part.images)
 
 
 def _messages(message: Message) -> Iterator[JSON]:
@@ -167,20 +197,24 @@ def _user_part(part: object) -> JSON:
         case TextPart():
             return {"type": "text", "text": part.text}
         case ImagePart():
-            return {"type": "image_url", "image_url": {"url": data_url(part)}}
+            return {"type": "image_url", "image_url": {"url": address(part)}}
+        case FilePart() if part.url:
+            raise BadRequest("Chat completions take files as bytes only, not by address.")
         case FilePart():
             name = part.name or "file"
-            return {"type": "file", "file": {"filename": name, "file_data": data_url(part)}}
+            return {"type": "file", "file": {"filename": name, "file_data": address(part)}}
     raise BadRequest(f"A user's message cannot hold a {type(part).__name__}.")
 
 
 def _tools(request: ReplyRequest) -> JSON:
     """Returns what is said of tools. Without any, neither of the other fields may be there."""
-    if not request.tools:
+    others = options.listed(request.provider_options.get("tools"), "tools")
+    tools = [*others, *map(_tool, request.tools)]
+    if not tools:
         return {}
     choice, mode = request.tool_choice, request.tool_choice.mode
     named = {"type": "function", "function": {"name": choice.name}}
-    return {"tools": [_tool(tool) for tool in request.tools]} | given(
+    return {"tools": tools} | given(
         {
             "tool_choice": {ToolMode.AUTO: None, ToolMode.NAMED: named}.get(mode, mode.value),
             "parallel_tool_calls": request.parallel_tool_calls,

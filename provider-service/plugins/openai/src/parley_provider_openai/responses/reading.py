@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from parley_provider_openai import errors
 from parley_provider_openai.responses import translate
-from parley_provider_openai.wire import DONE, parsed
+from parley_provider_openai.wire import DONE, parsed, token
 
 # Stands between two parts of a summary, each of which is a paragraph with a title.
 _BETWEEN = "\n\n"
@@ -76,6 +76,8 @@ class ResponseReading(Reading):
     def _read_text(self, answer: Mapping[str, Any]) -> None:
         self._begun.add(answer["output_index"])
         self.say(answer["delta"])
+        if answer.get("logprobs"):
+            self.weigh([token(one) for one in answer["logprobs"]])
 
     def _read_refusal(self, answer: Mapping[str, Any]) -> None:
         self._refused = True
@@ -131,6 +133,7 @@ class ResponseReading(Reading):
     def _read_content(self, part: Mapping[str, Any]) -> None:
         if part["type"] == "output_text":
             self.say(part["text"])
+            self.weigh([token(one) for one in part.get("logprobs") or ()])
         elif part["type"] == "refusal":
             self._refused = True
             self.say(part["refusal"])

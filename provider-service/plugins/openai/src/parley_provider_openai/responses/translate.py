@@ -7,6 +7,7 @@ Reasoning goes back as the item it came as, encrypted: `provider_metadata` holds
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -27,14 +28,15 @@ from parley_provider_sdk import (
     ToolCallPart,
     ToolMode,
     ToolResultPart,
-    UnsupportedParameter,
     Usage,
 )
 
+from parley_provider_openai import options, parameters
 from parley_provider_openai.parameters import may_reason, nearest_effort
-from parley_provider_openai.wire import JSON, count, data_url, given, sendable
+from parley_provider_openai.wire import JSON, address, count, given, sendable
 
 _ENCRYPTED = "reasoning.encrypted_content"
+_LOGPROBS = "message.output_text.logprobs"
 # What of an item goes back. Other fields are of the answer only; some of them, null, are refused.
 _REASONING_FIELDS = ("type", "id", "summary", "content", "encrypted_content")
 _MESSAGE_FIELDS = ("type", "phase")
@@ -50,30 +52,39 @@ def encode(request: ReplyRequest) -> bytes:
 
 
 def body(request: ReplyRequest) -> JSON:
-    """Returns the body. Raises UnsupportedParameter for what this wire has no field for."""
-    for name, is_asked in (("stop", bool(request.stop)), ("seed", request.seed is not None)):
-        if is_asked:
-            raise UnsupportedParameter(f"OpenAI's responses know no '{name}'.", name)
-    options = request.provider_options
+    """Returns the body. Raises BadRequest for what this wire has no field for."""
+    parameters.check(request, parameters.NOT_ON_RESPONSES, "responses")
+    request = _worded(request)
+    named = request.provider_options
     # Options come first, so that none of them changes what was asked for by its own name.
-    made: JSON = {"store": False, **options, **_counted(request)}
+    made: JSON = {"store": False, **named, **_counted(request)}
     made |= given(
         {
             "temperature": request.temperature,
             "top_p": request.top_p,
             "max_output_tokens": request.max_tokens,
             "stream": request.stream or None,
+            "top_logprobs": request.top_logprobs,
         }
     )
-    if may_reason(request.model):
-        made["include"] = list(dict.fromkeys([*options.get("include", ()), _ENCRYPTED]))
+    included = {_ENCRYPTED: may_reason(request.model), _LOGPROBS: request.top_logprobs is not None}
+    include = options.listed(named.get("include"), "include")
+    include = [*include, *(name for name, is_asked in included.items() if is_asked)]
+    if include:
+        made["include"] = list(dict.fromkeys(include))
     return made
 
 
 def counted(request: ReplyRequest) -> JSON:
     """Returns the part of the body that the vendor counts. Raises BadRequest if it is no JSON."""
     with sendable():
-        return _counted(request)
+        return _counted(_worded(request))
+
+
+def _worded(request: ReplyRequest) -> ReplyRequest:
+    if not request.provider_options:
+        return request
+    return replace(request, provider_options=options.on_responses(request.provider_options))
 
 
 def _counted(request: ReplyRequest) -> JSON:
@@ -136,13 +147,20 @@ def _items(message: Message) -> Iterator[JSON]:
         return
     for part in message.parts:
         if isinstance(part, ToolResultPart):
-            call_id, output = part.tool_call_id, part.content
+            call_id, output = part.tool_call_id, _output(part)
             yield {"type": "function_call_output", "call_id": call_id, "output": output}
     said = [part for part in message.parts if not isinstance(part, ToolResultPart)]
     if len(said) == 1 and isinstance(said[0], TextPart):
         yield {"role": "user", "content": said[0].text}
     elif said:
         yield {"role": "user", "content": [_user_part(part) for part in said]}
+
+
+def _output(part: ToolResultPart) -> str | list[JSON]:
+    if not part.images:
+        return part.content
+    text = [_user_part(TextPart(part.content))] if part.content else []
+    return [*text, *map(_user_part, part.images)]
 
 
 def _assistant_item(part: Part) -> JSON | None:
@@ -173,21 +191,26 @@ def _user_part(part: Part) -> JSON:
         case TextPart():
             return {"type": "input_text", "text": part.text}
         case ImagePart():
-            return {"type": "input_image", "image_url": data_url(part), "detail": "auto"}
+            return {"type": "input_image", "image_url": address(part), "detail": "auto"}
+        case FilePart() if part.url:
+            # The vendor refuses a name beside an address.
+            return {"type": "input_file", "file_url": part.url}
         case FilePart():
             name = part.name or "file"
-            return {"type": "input_file", "filename": name, "file_data": data_url(part)}
+            return {"type": "input_file", "filename": name, "file_data": address(part)}
     raise BadRequest(f"A user's message cannot hold a {type(part).__name__}.")
 
 
 def _tools(request: ReplyRequest) -> JSON:
     """Returns what is said of tools. Without any, neither of the other fields may be there."""
-    if not request.tools:
+    others = options.listed(request.provider_options.get("tools"), "tools")
+    tools = [*others, *map(_tool, request.tools)]
+    if not tools:
         return {}
     choice, mode = request.tool_choice, request.tool_choice.mode
     named = {"type": "function", "name": choice.name}
     return {
-        "tools": [_tool(tool) for tool in request.tools],
+        "tools": tools,
         "tool_choice": {ToolMode.AUTO: None, ToolMode.NAMED: named}.get(mode, mode.value),
         "parallel_tool_calls": request.parallel_tool_calls,
     }

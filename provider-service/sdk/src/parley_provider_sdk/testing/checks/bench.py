@@ -50,6 +50,8 @@ class Bench:
     # A model that the peer has, and the one that thinks, where that is another.
     model: ClassVar[str]
     reasoning_model: ClassVar[str] = ""
+    # The model that turns texts into vectors.
+    embedding_model: ClassVar[str] = ""
     # The credential that the provider was made with; empty when it needs none.
     secret: ClassVar[str] = ""
     # Seconds after which a reply that should have ended by itself counts as hanging.

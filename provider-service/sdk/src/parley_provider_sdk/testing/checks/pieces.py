@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pytest
+
 from parley_provider_sdk.provider import Provider
 from parley_provider_sdk.testing.checks.bench import Bench
 from parley_provider_sdk.testing.reply import Reply
@@ -15,10 +17,13 @@ from parley_provider_sdk.testing.report import Rung, check
 from parley_provider_sdk.testing.vendor import ScriptedVendor, VendorPeer
 from parley_provider_sdk.types import (
     FinishReason,
+    Logprobs,
     Message,
     ReplyRequest,
     Role,
+    TextDelta,
     TextPart,
+    TokenLogprob,
     Tool,
     ToolCallPart,
     ToolResultPart,
@@ -34,6 +39,8 @@ CALLS = (
     ToolCallPart("call-2", "now", "{}"),
 )
 REASONING = ("They want ", "it added.")
+LIKELY = ("Grüße, ", "世界", " 👩‍🚀 ", "end.")
+TOP = 2
 
 
 class Pieces(Bench):
@@ -107,6 +114,28 @@ class Pieces(Bench):
         assert (await self.reply(provider, request)).text
         self._assert_given_back(reply, peer, self.wants_back.get("reasoning", ()))
 
+    @check(
+        Rung.GOLD,
+        "Whoever weighs an answer by its probabilities weighs another text, or half of it.",
+        "Yield Logprobs behind the text that they belong to, each token once, when asked to.",
+        feature="logprobs",
+    )
+    @pytest.mark.parametrize("stream", [True, False])
+    async def test_probabilities_follow_their_text(
+        self, provider: Provider, peer: ScriptedVendor, stream: bool
+    ) -> None:
+        asked = self.request(peer.says(LIKELY), top_logprobs=TOP, stream=stream)
+        said = weighed = ""
+        for event in await self.events(provider, asked):
+            if isinstance(event, TextDelta):
+                said += event.text
+            elif isinstance(event, Logprobs):
+                weighed += "".join(map(_weighed, event.tokens))
+                assert said.startswith(weighed), "They come before their text."
+        assert weighed == said == "".join(LIKELY)
+        plain = await self.reply(provider, self.request(peer.says(LIKELY), stream=stream))
+        assert plain.logprobs == (), "Nobody asked."
+
     @property
     def _thinker(self) -> str:
         return self.reasoning_model or self.model
@@ -135,6 +164,14 @@ class Pieces(Bench):
             given = set(_words(peer.received(), names=True))
             assert set(wanted) - given == set(), "Not given back."
             assert [one for one in kept if one and not one & given] == [], "Not given back."
+
+
+def _weighed(token: TokenLogprob) -> str:
+    assert token.logprob <= 0, "A logarithm of a probability is not above 0."
+    assert len(token.top) <= TOP, "There are more than were asked for."
+    assert token.top, "There are none in its place."
+    assert not any(one.top for one in token.top)
+    return token.token
 
 
 def _of_json(metadata: bytes) -> Any:
