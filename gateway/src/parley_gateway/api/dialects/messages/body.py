@@ -12,6 +12,8 @@ from parley_gateway.api.schemas.chats import MOST_TOKENS
 # Fewer make no thought, says the dialect.
 LEAST_THINKING = 1024
 MOST_STOPS = 16
+# Who calls a tool unless something else is said: the model, and no program of its.
+ITSELF = "direct"
 Tokens = Annotated[int, Meta(ge=1, le=MOST_TOKENS)]
 Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)]
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -24,10 +26,19 @@ class AnthropicTool(Struct, forbid_unknown_fields=True, kw_only=True):
     input_schema: dict[str, Any]
     description: str | None = None
     type: Literal["custom"] | None = None
-    allowed_callers: list[Literal["direct"]] | None = None
     cache_control: Any = None
     eager_input_streaming: bool | None = None
     strict: bool | None = None
+    # What only vendors know that speak the dialect.
+    allowed_callers: list[str] | None = None
+    defer_loading: bool | None = None
+    input_examples: list[dict[str, Any]] | None = None
+
+    @property
+    def is_special(self) -> bool:
+        """Whether it says what only vendors know that speak the dialect."""
+        callers = self.allowed_callers or [ITSELF]
+        return bool(self.defer_loading or self.input_examples or callers != [ITSELF])
 
 
 class AnthropicChoice(Struct, kw_only=True, tag_field="type", forbid_unknown_fields=True):
@@ -88,6 +99,8 @@ class AnthropicOutput(Struct, forbid_unknown_fields=True):
 
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     format: AnthropicFormat | None = None
+    # What only vendors know that speak the dialect.
+    task_budget: dict[str, Any] | None = None
 
 
 class AnthropicPrompt(Struct, kw_only=True, forbid_unknown_fields=True):
