@@ -150,21 +150,25 @@ class World:
             body = {"name": called or self.fresh(who), "content": f"Obey {mark_of(who)}."}
             made = self.ok("POST", "/system-prompts", who, json=body)
             return {Name.PROMPT: made["prompt_id"], Name.VERSION: "1"}
-        if name in (Name.PROVIDER, Name.MODEL):
-            body = {"name": f"p-{next(self.numbers):07d}", "plugin": "demo"}
-            made = self.ok("POST", "/providers", Who.ADMIN, json=body)
-            self.ok("POST", f"/providers/{made['name']}/models/refresh", Who.ADMIN)
-            laid = {"context_window": 4096}
-            self.ok("PATCH", f"/providers/{made['name']}/models/demo", Who.ADMIN, json=laid)
-            return {Name.PROVIDER: made["name"], Name.MODEL: "demo"}
-        if name is Name.ALIAS:
-            alias = f"a-{next(self.numbers):07d}"
-            self.ok("PUT", f"/aliases/{alias}", Who.ADMIN, json={"provider": "demo"})
-            return {Name.ALIAS: alias}
+        if name in (Name.PROVIDER, Name.MODEL, Name.ALIAS):
+            return self.configured(name)
         if name is Name.KEY:
             return {Name.KEY: self.new_key(who)["key_id"]}
         assert name is Name.USER, name
         return {Name.USER: self.new_user(self.fresh(who))}
+
+    def configured(self, name: Name) -> dict[Name, str]:
+        """A new thing of an administrator's that everybody shares."""
+        if name is Name.ALIAS:
+            alias = f"a-{next(self.numbers):07d}"
+            self.ok("PUT", f"/aliases/{alias}", Who.ADMIN, json={"provider": "demo"})
+            return {Name.ALIAS: alias}
+        body = {"name": f"p-{next(self.numbers):07d}", "plugin": "demo"}
+        made = self.ok("POST", "/providers", Who.ADMIN, json=body)
+        self.ok("POST", f"/providers/{made['name']}/models/refresh", Who.ADMIN)
+        laid = {"context_window": 4096}
+        self.ok("PATCH", f"/providers/{made['name']}/models/demo", Who.ADMIN, json=laid)
+        return {Name.PROVIDER: made["name"], Name.MODEL: "demo"}
 
     def state(self) -> dict[str, list[str]]:
         """What is stored, once nothing is still to be written."""
