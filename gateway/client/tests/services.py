@@ -168,7 +168,7 @@ def server(tls: tuple[Tls, Tls] | None) -> Server:
 def vouched(user_id: str, *, ago: float = 0.0) -> dict[str, Any]:
     """What the gateway answers when it vouches; `ago` is how old that is, and does not tell."""
     OURS.voucher.clock = lambda: time.time() - ago
-    caller = OURS.voucher.renew(OURS.caller(user_id))
+    caller = OURS.voucher.renew(OURS.caller(user_id, valid_for=600))
     OURS.voucher.clock = time.time
     fresh_until, expires_at = terms_of(caller)
     return {
