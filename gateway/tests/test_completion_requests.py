@@ -183,6 +183,15 @@ def test_instructions_of_any_place_are_one() -> None:
     assert [{"role": "ROLE_USER", "parts": [{"text": "Hi"}]}] == told["messages"]
 
 
+def test_instructions_alone_are_said_by_the_user() -> None:
+    told = sent(
+        messages=[{"role": "system", "content": "Be brief."}, {"role": "system", "content": "Go."}]
+    )
+
+    assert "Be brief." == told["system"]
+    assert [{"role": "ROLE_USER", "parts": [{"text": "Go."}]}] == told["messages"]
+
+
 def test_what_a_user_shows_is_sent_on() -> None:
     pdf = base64.b64encode(b"pdf").decode()
     [told] = said(
