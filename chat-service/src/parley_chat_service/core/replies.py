@@ -222,14 +222,16 @@ class Replies:
         return await self.prompts.active(caller, LOOK_UP_SECONDS)
 
     def _new(self, caller: Caller, send: Send, choice: Choice, prompt: Prompt) -> NewTurn:
+        chat_uid = uuid7()
+        chat_id = send.chat_id or str(chat_uid)
         return NewTurn(
             owner_id=caller.owner_id,
-            chat_uid=(chat_uid := uuid7()),
-            chat_id=send.chat_id or str(chat_uid),
+            chat_uid=chat_uid,
+            chat_id=chat_id,
             user_message_id=uuid7(),
             message_id=uuid7(),
             worker_id=self.worker.worker_id,
-            title=title_of(send.content or first_words_of(send.said)),
+            title=title_of(send.content or first_words_of(send.said)) or chat_id,
             send=send,
             body_hash=body_hash(send) if send.idempotency_key else b"",
             choice=choice,
