@@ -81,6 +81,23 @@ class AnthropicDocumentBlock(AnthropicBlock, tag="document"):
     citations: AnthropicCitations | None = None
 
 
+class AnthropicResultText(Struct, forbid_unknown_fields=True):
+    """A document that is all text, where there is no other."""
+
+    type: Literal["text"]
+    media_type: Literal["text/plain"]
+    data: str
+
+
+class AnthropicResultDocument(AnthropicBlock, tag="document"):
+    """A document that a tool answered."""
+
+    source: AnthropicResultText
+    title: str | None = None
+    context: str | None = None
+    citations: AnthropicCitations | None = None
+
+
 class AnthropicCaller(Struct, forbid_unknown_fields=True):
     """Who asked for a call: the model itself."""
 
@@ -102,7 +119,7 @@ class AnthropicToolResultBlock(AnthropicBlock, tag="tool_result"):
 
     tool_use_id: str
     content: (
-        str | list[AnthropicTextBlock | AnthropicImageBlock | AnthropicDocumentBlock] | None
+        str | list[AnthropicTextBlock | AnthropicImageBlock | AnthropicResultDocument] | None
     ) = None
     is_error: bool | None = None
 
