@@ -23,7 +23,8 @@ UNTOLD_REASONS = frozenset({"idempotency_key_reused"})
 # provider knows. Its failures name no field but in their sentence.
 UNTOLD_SENTENCES = re.compile(
     r"must be greater than thinking\.budget_tokens|must be one of the tools"
-    r"|must hold something to answer|Invalid base64|not known to the provider"
+    r"|must hold something to answer|Invalid base64|must be an address"
+    r"|not known to the provider"
 )
 # A model may be named `refresh`: its path takes more than the document tells of this one.
 SHARED_PATHS = frozenset({"/providers/{provider}/models/refresh"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -165,7 +166,15 @@ def arguments(given: dict[str, object]) -> str:
     text = given.get(NO_OBJECT)
     if isinstance(text, str) and len(given) == 1:
         return text
-    return orjson.dumps(given).decode()
+    return json_of(given)
+
+
+def json_of(value: object) -> str:
+    """Write what came as JSON as such; numbers may be larger than the fast writer takes."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(value, ensure_ascii=False)
 
 
 def give_back(one: carried.Carried, parts: list[Part]) -> None:
