@@ -261,6 +261,11 @@ def test_the_beginning_of_a_reply_stays_the_last_message() -> None:
             "messages[0].content[0].content[0].source.type",
         ),
         (
+            "user",
+            {"type": "document", "source": TEXT | {"data": ""}},
+            "messages[0].content[0].source.data",
+        ),
+        (
             "assistant",
             CALL | {"caller": {"type": "code_execution_20250825"}},
             "messages[0].content[0].caller.type",

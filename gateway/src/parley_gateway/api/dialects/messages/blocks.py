@@ -56,7 +56,7 @@ class AnthropicPlainText(Struct, tag_field="type", tag="text", forbid_unknown_fi
     """A document that is all text."""
 
     media_type: Literal["text/plain"]
-    data: str
+    data: Annotated[str, Meta(min_length=1)]
 
 
 class AnthropicImageBlock(AnthropicBlock, tag="image"):
