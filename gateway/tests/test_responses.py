@@ -411,3 +411,5 @@ async def test_the_input_is_counted(client: httpx.AsyncClient, script: Script) -
 
     assert {"object": "response.input_tokens", "input_tokens": 11} == answer.json()
     assert "demo/demo" == script.last.request.request.model
+    refused = await client.post("/v1/responses/input_tokens", json=ASKED | {"conversation": "c"})
+    assert (400, "conversation") == (refused.status_code, refused.json()["error"]["param"])

@@ -189,11 +189,17 @@ def test_a_conversation(client: OpenAI) -> None:
     kept = client.conversations.retrieve(conversation.id)
     assert (conversation.id, "conversation") == (kept.id, kept.object)
     items = client.conversations.items.list(conversation.id, order="asc", limit=4)
-    texts = [item.to_dict()["content"][0]["text"] for item in items]
+    texts = [content_of(item)[0]["text"] for item in items]
     assert ["/echo 0", "0", "/echo 1", "1", "/echo 2", "2"] == texts
     assert client.conversations.delete(conversation.id).deleted
     with pytest.raises(openai.NotFoundError):
         client.conversations.retrieve(conversation.id)
+
+
+def content_of(item: Any) -> list[dict[str, Any]]:
+    """What an item holds, as it came."""
+    content: list[dict[str, Any]] = item.to_dict()["content"]
+    return content
 
 
 def settled(client: OpenAI, response_id: str) -> Response:
@@ -328,4 +334,4 @@ def test_input_is_counted_and_images_are_looked_at(client: OpenAI) -> None:
     made = client.responses.create(model=MODEL, input=said)
     assert "seen" == made.output_text
     [item] = client.responses.input_items.list(made.id)
-    assert ["input_text", "input_image"] == [one["type"] for one in item.to_dict()["content"]]
+    assert ["input_text", "input_image"] == [one["type"] for one in content_of(item)]

@@ -114,13 +114,13 @@ class Asked(Struct):
     parallel_tool_calls: bool | None = None
     text: Text | None = None
     reasoning: Thinking | None = None
-    previous_response_id: str | None = None
-    conversation: ChatName | ConversationName | None = None
 
 
 class Body(Asked, kw_only=True):
     """The body of a response."""
 
+    previous_response_id: str | None = None
+    conversation: ChatName | ConversationName | None = None
     max_output_tokens: Annotated[int, Meta(ge=1, le=MOST_TOKENS)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None

@@ -98,7 +98,7 @@ async def post_count(scope: Scope, receive: Receive, send: Send) -> None:
     with convert.naming(**NAMING):
         body, others = bodies.decode(scope[BODY], Asked)
         for name in ("previous_response_id", "conversation"):
-            if getattr(body, name) is not None:
+            if others.get(name) is not None:
                 told = "What was said before is not counted here: send it as `input`."
                 raise InvalidArgument.of(name, told)
         request = CountTokensRequest(request=common(body, others))
