@@ -67,6 +67,18 @@ async def test_a_vendor_that_counts_is_asked_with_the_model_that_is_meant() -> N
     assert ["small"] == [one.model for one in provider.asked]
 
 
+async def test_a_vendor_counts_what_it_would_be_shown() -> None:
+    provider = CountingProvider()
+    thought = sdk.ReasoningPart("Hm.", b"another's")
+    asked = sdk.ReplyRequest(
+        "small", [*request().messages, sdk.Message(sdk.Role.ASSISTANT, [thought])]
+    )
+
+    await counting(provider).count("acme", asked, owners=[[""], ["beta"]])
+
+    assert list(request().messages) == list(provider.asked[0].messages)
+
+
 async def test_elsewhere_it_is_estimated_and_says_so() -> None:
     usage = await counting(ScriptedProvider()).count("acme", request("x" * 9))
 
