@@ -86,7 +86,9 @@ def text_of(content: str | Sequence[body.Text | body.OnlyText | body.Refusal] | 
     """Return the text of content that is nothing but text."""
     if content is None or isinstance(content, str):
         return content or ""
-    return "".join(part.refusal if isinstance(part, body.Refusal) else part.text for part in content)
+    return "".join(
+        part.refusal if isinstance(part, body.Refusal) else part.text for part in content
+    )
 
 
 def users_parts(message: body.User, place: str) -> list[Part]:
