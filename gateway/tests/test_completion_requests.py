@@ -365,6 +365,7 @@ PART = "messages[0].content[0]"
         ({"audio": {"voice": "alloy"}}, "audio"),
         ({"moderation": {"model": "any"}}, "moderation"),
         ({"messages": [{"role": "nobody", "content": "A"}]}, "messages[0].role"),
+        ({"messages": [{"role": "system", "content": [{"text": "A"}]}]}, PART),
         (
             user([{"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}]),
             PART,

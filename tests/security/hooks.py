@@ -55,7 +55,8 @@ def filter_failure(_context: Any, failure: Any, case: Any, response: Any) -> boo
         return not UNTOLD_SENTENCES.search(problem["error"]["message"])
     if isinstance(problem.get("error"), dict):
         # A dialect's: which of its fields go together is told by no schema.
-        return problem["error"].get("param") is None
+        error = problem["error"]
+        return error.get("param") is None and error.get("code") not in UNTOLD_REASONS
     pointers = {one["pointer"] for one in problem.get("errors", ())}
     told = bool(pointers) and pointers <= UNTOLD
     return not (told or problem["reason"] in UNTOLD_REASONS)
