@@ -18,6 +18,7 @@ from schemathesis.core.result import Ok
 
 from .conftest import ADMIN_KEY
 from .fakes import Script
+from .replies import said
 from .turns import WHOLE
 
 pytestmark = pytest.mark.unit
@@ -68,6 +69,7 @@ async def test_the_document_is_true(
     listen: Listen, script: Script, gateway: Gateway, mode: GenerationMode, operations: int
 ) -> None:
     script.turn = [*WHOLE]
+    script.replies = [said("A day")]
     gateway.limiter.limit = 10**6
     client = await listen()
 

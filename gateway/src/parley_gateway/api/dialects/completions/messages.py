@@ -41,6 +41,9 @@ class Conversation:
         self._calls = 0
         for number, message in enumerate(messages):
             self._add(message, f"messages[{number}]")
+        if not self.messages:
+            # Somebody has to say something: most vendors answer no instruction alone.
+            self._say(ROLE_USER, [Part(text=self.instructions.pop())])
 
     @property
     def system(self) -> str:
