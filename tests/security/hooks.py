@@ -18,8 +18,9 @@ UNTOLD = frozenset(
 )
 # So does a key that stands for another body.
 UNTOLD_REASONS = frozenset({"idempotency_key_reused"})
-# A model may be named `refresh`: its path takes more than the document tells of this one.
-SHARED_PATHS = frozenset({"/providers/{provider}/models/refresh"})
+# A model may be named `refresh`, and a response anything: their paths take more than the document
+# tells of these.
+SHARED_PATHS = frozenset({"/providers/{provider}/models/refresh", "/v1/responses/input_tokens"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
