@@ -24,7 +24,7 @@ from parley_chat_service.core.turn import (
     Send,
     Settled,
 )
-from parley_rpc.faults import Fault
+from parley_rpc.faults import Fault, NotFound, Origin, RemoteFault
 from uuid_utils.compat import uuid7
 
 
@@ -55,12 +55,18 @@ class ScriptedProviders:
         self.requests: list[ReplyRequest] = []
         self.asked: list[Choice] = []
         self.unknown: Fault | None = None
+        # Names that stand for models, and that no provider has itself.
+        self.aliases: dict[str, Choice] = {}
         self.cancelled = asyncio.Event()
 
     async def resolve(self, caller: Caller, choice: Choice, within: float) -> Choice:
         self.asked.append(choice)
         if self.unknown is not None:
             raise self.unknown
+        if choice.model in self.aliases:
+            if choice.provider:
+                raise RemoteFault("No such model.", Origin(NotFound, "model_not_found", "there"))
+            return self.aliases[choice.model]
         return Choice(choice.provider or "acme", choice.model or "small")
 
     async def generate(

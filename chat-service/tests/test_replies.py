@@ -137,6 +137,18 @@ async def test_a_chat_goes_on_with_who_answered_last(world: World, ada: Caller) 
     assert wanted == world.providers.asked[1::2]
 
 
+async def test_a_name_that_the_last_provider_lacks_may_stand_for_a_model(
+    world: World, ada: Caller
+) -> None:
+    world.providers.aliases["fast"] = Choice("acme", "quick")
+    await told(world, ada, Send("Hi", "c", Choice("zeta", "big")))
+
+    start, *_ = await told(world, ada, Send("Hi", "c", Choice(model="fast")))
+
+    assert isinstance(start, Start)
+    assert Choice("acme", "quick") == start.choice
+
+
 @pytest.mark.parametrize("missing", ["model", "prompt"])
 async def test_what_is_unknown_fails_before_anything_is_stored(
     world: World, ada: Caller, missing: str

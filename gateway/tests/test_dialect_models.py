@@ -12,7 +12,7 @@ from parley_rpc.faults import NotFound, Origin, RemoteFault
 
 from parley.provider.v1.alias_pb2 import Alias, ListAliasesResponse
 from parley.provider.v1.embedding_pb2 import CreateEmbeddingsResponse, Embedding
-from parley.provider.v1.model_pb2 import GetModelResponse, Model
+from parley.provider.v1.model_pb2 import GetModelResponse, ListModelsResponse, Model
 from parley.provider.v1.provider_pb2 import (
     PROVIDER_STATUS_READY,
     PROVIDER_STATUS_UNCONFIGURED,
@@ -42,9 +42,6 @@ def catalogue(script: Script) -> None:
         "more": ListProvidersResponse(providers=[Provider(name="demo", models=["demo"], **ready)]),
     }
     script.paged["ListAliases"] = {
-        "": ListAliasesResponse(aliases=[Alias(alias="fast", provider="acme", model="small")]),
-    }
-    script.paged["ListAliases"] = {
         "": ListAliasesResponse(
             aliases=[Alias(alias="fast", provider="acme")], next_page_token="more"
         ),
@@ -62,6 +59,26 @@ async def test_what_can_be_asked_is_listed(client: httpx.AsyncClient) -> None:
     expected = {"id": "acme/org/large", "object": "model", "created": 0, "owned_by": "acme"}
     assert expected == told["data"][0]
     assert "acme" == told["data"][-1]["owned_by"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "names"),
+    [
+        (ListModelsResponse(models=[Model(name="new")]), ["young/new"]),
+        (vendor_fault("unreachable"), []),
+    ],
+)
+async def test_a_vendor_is_asked_where_no_model_is_known_yet(
+    client: httpx.AsyncClient, script: Script, answer: Any, names: list[str]
+) -> None:
+    young = Provider(name="young", status=PROVIDER_STATUS_READY, enabled=True)
+    script.paged["ListProviders"] = {"": ListProvidersResponse(providers=[young])}
+    script.paged["ListAliases"] = {"": ListAliasesResponse()}
+    script.answers["ListModels"] = answer
+
+    told = (await client.get("/v1/models")).json()
+
+    assert names == [model["id"] for model in told["data"]]
 
 
 async def test_it_is_listed_in_anthropics_shape_for_its_clients(client: httpx.AsyncClient) -> None:

@@ -142,6 +142,30 @@ def test_a_field_is_translated(given: Fields, expected: Fields) -> None:
     assert expected == told(**given)
 
 
+def test_what_only_a_vendor_knows_of_tools_goes_to_it_as_it_came() -> None:
+    tools = [TOOL | {"defer_loading": True}, TOOL | {"name": "sub", "strict": True}]
+    choice = {"type": "any", "disable_parallel_tool_use": True}
+
+    made = told(tools=tools, tool_choice=choice, output_config={"task_budget": {"total": 9}})
+
+    assert {
+        "options_dialect": "anthropic",
+        "provider_options": {
+            "tools": tools,
+            "tool_choice": choice,
+            "output_config": {"task_budget": {"total": 9}},
+        },
+    } == made
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"defer_loading": False}, {"input_examples": []}, {"allowed_callers": ["direct"]}],
+)
+def test_what_says_nothing_special_of_a_tool_keeps_it_one_for_all(said: Fields) -> None:
+    assert {"tools"} == told(tools=[TOOL | said]).keys()
+
+
 def test_a_tool_is_named() -> None:
     choice = {"type": "tool", "name": "add"}
 
@@ -172,11 +196,13 @@ def nested(depth: int) -> Any:
         ({"thinking": {"type": "enabled", "budget_tokens": 4096}}, "max_tokens"),
         ({"thinking": {"type": "between_tools"}}, "thinking.type"),
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tools[0].type"),
-        ({"tools": [TOOL | {"defer_loading": True}]}, "tools[0]"),
+        ({"tools": [TOOL | {"novel": True}]}, "tools[0]"),
         ({"tools": [TOOL | {"name": "a b"}]}, "tools[0].name"),
         ({"tools": [{"name": "add"}]}, "tools[0]"),
         ({"tool_choice": {"type": "tool", "name": "add"}}, "tool_choice.name"),
-        ({"output_config": {"task_budget": 5}}, "output_config"),
+        ({"output_config": {"novel": 5}}, "output_config"),
+        ({"output_format": {"schema": {}}}, "output_format"),
+        ({"system": [{"text": "Be brief."}]}, "system[0]"),
         ({"x": nested(21)}, "x"),
     ],
 )

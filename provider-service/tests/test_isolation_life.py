@@ -138,6 +138,14 @@ async def test_what_a_plugin_can_do_besides_it_can_do_in_there(isolate: Isolate,
         assert sdk.Embeddings([[1.0]]) == made
 
 
+async def test_providers_that_can_do_the_same_are_of_one_kind(isolate: Isolate) -> None:
+    """A new kind for each configuration would stay for ever, wherever kinds are remembered."""
+    kinds = [type(isolate(kind())) for kind in (All, All, Both, ScriptedProvider)]
+
+    assert kinds[0] is kinds[1]
+    assert 3 == len(set(kinds))
+
+
 async def test_who_waits_no_more_for_vectors_stops_the_making(isolate: Isolate) -> None:
     provider = Embedder()
     here: Any = isolate(provider)

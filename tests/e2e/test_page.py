@@ -30,10 +30,12 @@ def target(gateway: FakeGateway) -> Target:
 
 @pytest.fixture
 def slow(gateway: FakeGateway) -> Iterator[FakeGateway]:
-    """The gateway, writing a reply for two seconds."""
-    gateway.reply, gateway.pace = " ".join(f"word{number}" for number in range(40)), 0.05
+    """The gateway, writing a quarter of a reply, and the rest when it is let."""
+    gateway.reply, gateway.pace = " ".join(f"word{number}" for number in range(40)), 0.02
+    gateway.most = 10
     yield gateway
     gateway.reply, gateway.pace = FakeGateway.reply, FakeGateway.pace
+    gateway.most = None
 
 
 def test_a_message_is_answered_and_a_reload_shows_it_again(tab: Tab) -> None:
@@ -55,13 +57,13 @@ def test_a_reply_is_seen_as_it_grows(tab: Tab, slow: FakeGateway) -> None:
     tab.open()
     tab.say("Slowly, please.")
     expect(tab.last).to_contain_text("word3")
-    assert "word39" not in tab.last.inner_text()
+    assert "word10" not in tab.last.inner_text()
+    slow.most = None
     expect(tab.last).to_contain_text("word39")
     expect(tab.last).to_contain_text("40 out")
 
 
 def test_leaving_a_reply_loses_nothing_and_sends_nothing_twice(tab: Tab, slow: FakeGateway) -> None:
-    slow.pace = 0.2
     tab.open()
     tab.say("Do not wait for me.")
     expect(tab.last).to_contain_text("word3")
@@ -69,6 +71,7 @@ def test_leaving_a_reply_loses_nothing_and_sends_nothing_twice(tab: Tab, slow: F
     expect(tab.page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
     tab.page.go_back()
     expect(tab.last).to_contain_text("Still writing")
+    slow.most = None
     expect(tab.last).to_contain_text("word39")
     expect(tab.last).to_contain_text("40 out")
     sent = [one.body["message"] for one in slow.calls("POST", "/chat")]
@@ -81,24 +84,26 @@ def test_a_reload_in_the_middle_of_a_reply_goes_on(tab: Tab, slow: FakeGateway) 
     expect(tab.last).to_contain_text("word3")
     tab.page.reload()
     expect(tab.last).to_contain_text("Still writing")
+    slow.most = None
     expect(tab.last).to_contain_text("40 out")
 
 
 def test_a_reload_shows_the_text_so_far_and_goes_on_live(tab: Tab, slow: FakeGateway) -> None:
-    slow.pace = 0.1
     tab.open()
     tab.say("I will reload twice.")
-    for word in ("word5", "word15"):
-        expect(tab.last).to_contain_text(word)
+    for most in (10, 20):
+        slow.most = most
+        written = " ".join(f"word{number}" for number in range(most))
+        expect(tab.last).to_contain_text(written)
         tab.page.reload()
-        expect(tab.last).to_contain_text(f"word0 word1 word2 word3 word4 {word[:4]}5")
-        assert "word39" not in tab.last.inner_text()
+        expect(tab.last).to_contain_text(written)
+        assert f"word{most}" not in tab.last.inner_text()
+    slow.most = None
     expect(tab.last).to_contain_text("40 out")
     assert " ".join(f"word{number}" for number in range(40)) in tab.last.inner_text()
 
 
 def test_a_reply_is_stopped_and_stays_so(tab: Tab, slow: FakeGateway) -> None:
-    slow.pace = 0.2
     tab.open()
     expect(tab.stop).to_be_disabled()
     tab.say("Stop soon.")
@@ -114,13 +119,12 @@ def test_a_reply_is_stopped_and_stays_so(tab: Tab, slow: FakeGateway) -> None:
     tab.page.reload()
     expect(tab.last).to_contain_text("Stopped before its end")
     assert stored["content"] in tab.last.inner_text()
-    slow.pace = 0
+    slow.most = None
     tab.say("Go on.")
     expect(tab.last).to_contain_text("40 out")
 
 
 def test_escape_stops_a_reply(tab: Tab, slow: FakeGateway) -> None:
-    slow.pace = 0.2
     tab.open()
     tab.say("Keys only.")
     expect(tab.last).to_contain_text("word3")
@@ -132,15 +136,14 @@ def test_escape_stops_a_reply(tab: Tab, slow: FakeGateway) -> None:
 def test_a_second_tab_shows_the_same_reply_live_and_stops_it_for_both(
     tab: Tab, visit: Callable[..., Tab], slow: FakeGateway
 ) -> None:
-    slow.pace = 0.2
     tab.open()
     tab.say("For two.")
     expect(tab.last).to_contain_text("word3")
     second = visit(viewport=PHONE, has_touch=True)
     second.open(f"/?{urlsplit(tab.page.url).query}")
-    expect(second.last).to_contain_text("word0")
-    seen = second.last.inner_text().count("word")
-    expect(second.last).to_contain_text(f"word{seen + 1}")
+    expect(second.last).to_contain_text("word9")
+    slow.most = 20
+    expect(second.last).to_contain_text("word19")
     second.stop.click()
     for one in (tab, second):
         expect(one.last).to_contain_text("Stopped before its end")
@@ -150,11 +153,11 @@ def test_a_second_tab_shows_the_same_reply_live_and_stops_it_for_both(
 
 
 def test_the_button_of_streamlit_ends_a_run_and_not_the_reply(tab: Tab, slow: FakeGateway) -> None:
-    slow.pace = 0.15
     tab.open()
     tab.say("Do not mind.")
     expect(tab.last).to_contain_text("word3")
     tab.page.get_by_test_id("stStatusWidget").get_by_role("button", name="Stop").click()
+    slow.most = None
     expect(tab.last).to_contain_text("40 out")
 
 
@@ -171,6 +174,7 @@ def test_nothing_moves_when_a_reply_begins_or_ends(
     tab.say("Stay.")
     expect(tab.last).to_contain_text("word3")
     assert tab.places() == places
+    slow.most = None
     expect(tab.last).to_contain_text("40 out")
     assert tab.places() == places
 

@@ -14,6 +14,7 @@ import anthropic
 import pytest
 from anthropic import Anthropic, AsyncAnthropic, beta_tool
 from anthropic.types import Message
+from parley_tests import clients
 from parley_tests.database import fresh_database
 from parley_tests.peers import RunningPeer, running_peer
 from parley_tests.platform import ADMIN_KEY, Platform, running_platform
@@ -296,6 +297,14 @@ def test_what_is_not_there_is_told(world: World) -> None:
         world.client.messages.create(model="demo/demo", inference_geo="eu", **asked)
 
 
+def test_who_speaks_the_dialect_knows_its_fields(world: World) -> None:
+    world.client.messages.create(
+        model=WIRES["anthropic"], max_tokens=9, messages=[told(texts=["Yes."])], inference_geo="eu"
+    )
+
+    assert "eu" == world.last("anthropic")["inference_geo"]
+
+
 def test_a_failure_in_a_stream_is_raised(world: World) -> None:
     messages: Any = [{"role": "user", "content": "/break 503 One word"}]
     asked: Any = {"model": "demo/demo", "max_tokens": 9, "messages": messages}
@@ -308,3 +317,25 @@ def test_a_failure_in_a_stream_is_raised(world: World) -> None:
     body: Any = failed.value.body
     assert "overloaded_error" == body["error"]["type"]
     assert {"type": "text", "text": "One word"} == plain(said)[0]
+
+
+async def test_langchain_does_what_its_users_do(world: World) -> None:
+    """What a vendor signed goes through it, too: the peer refuses calls without."""
+    found = await clients.report(
+        "langchain_messages", url=world.platform.url, key=ADMIN_KEY, signing=WIRES["google"]
+    )
+
+    assert found.pop("usage") > 0
+    assert found.pop("streamed_usage") > 0
+    assert {
+        "said": "Hello you",
+        "model": "demo/demo",
+        "streamed": "Hello you",
+        "thought": ["thinking", "text"],
+        "structured": ["City", "City"],
+        "called": [["add", {"a": 1, "b": 2}, "3."]] * 2,
+        "counted": True,
+    } == found
+    sent = json.dumps(world.last("google"))
+    assert "thoughtSignature" in sent
+    assert "skip_thought_signature_validator" not in sent

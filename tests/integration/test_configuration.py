@@ -96,9 +96,14 @@ async def test_two_configurations_of_one_plugin_reach_two_servers(
 
     assert (5, 64) == (one["usage"]["output_tokens"], other["usage"]["output_tokens"])
     assert {"source": "stored", "last4": KEY[-4:]} == shown["configuration"]["credential"]
+    await ok(admin.put("/aliases/quick", json={"provider": "cellar", "model": "gpt-peer"}))
+    named = [await ask(admin, model=name) for name in ("quick", "house/gpt-peer")]
+    assert [("cellar", "gpt-peer"), ("house", "gpt-peer")] == [
+        (reply["provider"], reply["model"]) for reply in named
+    ]
     for vendor in vendors:
         asked = [one for one in vendor.log()["requests"] if one["path"] == "/chat/completions"]
-        assert [f"Bearer {KEY}"] == [one["headers"]["authorization"] for one in asked]
+        assert [f"Bearer {KEY}"] * 2 == [one["headers"]["authorization"] for one in asked]
 
 
 async def test_what_is_decided_holds_in_every_process_within_five_seconds(

@@ -16,18 +16,17 @@ import pytest
 from parley_tests.database import fresh_database
 from parley_tests.migrating import (
     ended,
+    migrated,
     objects,
     prepared,
     said,
     schema_of,
     start_migrate,
-    upgrade_of,
     version,
     wait_for,
 )
 from parley_tests.platform import SERVICES, Platform
 from psycopg import sql
-from pydantic import SecretStr
 
 pytestmark = pytest.mark.integration
 
@@ -48,13 +47,6 @@ select from pg_locks
 WAITS = """
 select pid from pg_stat_activity
  where datname = current_database() and wait_event_type = 'Lock'"""
-
-
-def migrated(url: str, service: str) -> None:
-    """Run a migration within this process, from its beginning to its end."""
-    module = upgrade_of(service)
-    admission = {"API_KEY": "k", "KEY_PEPPER": "p" * 32} if service == "gateway" else {}
-    assert 0 == module.migrate(module.Settings(DATABASE_URL=SecretStr(url), **admission))
 
 
 @pytest.fixture(scope="module")

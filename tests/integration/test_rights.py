@@ -14,7 +14,8 @@ import psycopg
 import pytest
 from parley_local.archive import ROLES as ARCHIVED
 from parley_tests.database import fresh_database
-from parley_tests.platform import Platform
+from parley_tests.migrating import migrated
+from parley_tests.platform import SERVICES
 from parley_tests.pools import PACKAGES, module_of
 from psycopg import errors, sql
 
@@ -117,10 +118,10 @@ WRONGS = {
 
 
 @pytest.fixture(scope="module")
-def url(database_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(database_server: str) -> Iterator[str]:
     """A database with the schemas of all services."""
     with fresh_database(database_server) as url:
-        Platform(url, tmp_path_factory.mktemp("rights"), {}).migrate()
+        migrated(url, *SERVICES)
         yield url
 
 

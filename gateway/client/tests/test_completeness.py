@@ -112,6 +112,16 @@ def public(kind: type) -> dict[str, list[str]]:
     }
 
 
+def test_every_list_can_be_walked_to_its_end() -> None:
+    returned = {name: typing.get_type_hints(build)["return"] for name, build in builders().items()}
+    paged = {name for name, call in returned.items() if "types.Page[" in str(call)}
+
+    assert len(paged) > 5
+    for kind in (Client, AsyncClient):
+        walked = {f"list_{name[4:]}" for name in public(kind) if name.startswith("all_")}
+        assert {name for name in paged if name.startswith("list_")} == walked
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_all_that_can_be_said_is(operation: str) -> None:
     ours = [call for name, call in CALLS.items() if OFFERED[name] == operation]

@@ -23,13 +23,15 @@ from parley_tests.installation import Installation
 from parley.chat.v1.chat_pb2 import DeleteChatRequest, GetChatRequest, SendMessageRequest
 from parley.prompt.v1.prompt_pb2 import GetActivePromptRequest
 
-from .services import CUT, vouched, world
+from .services import CUT, FRESH, vouched, world
 
 pytestmark = pytest.mark.unit
 
 GET, DELETE = GetChatRequest(chat_id="c"), DeleteChatRequest(chat_id="c")
 LONG = Patience(reread=60, repeat=60, resume=60)
 HANGS = object()
+OLD = 2 * FRESH
+LIMITS = (50, 500, 5000)
 
 
 async def test_a_call_is_made_in_the_name_of_the_keys_owner(gateway: FakeGateway) -> None:
@@ -46,21 +48,26 @@ async def test_a_call_is_made_in_the_name_of_the_keys_owner(gateway: FakeGateway
 
 
 async def test_a_deadline_is_given_to_each_call(gateway: FakeGateway) -> None:
-    async with world(gateway, Patience(call=20, stream=40)) as ours:
+    async with world(gateway, Patience(call=500, stream=5000)) as ours:
         await ours.services.chat.GetChat(GET)
-        await ours.services.chat.GetChat(GET, timeout=5)
+        await ours.services.chat.GetChat(GET, timeout=50)
         _ = [one async for one in ours.services.chat.SendMessage(SendMessageRequest(content="x"))]
 
-        assert [20, 5, 40] == [round(one / 5) * 5 for one in ours.chats.seconds]
+        # On the wire they may be rounded up.
+        assert [500, 50, 5000] == [
+            next(n for n in LIMITS if s < 1.1 * n) for s in ours.chats.seconds
+        ]
 
 
 async def test_a_service_that_hangs_costs_no_more_than_the_deadline(gateway: FakeGateway) -> None:
     async with world(gateway, LONG) as ours:
+        await ours.services.chat.GetChat(GET)
         ours.chats.failures = [(0, HANGS)]
         with pytest.raises(GatewayUnreachable) as caught:
             await ours.services.chat.GetChat(GET, timeout=0.5)
 
-        assert (caught.value.waited, len(ours.chats.received)) == (True, 1)
+        assert caught.value.waited
+        assert len(ours.chats.received) <= 2
 
 
 @pytest.mark.parametrize("failure", [CUT, faults.TooBusy("Later."), faults.DatabaseUnavailable()])
@@ -92,7 +99,6 @@ async def test_a_service_that_is_away_is_said_to_be(gateway: FakeGateway) -> Non
 
 async def test_a_context_serves_for_several_calls(gateway: FakeGateway) -> None:
     async with world(gateway) as ours:
-        gateway.vouch = lambda user_id: vouched(user_id) | {"fresh_until": "2999-01-01T00:00:00Z"}
         await asyncio.gather(*(ours.services.chat.GetChat(GET) for _ in range(20)))
 
         assert 1 == len(gateway.calls("POST", "/me/context"))
@@ -102,7 +108,7 @@ async def test_a_context_that_is_no_longer_fresh_is_renewed(gateway: FakeGateway
     """As when the clock of the caller is wrong, which cannot tell."""
     async with world(gateway) as ours:
         stale = [True, True]
-        gateway.vouch = lambda user_id: vouched(user_id, ago=3 if stale and stale.pop() else 0)
+        gateway.vouch = lambda user_id: vouched(user_id, ago=OLD if stale and stale.pop() else 0)
         with pytest.raises(ProblemError, match="no longer fresh"):
             await ours.services.chat.GetChat(GET)
 
@@ -152,12 +158,12 @@ async def test_a_context_is_asked_for_once_at_a_time_and_before_its_end() -> Non
     async def ask() -> Context:
         asked.append(now[0])
         await asyncio.sleep(0)
-        return Context("aaaa", *vouched_until(now[0] + 2.0))
+        return Context("aaaa", *vouched_until(now[0] + 1000.0))
 
     contexts = Contexts(ask, lambda: now[0])
     first, second = await asyncio.gather(contexts.current(), contexts.current())
     assert first is second is await contexts.current()
-    assert 1.0 < first.until - time.monotonic() <= 1.5
+    assert 900 < first.until - time.monotonic() <= 999.5
     assert first is not await contexts.current(refused=first)
     contexts._known = None
     now[0] += 10

@@ -15,6 +15,7 @@ import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from parley_tests.migrating import migrated
 from parley_tests.platform import (
     HEALTHY_WITHIN_SECONDS,
     SERVICES,
@@ -131,7 +132,7 @@ def running_fleet(
     """Run `size` of each service for the length of a block."""
     fleet = Fleet(database_url, logs, size, environment or {})
     try:
-        fleet.platform.migrate()
+        migrated(database_url, *SERVICES)
         fleet.start()
         yield fleet
     finally:

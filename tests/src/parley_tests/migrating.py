@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from pydantic import SecretStr
 
 SECONDS = 60.0
 
@@ -83,6 +84,14 @@ def prepared(url: str, service: str, target: str = "head") -> None:
         for statement in module.prerequisites(owner):
             module.provide(owner, statement)
         module.upgrade(owner, target)
+
+
+def migrated(url: str, *services: str) -> None:
+    """Migrate within this process, from the beginning to the end: faster than by another one."""
+    for service in services:
+        module = upgrade_of(service)
+        admission = {"API_KEY": "k", "KEY_PEPPER": "p" * 32} if service == "gateway" else {}
+        assert 0 == module.migrate(module.Settings(DATABASE_URL=SecretStr(url), **admission))
 
 
 def start_migrate(service: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -67,8 +67,9 @@ class Tab:
         socket.on("framereceived", self.note_answer)
 
     def note_request(self, frame: str | bytes) -> None:
-        if isinstance(frame, bytes) and BackMsg.FromString(frame).HasField("rerun_script"):
-            self.asked = True
+        if isinstance(frame, bytes):
+            told = BackMsg.FromString(frame)
+            self.asked |= told.HasField("rerun_script") and not told.rerun_script.is_auto_rerun
 
     def note_answer(self, frame: str | bytes) -> None:
         if isinstance(frame, bytes) and ForwardMsg.FromString(frame).HasField("new_session"):
@@ -158,7 +159,7 @@ def running_page(target: Target, folder: Path) -> Iterator[str]:
             yield f"127.0.0.1:{port}"
         finally:
             process.terminate()
-            code = process.wait(15)
+            code = process.wait(PATIENCE / 1000)
     told = (folder / "log").read_text()
     assert (code, "Traceback" in told) == (0, False), told
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from parley_tests.installation import Installation
+from parley_tests.migrating import migrated
 from parley_tests.settings import inherited_environment
 
 SERVICES = ("prompt_service", "provider_service", "chat_service", "gateway")
@@ -56,7 +57,7 @@ class Platform:
         }
 
     def migrate(self) -> None:
-        """Bring all schemas up to date, all services at once, as they do everywhere."""
+        """Bring all schemas up to date, all services at once as processes of their own."""
         running = {name: self._run(name, "migrate", self.environment) for name in SERVICES}
         for name, process in running.items():
             if process.wait(HEALTHY_WITHIN_SECONDS) != 0:
@@ -156,7 +157,7 @@ def running_platform(
     """Run the four services for the length of a block."""
     platform = Platform(database_url, logs, environment or {})
     try:
-        platform.migrate()
+        migrated(database_url, *SERVICES)
         platform.start()
         yield platform
     finally:
@@ -170,7 +171,7 @@ def running_provider_service(
     """Run the provider service alone; its port may not be open yet."""
     platform = Platform(database_url, logs, environment or {})
     try:
-        platform.migrate()
+        migrated(database_url, *SERVICES)
         platform.start_one("provider_service")
         yield platform
     finally:

@@ -17,6 +17,9 @@ import pytest
 if TYPE_CHECKING:
     from parley_tests.platform import Platform
 
+# The folders whose files take longest, by their tests' ids.
+LONG = ("tests/e2e/", "tests/faults/", "tests/integration/", "tests/security/", "deploy/local/")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds the options of the shared fixtures."""
@@ -34,6 +37,14 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts first what starts processes and waits for them.
+
+    Workers take file after file: begun last, one long file would leave the others idle.
+    """
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -107,7 +107,8 @@ def texts_of(part: Part) -> Sequence[str]:
 def words_of(said: Iterable[Said]) -> str:
     """Return what users said in messages, by blank lines: the text of the message they become."""
     users = (message for message in said if message.role is Role.USER)
-    return "\n\n".join(part.text for part in parts_of(users) if isinstance(part, Text))
+    texts = (part.text for part in parts_of(users) if isinstance(part, Text))
+    return "\n\n".join(filter(None, texts))
 
 
 def first_words_of(said: Iterable[Said]) -> str:

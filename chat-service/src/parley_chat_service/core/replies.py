@@ -15,7 +15,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from parley_rpc.faults import DatabaseUnavailable, Fault, Internal, TooBusy
+from parley_rpc.faults import DatabaseUnavailable, Fault, Internal, TooBusy, reason_of
 from uuid_utils.compat import uuid7
 
 from parley_chat_service.core.digests import body_hash
@@ -212,7 +212,14 @@ class Replies:
                 last = await self.store.last_choice(caller.owner_id, send.chat_id)
             if last is not None:
                 choice = completed(choice, last)
-        return await self.providers.resolve(caller, choice, LOOK_UP_SECONDS), last
+        try:
+            return await self.providers.resolve(caller, choice, LOOK_UP_SECONDS), last
+        except Fault as fault:
+            is_alone = send.choice.model and not send.choice.provider
+            if not is_alone or choice == send.choice or reason_of(fault) != "model_not_found":
+                raise
+        # It is none of the last one's: it may be another's, or a name that stands for one.
+        return await self.providers.resolve(caller, send.choice, LOOK_UP_SECONDS), last
 
     async def _prompt(self, caller: Caller, send: Send) -> Prompt:
         if send.options.system:
@@ -222,14 +229,16 @@ class Replies:
         return await self.prompts.active(caller, LOOK_UP_SECONDS)
 
     def _new(self, caller: Caller, send: Send, choice: Choice, prompt: Prompt) -> NewTurn:
+        chat_uid = uuid7()
+        chat_id = send.chat_id or str(chat_uid)
         return NewTurn(
             owner_id=caller.owner_id,
-            chat_uid=(chat_uid := uuid7()),
-            chat_id=send.chat_id or str(chat_uid),
+            chat_uid=chat_uid,
+            chat_id=chat_id,
             user_message_id=uuid7(),
             message_id=uuid7(),
             worker_id=self.worker.worker_id,
-            title=title_of(send.content or first_words_of(send.said)),
+            title=title_of(send.content or first_words_of(send.said)) or chat_id,
             send=send,
             body_hash=body_hash(send) if send.idempotency_key else b"",
             choice=choice,

@@ -139,6 +139,15 @@ def test_the_vendors_own_tools_stand_beside_ours() -> None:
         assert [tool["type"] for tool in made["tools"]] == ["web_search", "function"]
 
 
+@pytest.mark.parametrize("kind", ["custom", "computer", "local_shell"])
+def test_tools_whose_calls_nobody_would_see_are_refused(kind: str) -> None:
+    said = {"tools": [SEARCH, {"type": kind}]}
+    for worded in (on_responses, lambda given: on_chat(given, own=False)):
+        with pytest.raises(UnsupportedParameter, match=f"'{kind}'") as caught:
+            worded(said)
+        assert caught.value.parameter not in ReplyRequest.__dataclass_fields__
+
+
 async def test_they_arrive_as_the_vendors_client_sends_them(
     provider: OpenAIProvider, wire: OpenAIPeer, client: openai.AsyncOpenAI
 ) -> None:

@@ -211,7 +211,8 @@ class Reading:
             self.feed(b"\n")
         if not self.failure:
             self._flush()
-            self._weigh()
+            if self._tokens:
+                self._weigh()
 
     def feed_whole(self, body: bytes) -> None:
         """Reads a reply that came in one piece."""
@@ -231,7 +232,7 @@ class Reading:
         Of counts that follow each other only the last is kept, and the end repeats that one.
         """
         self._flush()
-        if self.done:
+        if self._tokens and self.done:
             self._weigh()
         events, self._events = self._events, []
         is_counted = [isinstance(event, UsageUpdate) for event in events]
@@ -311,13 +312,12 @@ class Reading:
             self._texts.clear()
             self.output += len(text.encode())
             self._events.append(self._kind(text))
-            if self._kind is TextDelta:
+            if self._tokens and self._kind is TextDelta:
                 self._weigh()
 
     def _weigh(self) -> None:
-        if self._tokens:
-            self._events.append(Logprobs(tuple(self._tokens)))
-            self._tokens.clear()
+        self._events.append(Logprobs(tuple(self._tokens)))
+        self._tokens.clear()
 
 
 def estimate(request: ReplyRequest, output: int, known: Mapping[str, int] | None = None) -> Usage:

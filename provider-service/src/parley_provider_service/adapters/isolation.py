@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future, wait
 from contextlib import ExitStack, aclosing, suppress
+from functools import cache
 from typing import Any, TypeVar
 
 import parley_provider_sdk as sdk
@@ -59,7 +60,13 @@ def isolated(
             raise Hangs
         provider = making.result()
         undo.pop_all()
-    return speaker_for(provider)(home, provider)
+    kinds = (
+        (sdk.Selective, SelectiveProvider),
+        (sdk.TokenCounter, CountingProvider),
+        (sdk.Embedder, EmbeddingProvider),
+    )
+    able = tuple(speaker for kind, speaker in kinds if isinstance(provider, kind))
+    return speaker_of(able)(home, provider)
 
 
 async def _making(create: Callable[[], Answer]) -> Answer:
@@ -228,14 +235,9 @@ class EmbeddingProvider(IsolatedProvider):
         return await self.home.ask(lambda: provider.embed(request))
 
 
-def speaker_for(provider: sdk.Provider) -> Callable[[Home, sdk.Provider], IsolatedProvider]:
-    """Return a kind of IsolatedProvider that can do besides what a provider can."""
-    kinds = (
-        (sdk.Selective, SelectiveProvider),
-        (sdk.TokenCounter, CountingProvider),
-        (sdk.Embedder, EmbeddingProvider),
-    )
-    able = tuple(speaker for kind, speaker in kinds if isinstance(provider, kind))
+@cache
+def speaker_of(able: tuple[type[IsolatedProvider], ...]) -> type[IsolatedProvider]:
+    """Return what can do all of these together; the same one each time, so that none pile up."""
     return type("IsolatedProvider", able, {}) if able else IsolatedProvider
 
 

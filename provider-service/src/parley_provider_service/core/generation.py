@@ -39,6 +39,7 @@ from parley_provider_service.core.ports import Ledger
 from parley_provider_service.core.reply import Reply
 from parley_provider_service.core.routing import Admission, Route, choices_of, is_final
 from parley_provider_service.core.rules import check
+from parley_provider_service.core.secrecy import without_metadata
 
 # Before the caller's own deadline, so that what is known of the usage still reaches it.
 MARGIN_SECONDS = 0.25
@@ -115,7 +116,7 @@ class Generation:
             if self._stopped:
                 raise stopping()
             unless_begun.pop_all()
-        reply = Reply(ask)
+        reply = Reply(ask, first.provider)
         reply.ask_next(admission.entry.name, admission.model)
         task = asyncio.create_task(self._make(reply, route, admission, deadline))
         self._making[task] = reply
@@ -290,6 +291,8 @@ class Generation:
         """Return what the vendor is asked; InvalidArgument when the model does not take it."""
         entry, limits = admission.entry, self.limits
         request = fitted(reply.ask.request, entry, admission.model, limits.unsupported)
+        if entry.name != reply.first:
+            request = without_metadata(request)
         first = max(limits.first_token_seconds, entry.installed.first_token_seconds)
         left = max(deadline - asyncio.get_running_loop().time(), 0.0)
         patience = sdk.Limits(first_token=first, idle=limits.idle_seconds, whole=left)

@@ -39,8 +39,10 @@ class Reply:
     first.
     """
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, first: str = "") -> None:
         self.ask = ask
+        # Who is asked first: what vendors want back in the request is taken for theirs.
+        self.first = first or ask.provider
         self.input_chars = input_chars(ask.request)
         # What it holds of its caller's allowances, and what that was reckoned from; a length of
         # its own when it may be no longer than is held for it.

@@ -13,6 +13,8 @@ Where the details of the wire come from, as files of the installed `anthropic` p
 - names and order of events, deltas: types/raw_*_event.py, types/raw_content_block_delta.py,
   types/signature_delta.py, lib/streaming/_messages.py; pings and errors among them: _streaming.py
 - blocks: types/thinking_block.py, …/redacted_thinking_block.py, …/tool_use_block.py
+- addresses, images of tools: types/url_image_source_param.py, …/url_pdf_source_param.py,
+  …/tool_result_block_param.py
 - whole replies, reasons to stop: types/message.py, types/stop_reason.py
 - counts of tokens: types/usage.py, types/message_delta_usage.py, types/output_tokens_details.py
 - models and pages of them: types/model_info.py, types/model_capabilities.py, pagination.py

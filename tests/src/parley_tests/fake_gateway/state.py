@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 JSON = dict[str, Any]
+STEP = 0.005  # how often something looks whether it may go on, in seconds
 ADMIN = "ada"  # the id of the user of the fake's own key
 SHARED = ("Default", "Code assistant", "Research assistant")
 COST = MappingProxyType({"amount": "0.000125", "currency": "USD", "price_version": "2026-11"})
@@ -60,6 +61,7 @@ class FakeGateway:
     reply: str = "You said: {message}"
     reasoning: str = ""
     pace: float = 0.0  # seconds between two words of a reply
+    most: int | None = None  # words of a reply that are written before this is changed
     first_after: float = 0.0  # seconds of thinking before the first word
     refusals: dict[str, JSON] = field(default_factory=dict)  # "POST /chat" -> a problem
     passing: dict[str, list[JSON]] = field(default_factory=dict)  # the same, each only once
@@ -256,6 +258,8 @@ class FakeGateway:
         reply["reasoning"] = self.reasoning or None
         words = self.reply.format(message=message).split(" ")
         for number, word in enumerate(words):
+            while self.most is not None and number >= self.most:  # noqa: ASYNC110 - a fake may poll
+                await asyncio.sleep(STEP)
             if self.breaks and number == len(words) // 2:
                 reply |= {"status": "failed", "finish_reason": "error"}
                 return

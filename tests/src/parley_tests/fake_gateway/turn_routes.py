@@ -7,9 +7,8 @@ import re
 from aiohttp import web
 
 from parley_tests.fake_gateway.routes import GATEWAY, found, own_chats, reader
-from parley_tests.fake_gateway.state import ADMIN, JSON, FakeGateway, problem, refused
+from parley_tests.fake_gateway.state import ADMIN, JSON, STEP, FakeGateway, problem, refused
 
-STEP = 0.005  # how often a stream looks whether its reply has grown, in seconds
 STOPPING = problem(503, "unavailable", "The gateway is stopping.")
 turn_routes = web.RouteTableDef()
 

@@ -16,6 +16,8 @@ Where the details of the wire come from, as files of the installed `google.genai
   `google/api/error_reason.proto` of the installed `googleapis-common-protos`
 - models and their pages: models.py (`_Model_from_mldev`, `_ListModelsConfig_to_mldev`), pagers.py
 - counting: models.py (`_CountTokensParameters_to_mldev`)
+- vectors: models.py (`_EmbedContentParameters_to_mldev`), types.py (`EmbedContentResponse`)
+- probabilities: types.py (`LogprobsResult`); images of tools: types.py (`FunctionResponsePart`)
 
 The vendor's sentences in failures are those that its users quote in public issues. Its signatures
 are opaque; the peer's say which content they sign, so that it notices one that was moved or joined.

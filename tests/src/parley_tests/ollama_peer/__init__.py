@@ -6,7 +6,7 @@ As a process: `python -m parley_tests.ollama_peer --port 0` prints one JSON line
 
 Where the details of the wire come from, as files of the installed `ollama` package …
 
-- requests, replies, lists and details of models: _types.py
+- requests, replies, lists and details of models, vectors, probabilities: _types.py
 - lines, errors within a stream, `{"error": …}` beside a status: _client.py
 
 … and of the repository github.com/ollama/ollama at fb30760, for what the package leaves open:

@@ -21,7 +21,10 @@ Where the details of the wires come from, as files of the installed `openai` pac
 - what a request may hold: types/responses/response_create_params.py, …/response_input_item.py,
   …/input_token_count_params.py
 - counting: types/responses/input_token_count_response.py
-- vectors: types/create_embedding_response.py, resources/embeddings.py
+- vectors: types/create_embedding_response.py, types/embedding_create_params.py (how many at once),
+  resources/embeddings.py
+- probabilities: types/chat/chat_completion_token_logprob.py, types/responses/response_includable.py
+  (asked for), …/response_output_text.py, …/response_text_delta_event.py (which has no bytes)
 - models: types/model.py, pagination.py
 - error bodies, `error` with four fields: types/shared/error_object.py, _client.py
 - codes of failed responses: types/responses/response_error.py, …/response_error_event.py

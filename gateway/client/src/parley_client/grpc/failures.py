@@ -41,6 +41,7 @@ REASONS: Mapping[str, tuple[int, bool]] = MappingProxyType(
         "provider_auth": (502, False),
         "provider_quota": (402, False),
         "too_large": (413, False),
+        "tool_calls_too_large": (502, False),
     }
 )
 

@@ -80,8 +80,8 @@ def request_body(struct: type[msgspec.Struct], example: Document, prefix: str = 
     return {"requestBody": {"required": True, "content": content}, COMPONENTS: parts}
 
 
-def stream_of(schema: Document, example: str) -> Document:
-    """Describe a stream of server-sent events, whose `data` is JSON of this schema."""
+def stream_of(schema: Document, example: str, last: str) -> Document:
+    """Describe a stream of server-sent events: `data` is JSON of this schema, but for the last."""
     event: Document = {
         "type": "object",
         "required": ["data"],
@@ -89,8 +89,10 @@ def stream_of(schema: Document, example: str) -> Document:
             "event": {"type": "string"},
             "data": {
                 "type": "string",
-                "contentMediaType": "application/json",
-                "contentSchema": schema,
+                "anyOf": [
+                    {"contentMediaType": "application/json", "contentSchema": schema},
+                    {"const": last},
+                ],
             },
         },
     }

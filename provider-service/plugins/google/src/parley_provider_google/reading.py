@@ -115,9 +115,9 @@ class ContentReading(Reading):
             self._word = word
 
     def _read_logprobs(self, told: Mapping[str, Any]) -> None:
-        chosen = told.get("chosenCandidates") or ()
-        places = told.get("topCandidates") or [{}] * len(chosen)
-        for one, place in zip(chosen, places, strict=True):
+        chosen, places = told.get("chosenCandidates") or (), told.get("topCandidates") or ()
+        for number, one in enumerate(chosen):
+            place = places[number] if number < len(places) else {}
             top = tuple(_token(other) for other in place.get("candidates") or ())
             self.weigh([replace(_token(one), top=top)])
 

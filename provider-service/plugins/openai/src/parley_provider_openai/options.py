@@ -42,6 +42,10 @@ _ON_RESPONSES_ONLY = (
     "previous_response_id",
     "prompt",
 )
+# Tools of the vendor's making that the client has to run: nobody would be told of their calls.
+_RUN_BY_CLIENTS = frozenset(
+    {"apply_patch", "computer", "computer_use_preview", "custom", "local_shell", "shell"}
+)
 # Wishes that reasoning be shown: the wire of chats has no word for it, and hides none that it has.
 _SHOWN = ("summary", "generate_summary")
 
@@ -101,6 +105,11 @@ def _taken(options: Mapping[str, Any], elsewhere: Iterable[str], wire: str) -> J
     for name in elsewhere:
         if made.pop(name, None) is not None:
             _refuse([name], wire)
+    for tool in listed(made.get("tools"), "tools"):
+        kind = tool.get("type") if isinstance(tool, Mapping) else None
+        if kind in _RUN_BY_CLIENTS:
+            # Named so that nobody takes it for tools in general, which the model may well take.
+            raise UnsupportedParameter(f"Calls of a tool '{kind}' are not read.", f"tools.{kind}")
     if made.get("n") not in (None, 1):
         raise UnsupportedParameter("One answer is made at a time: 'n' is 1.", "n")
     return made

@@ -44,8 +44,9 @@ _NOTHING: frozenset[str] = frozenset()
 NOT_ON_RESPONSES = frozenset(
     {"stop", "seed", "frequency_penalty", "presence_penalty", "top_k", "reasoning_tokens"}
 )
-# Neither has `/chat/completions`; but many compatible servers know the first.
-_NOT_ON_CHAT = frozenset({"top_k", "reasoning_tokens"})
+# Nor has `/chat/completions` these; but many compatible servers know the second.
+_NOT_ON_OTHERS_CHAT = frozenset({"reasoning_tokens"})
+_NOT_ON_CHAT = _NOT_ON_OTHERS_CHAT | {"top_k"}
 _SAMPLING = frozenset(
     {"temperature", "top_p", "stop", "frequency_penalty", "presence_penalty", "top_logprobs"}
 )
@@ -72,7 +73,7 @@ _RANKS = MappingProxyType({effort: rank for rank, effort in enumerate(Effort)})
 
 def check(request: ReplyRequest, fields: frozenset[str], wire: str) -> None:
     """Raises UnsupportedParameter for a field that is asked for and that a wire has no word for."""
-    for name in sorted(fields):
+    for name in fields:
         if getattr(request, name) not in (None, (), []):
             raise UnsupportedParameter(f"OpenAI's {wire} know no '{name}'.", name)
 
@@ -87,7 +88,7 @@ def our_name(parameter: object) -> str | None:
 
 def not_on_chat(*, own: bool) -> frozenset[str]:
     """Returns the fields of ReplyRequest that `/chat/completions` has no word for."""
-    return _NOT_ON_CHAT if own else _NOT_ON_CHAT - {"top_k"}
+    return _NOT_ON_CHAT if own else _NOT_ON_OTHERS_CHAT
 
 
 def unsupported(model: str) -> frozenset[str]:

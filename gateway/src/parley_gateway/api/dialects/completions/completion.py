@@ -24,6 +24,7 @@ from parley_gateway.api.dialects.completions.reply import Reply
 from parley_gateway.api.dialects.completions.telling import Telling, completion
 from parley_gateway.api.dialects.completions.translate import Asked, asked, naming
 from parley_gateway.api.middleware import exchange_of
+from parley_gateway.api.turns import idempotency_key
 from parley_gateway.core.streams import Stream
 
 
@@ -31,10 +32,12 @@ async def post_completion(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request of somebody who was admitted."""
     body, unknown = decode(scope[BODY], CompletionBody)
     ask = asked(body, unknown)
+    key = idempotency_key(scope)
     if body.conversation is not None:
         if ask.choices > 1:
             raise InvalidArgument.of("n", "A chat has one reply to a message.")
-        await conversation.answer(body.conversation, ask, scope, receive, send)
+        chat = conversation.Chat(body.conversation, key)
+        await conversation.answer(chat, ask, scope, receive, send)
         return
     load = gateway_of(scope).load
     with generation.under_way(scope) as stream, contextlib.ExitStack() as others:

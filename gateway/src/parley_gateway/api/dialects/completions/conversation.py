@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
 
 import orjson
 from parley_rpc.faults import Fault, Internal
@@ -35,7 +36,6 @@ from parley_gateway.api.dialects.completions.translate import Asked, naming
 from parley_gateway.api.middleware import exchange_of
 from parley_gateway.api.providers import VENDOR_SECONDS
 from parley_gateway.api.quota import preflight
-from parley_gateway.api.turns import idempotency_key
 from parley_gateway.core.streams import Stream
 
 NOT_BEGUN = "The chat service ended a turn without beginning it."
@@ -43,13 +43,20 @@ NOT_ENDED = "The chat service did not end the turn."
 Events = AsyncIterator[SendMessageResponse]
 
 
-async def answer(chat_id: str, ask: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+class Chat(NamedTuple):
+    """The chat that goes on, and what makes the send repeatable."""
+
+    chat_id: str
+    idempotency_key: str
+
+
+async def answer(chat: Chat, ask: Asked, scope: Scope, receive: Receive, send: Send) -> None:
     """Say what is new in a chat, and answer with the reply; it goes on without its client."""
     with generation.under_way(scope) as stream:
         turn = StoredTurn(ask, scope)
         async with stream.waiting():
             with naming():
-                await turn.begin(chat_id)
+                await turn.begin(chat)
                 document = None if ask.is_streamed else await turn.whole()
         if document is None:
             await tell(turn, stream, receive, send)
@@ -75,10 +82,10 @@ class StoredTurn:
         self.events: Events
         self.confirm: Callable[[], Awaitable[None]] = confirming(scope)
 
-    async def begin(self, chat_id: str) -> None:
+    async def begin(self, chat: Chat) -> None:
         """Wait until the turn is stored; the fault that keeps it from that."""
         gateway, caller = gateway_of(self.scope), self.scope[CALLER]
-        request = await self.request(chat_id)
+        request = await self.request(chat)
         self.events = gateway.chat.stream(
             gateway.chat.stub.SendMessage, request, caller, gateway.turn_seconds + SPARE_SECONDS
         )
@@ -87,7 +94,7 @@ class StoredTurn:
             return
         raise Internal(NOT_BEGUN)
 
-    async def request(self, chat_id: str) -> SendMessageRequest:
+    async def request(self, chat: Chat) -> SendMessageRequest:
         """Write what is sent: chats remember provider and model, so they are looked up here."""
         gateway, said = gateway_of(self.scope), self.ask.request
         found = await gateway.provider.unary(
@@ -97,12 +104,12 @@ class StoredTurn:
             VENDOR_SECONDS,
         )
         request = SendMessageRequest(
-            chat_id=chat_id,
+            chat_id=chat.chat_id,
             input=said.messages,
             provider=found.model.provider,
             model=found.model.name,
             options=said,
-            idempotency_key=idempotency_key(self.scope),
+            idempotency_key=chat.idempotency_key,
             omit_deltas=not self.ask.is_streamed,
             refusal=await preflight(self.scope),
         )

@@ -116,7 +116,9 @@ COMPLETION: Responses = {
                 "example": COMPLETION_EXAMPLE,
             },
             **stream_of(
-                answered("chat.completion.chunk", "delta", {"type": "object"}), STREAM_EXAMPLE
+                answered("chat.completion.chunk", "delta", {"type": "object"}),
+                STREAM_EXAMPLE,
+                last="[DONE]",
             ),
         },
     }
@@ -164,14 +166,14 @@ EMBEDDINGS: Responses = {
                 "example": {
                     "object": "list",
                     "data": [{"object": "embedding", "index": 0, "embedding": [0.25, -0.5]}],
-                    "model": "demo/embedding",
+                    "model": "demo/demo-embedding",
                     "usage": {"prompt_tokens": 2, "total_tokens": 2},
                 },
             }
         },
     }
 }
-EMBEDDINGS_BODY: Document = {"model": "demo/embedding", "input": ["Venus", "Mars"]}
+EMBEDDINGS_BODY: Document = {"model": "demo/demo-embedding", "input": ["Venus", "Mars"]}
 OPENAI_MODEL: Document = {
     "id": "demo/demo",
     "object": "model",

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from parley_rpc.context import Caller
-from parley_rpc.faults import InvalidArgument
+from parley_rpc.faults import Fault, InvalidArgument
 
 from parley.provider.v1 import alias_pb2
-from parley.provider.v1.model_pb2 import GetModelRequest
+from parley.provider.v1.model_pb2 import GetModelRequest, ListModelsRequest
 from parley.provider.v1.provider_pb2 import PROVIDER_STATUS_READY, Provider
 from parley_gateway.api.dependencies import READ_SECONDS, Gateway
 from parley_gateway.api.dialects.failures import Dialect
 from parley_gateway.api.providers import VENDOR_SECONDS, all_providers
 
 Json = dict[str, Any]
+# One vendor that is away makes nobody wait for long.
+SOON_SECONDS = 5.0
 # Nobody says when a model was made.
 UNKNOWN_TIME = 0
 UNKNOWN_DAY = datetime.fromtimestamp(UNKNOWN_TIME, UTC).isoformat().replace("+00:00", "Z")
@@ -41,16 +45,30 @@ async def listed(gateway: Gateway, caller: Caller) -> list[Listed]:
     ready = [one for one in providers if one.enabled and one.status == PROVIDER_STATUS_READY]
     names = {one.name for one in ready}
     aliases = [one for one in await all_aliases(gateway, caller) if one.provider in names]
+    models = await asyncio.gather(*(models_of(gateway, caller, one) for one in ready))
     return [
-        *itertools.chain.from_iterable(map(models_of, ready)),
+        *itertools.chain.from_iterable(models),
         *(Listed(one.alias, one.provider) for one in aliases),
     ]
 
 
-def models_of(provider: Provider) -> Iterator[Listed]:
-    """Yield the models of a provider."""
-    for name in provider.models:
-        yield Listed(f"{provider.name}/{name}", provider.name, display_name=name)
+async def models_of(gateway: Gateway, caller: Caller, provider: Provider) -> list[Listed]:
+    """Return the models of a provider; its vendor is asked only where none is known yet."""
+    names = provider.models or await asked_for(gateway, caller, provider.name)
+    return [Listed(f"{provider.name}/{name}", provider.name, display_name=name) for name in names]
+
+
+async def asked_for(gateway: Gateway, caller: Caller, provider: str) -> Sequence[str]:
+    """Return what a provider's vendor lists; nothing when it does not say soon."""
+    with contextlib.suppress(Fault):
+        answer = await gateway.provider.unary(
+            gateway.provider.stub.ListModels,
+            ListModelsRequest(provider=provider),
+            caller,
+            SOON_SECONDS,
+        )
+        return [model.name for model in answer.models]
+    return ()
 
 
 async def all_aliases(gateway: Gateway, caller: Caller) -> list[alias_pb2.Alias]:

@@ -156,7 +156,7 @@ class Reply:
         if any(piece.metadata for piece in thoughts):
             message["reasoning_details"] = list(details(thoughts))
         if calls and self.is_legacy:
-            message["function_call"] = function(calls[0]) | extra(calls[0])
+            message["function_call"] = function(calls[0]) | carrier_of(calls[0])
         elif calls:
             message["tool_calls"] = [tool_call(piece) for piece in calls]
         carrier = carried(self.pieces)
@@ -180,7 +180,7 @@ def tool_call(piece: Piece) -> Json:
         "id": piece.call_id,
         "type": "function",
         "function": function(piece),
-        **extra(piece),
+        **carrier_of(piece),
     }
 
 
@@ -189,7 +189,7 @@ def function(piece: Piece) -> Json:
     return {"name": piece.name, "arguments": piece.text}
 
 
-def extra(piece: Piece) -> Json:
+def carrier_of(piece: Piece) -> Json:
     """Return what a vendor wants back with a call; nothing when it wants nothing."""
     return {"extra_content": {OURS: wrapped(piece.metadata)}} if piece.metadata else {}
 

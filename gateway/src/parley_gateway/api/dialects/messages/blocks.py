@@ -23,6 +23,15 @@ class AnthropicTextBlock(AnthropicBlock, tag="text"):
     citations: Any = None
 
 
+class AnthropicInstruction(Struct, forbid_unknown_fields=True):
+    """Text where there is nothing else."""
+
+    type: Literal["text"]
+    text: str
+    cache_control: Any = None
+    citations: Any = None
+
+
 class AnthropicImageData(Struct, tag_field="type", tag="base64", forbid_unknown_fields=True):
     """An image, here and now."""
 
@@ -145,7 +154,7 @@ class AnthropicAssistantMessage(
 class AnthropicSystemMessage(Struct, tag_field="role", tag="system", forbid_unknown_fields=True):
     """An instruction among the messages; it counts as one before them."""
 
-    content: str | list[AnthropicTextBlock]
+    content: str | list[AnthropicInstruction]
 
 
 AnthropicInputMessage = AnthropicUserMessage | AnthropicAssistantMessage | AnthropicSystemMessage

@@ -6,12 +6,14 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from parley_gateway.api.dialects.messages.blocks import AnthropicInputMessage, AnthropicTextBlock
+from parley_gateway.api.dialects.messages.blocks import AnthropicInputMessage, AnthropicInstruction
 from parley_gateway.api.schemas.chats import MOST_TOKENS
 
 # Fewer make no thought, says the dialect.
 LEAST_THINKING = 1024
 MOST_STOPS = 16
+# Who calls a tool unless something else is said: the model, and no program of its.
+ITSELF = "direct"
 Tokens = Annotated[int, Meta(ge=1, le=MOST_TOKENS)]
 Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)]
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -24,10 +26,19 @@ class AnthropicTool(Struct, forbid_unknown_fields=True, kw_only=True):
     input_schema: dict[str, Any]
     description: str | None = None
     type: Literal["custom"] | None = None
-    allowed_callers: list[Literal["direct"]] | None = None
     cache_control: Any = None
     eager_input_streaming: bool | None = None
     strict: bool | None = None
+    # What only vendors know that speak the dialect.
+    allowed_callers: list[str] | None = None
+    defer_loading: bool | None = None
+    input_examples: list[dict[str, Any]] | None = None
+
+    @property
+    def is_special(self) -> bool:
+        """Whether it says what only vendors know that speak the dialect."""
+        callers = self.allowed_callers or [ITSELF]
+        return bool(self.defer_loading or self.input_examples or callers != [ITSELF])
 
 
 class AnthropicChoice(Struct, kw_only=True, tag_field="type", forbid_unknown_fields=True):
@@ -75,9 +86,10 @@ class AnthropicThinkingDisabled(
     """It does not think."""
 
 
-class AnthropicFormat(Struct, tag_field="type", tag="json_schema", forbid_unknown_fields=True):
+class AnthropicFormat(Struct, forbid_unknown_fields=True):
     """JSON of a schema, instead of prose."""
 
+    type: Literal["json_schema"]
     # `schema` on the wire.
     form: dict[str, Any] = field(name="schema")
 
@@ -87,6 +99,8 @@ class AnthropicOutput(Struct, forbid_unknown_fields=True):
 
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     format: AnthropicFormat | None = None
+    # What only vendors know that speak the dialect.
+    task_budget: dict[str, Any] | None = None
 
 
 class AnthropicPrompt(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -97,7 +111,7 @@ class AnthropicPrompt(Struct, kw_only=True, forbid_unknown_fields=True):
 
     model: Label
     messages: Annotated[list[AnthropicInputMessage], Meta(min_length=1)]
-    system: str | list[AnthropicTextBlock] | None = None
+    system: str | list[AnthropicInstruction] | None = None
     tools: list[AnthropicTool] | None = None
     tool_choice: (
         AnthropicChoiceAuto | AnthropicChoiceAny | AnthropicChoiceTool | AnthropicChoiceNone | None

@@ -40,7 +40,7 @@ def conversation(messages: Sequence[blocks.AnthropicInputMessage]) -> Iterator[I
 
 
 def instructions(
-    system: str | Sequence[blocks.AnthropicTextBlock] | None,
+    system: str | Sequence[blocks.AnthropicInstruction] | None,
     messages: Iterable[blocks.AnthropicInputMessage],
 ) -> str:
     """Join all instructions, wherever they stand."""
@@ -51,7 +51,7 @@ def instructions(
     return PARAGRAPH.join(filter(None, texts))
 
 
-def texts_of(content: str | Sequence[blocks.AnthropicTextBlock]) -> Iterator[str]:
+def texts_of(content: str | Sequence[blocks.AnthropicInstruction]) -> Iterator[str]:
     """Yield the texts of what is nothing but text."""
     if isinstance(content, str):
         yield content

@@ -85,7 +85,9 @@ VERSIONS: list[Document] = [
 ]
 
 
-def extra(asked: type[msgspec.Struct], example: Document, answer: type[msgspec.Struct]) -> Document:
+def described_by(
+    asked: type[msgspec.Struct], example: Document, answer: type[msgspec.Struct]
+) -> Document:
     """Describe the body of a route, and the parts that its answer consists of.
 
     A body may hold other fields, which are handed on; its parts may not.
@@ -100,8 +102,8 @@ def extra(asked: type[msgspec.Struct], example: Document, answer: type[msgspec.S
     }
 
 
-MESSAGE_EXTRA = extra(AnthropicBody, {**PROMPT, "max_tokens": 1024}, AnthropicMessage)
-COUNT_EXTRA = extra(AnthropicPrompt, PROMPT, AnthropicCount)
+MESSAGE_EXTRA = described_by(AnthropicBody, {**PROMPT, "max_tokens": 1024}, AnthropicMessage)
+COUNT_EXTRA = described_by(AnthropicPrompt, PROMPT, AnthropicCount)
 MESSAGE_ANSWER: Responses = {
     200: {
         "description": "The message: whole, or as server-sent events.",

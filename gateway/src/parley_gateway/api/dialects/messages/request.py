@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import orjson
 from parley_rpc.faults import InvalidArgument
 
@@ -54,12 +55,18 @@ def request_of(body: asked.AnthropicPrompt, unknown: Mapping[str, Any]) -> Gener
     )
     if not request.messages:
         raise InvalidArgument.of("messages", "must hold something to answer")
-    add_tools(request, body)
+    options = {**unknown}
+    if any(tool.is_special for tool in body.tools or ()):
+        options |= special_tools(body)
+    else:
+        add_tools(request, body)
+    if body.output_config and body.output_config.task_budget:
+        options["output_config"] = {"task_budget": body.output_config.task_budget}
     add_thinking(request, body)
     add_format(request, body)
     if isinstance(body, asked.AnthropicBody):
         add_limits(request, body)
-    add_options(request, unknown)
+    add_options(request, options)
     return request
 
 
@@ -103,6 +110,19 @@ def add_tools(request: GenerateReplyRequest, body: asked.AnthropicPrompt) -> Non
             raise InvalidArgument.of("tool_choice.name", "must be one of the tools")
     if isinstance(choice, asked.AnthropicChoice) and choice.disable_parallel_tool_use is not None:
         request.parallel_tool_calls = not choice.disable_parallel_tool_use
+
+
+def special_tools(body: asked.AnthropicPrompt) -> dict[str, Any]:
+    """Return all that is said of tools as it came: vendors that speak the dialect know it."""
+    said = {"tools": body.tools, "tool_choice": body.tool_choice}
+    return {name: bare(msgspec.to_builtins(value)) for name, value in said.items() if value}
+
+
+def bare(value: Any) -> Any:
+    """Return what was said without what says nothing."""
+    if isinstance(value, list):
+        return [bare(one) for one in value]
+    return {name: one for name, one in value.items() if one is not None}
 
 
 def tool_names(tools: Sequence[asked.AnthropicTool] | None) -> set[str]:
