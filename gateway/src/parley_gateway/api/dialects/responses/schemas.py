@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from parley_gateway.api.dialects.documentation import COMPONENTS, REFS, Responses, stream_of
+from parley_gateway.api.dialects.documentation import COMPONENTS, REFS, Responses
 from parley_gateway.api.dialects.responses import answers, items, names
 from parley_gateway.api.dialects.responses.asked import Asked, Body
 from parley_gateway.api.dialects.responses.tools import HOSTED, MODES, Allowed, Function, Named
@@ -90,13 +90,27 @@ data: {"type":"response.output_text.delta","item_id":"msg_0199…","output_index
 """
 EVENT: Document = {
     "type": "object",
-    "required": ["type", "sequence_number"],
-    "properties": {"type": {"type": "string"}, "sequence_number": {"type": "integer"}},
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"type": "string"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "type": "object",
+                "required": ["type", "sequence_number"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "sequence_number": {"type": "integer"},
+                },
+            },
+        },
+    },
 }
 REQUIRED = ("id", "object", "created_at", "status", "model", "output", "tools", "tool_choice")
 RESPONSE = answer("The response.", EXAMPLE, *REQUIRED)
 STREAMED = answer("The response: whole, or as server-sent events.", EXAMPLE, *REQUIRED)
-STREAMED[200]["content"] |= stream_of(EVENT, EVENTS)
+STREAMED[200]["content"]["text/event-stream"] = {"schema": EVENT, "example": EVENTS}
 COUNTED = answer("The count.", {"object": "response.input_tokens", "input_tokens": 9})
 DELETED: Responses = {
     200: {
