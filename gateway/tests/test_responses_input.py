@@ -295,6 +295,9 @@ for _ in range(60):
     ("fields", "place"),
     [
         ({"input": [{"type": 7}]}, "input[0].type"),
+        ({"input": [{"type": [None]}]}, "input[0].type"),
+        ({"tools": [{"type": [None]}]}, "tools[0].type"),
+        ({"tool_choice": {"type": [None]}}, "tool_choice.type"),
         ({"input": [{"role": "critic", "content": "a"}]}, "input[0].role"),
         (
             {"input": [{"role": "user", "content": [{"type": "input_image"}]}]},

@@ -26,8 +26,9 @@ UNTOLD_SENTENCES = re.compile(
     r"|must hold something to answer|Invalid base64|must be an address"
     r"|not known to the provider|Expected `int`, got `float`"
 )
-# A model may be named `refresh`: its path takes more than the document tells of this one.
-SHARED_PATHS = frozenset({"/providers/{provider}/models/refresh"})
+# A model may be named `refresh`, and a response anything: their paths take more than the document
+# tells of these.
+SHARED_PATHS = frozenset({"/providers/{provider}/models/refresh", "/v1/responses/input_tokens"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

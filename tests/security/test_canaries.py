@@ -134,7 +134,8 @@ def every_route(client: Client) -> None:
 
 
 def secret_of(name: str, value: Any) -> Any:
-    texts = {"message": PROMPT, "prompt": SYSTEM, "content": SYSTEM, "api_key": STORED_KEY}
+    texts = {"message": PROMPT, "input": PROMPT, "prompt": SYSTEM, "content": SYSTEM}
+    texts["api_key"] = STORED_KEY
     return texts.get(name, value)
 
 
@@ -249,7 +250,7 @@ def test_refusals_tell_no_secret(aftermath: Aftermath) -> None:
 
 def quoted(answer: httpx.Response) -> set[str]:
     """What a vendor's own words may repeat to the one who said it, and to nobody else."""
-    return {"prompt", "answer"} if answer.json()["reason"] in VENDORS_WORDS else set()
+    return {"prompt", "answer"} if answer.json().get("reason") in VENDORS_WORDS else set()
 
 
 def test_no_answer_tells_a_key(aftermath: Aftermath) -> None:

@@ -22,6 +22,7 @@ SOURCES = {
     "provider": Source("create_provider", "name"),
     "user_id": Source("create_user", "user_id"),
     "key_id": Source("create_key", "key_id"),
+    "response_id": Source("create_response", "id"),
 }
 
 

@@ -156,7 +156,7 @@ def decoded(given: Sequence[dict[str, Any]]) -> list[Item]:
     """Read items by their types; those of messages may be left out."""
     for number, item in enumerate(given):
         kind = item.get("type") or "message"
-        if kind not in DECODABLE:
+        if not isinstance(kind, str) or kind not in DECODABLE:
             place = f"input[{number}].type"
             told = REFUSED.get(kind) if isinstance(kind, str) else None
             raise InvalidArgument.of(place, told or "Items of this type are not taken here.")

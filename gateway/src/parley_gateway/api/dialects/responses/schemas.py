@@ -88,13 +88,29 @@ data: {"type":"response.output_text.delta","item_id":"msg_0199…","output_index
 "content_index":0,"logprobs":[],"delta":"About","sequence_number":4}
 
 """
+EVENT: Document = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"type": "string"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "type": "object",
+                "required": ["type", "sequence_number"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "sequence_number": {"type": "integer"},
+                },
+            },
+        },
+    },
+}
 REQUIRED = ("id", "object", "created_at", "status", "model", "output", "tools", "tool_choice")
 RESPONSE = answer("The response.", EXAMPLE, *REQUIRED)
 STREAMED = answer("The response: whole, or as server-sent events.", EXAMPLE, *REQUIRED)
-STREAMED[200]["content"]["text/event-stream"] = {
-    "schema": {"type": "string", "description": "Events, as the original sends them."},
-    "example": EVENTS,
-}
+STREAMED[200]["content"]["text/event-stream"] = {"schema": EVENT, "example": EVENTS}
 COUNTED = answer("The count.", {"object": "response.input_tokens", "input_tokens": 9})
 DELETED: Responses = {
     200: {
