@@ -37,7 +37,7 @@ def without_times_and_places(case: Case) -> None:
 
 
 def is_untold(answer: Any) -> bool:
-    """Say whether a dialect refuses by a rule that no schema tells: over many fields, of base64, …"""
+    """Say whether a dialect refuses by a rule that no schema tells: over fields together."""
     error = answer.json().get("error") if answer.status_code == 400 else None
     return isinstance(error, dict)
 
