@@ -90,9 +90,12 @@ REPLIES: dict[str, tuple[list[Event], list[dict[str, Any]]]] = {
 
 
 def parts_of(script: Script) -> list[dict[str, Any]]:
-    """The parts of the model's message in the last request."""
+    """The parts of the model's message in the last request; each says whose its metadata is."""
     message = MessageToDict(script.last.request.messages[1], preserving_proto_field_name=True)
     found: list[dict[str, Any]] = message["parts"]
+    for part in found:
+        if "provider_metadata" in part:
+            assert "acme" == part.pop("metadata_provider")
     return found
 
 
