@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from parley_chat_service.adapters.store.inputs import VERSION, input_column, input_of
@@ -232,6 +233,7 @@ def test_other_bodies_have_other_hashes() -> None:
     sends = [Send("Hi", said=[Said(role, (one,))]) for one in parts for role in Role]
     sends += [
         Send("Hi"), Send("Hi", options=Options("a")), Send("Hi", options=Options("", b"a")),
+        Send("Hi", parent_id=UUID(int=1)), Send("Hi", parent_id=UUID(int=2)),
         Send("Hi", said=[Said(Role.USER, (parts[0], parts[2]))]),
         Send("Hi", said=[Said(Role.USER, (parts[0],)), Said(Role.USER, (parts[2],))]),
     ]  # fmt: skip

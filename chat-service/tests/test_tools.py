@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from parley_chat_service.adapters.providers import request_message
-from parley_chat_service.core.faults import IdempotencyKeyReused
+from parley_chat_service.core.faults import IdempotencyKeyReused, TurnInterrupted
 from parley_chat_service.core.history import NOT_ANSWERED, answered
 from parley_chat_service.core.inputs import Call, Part, Result, Said, Text, Thought
 from parley_chat_service.core.model import (
@@ -23,7 +23,7 @@ from parley_chat_service.core.model import (
 )
 from parley_chat_service.core.outline import Kind
 from parley_chat_service.core.turn import CallDelta, End, Options, Past, Send, TurnEvent
-from parley_rpc.faults import Fault, InvalidArgument, reason_of
+from parley_rpc.faults import Fault, InvalidArgument, Unavailable, reason_of
 
 from parley.provider.v1 import reply_pb2
 from parley.provider.v1.reply_pb2 import ROLE_ASSISTANT, ROLE_TOOL, ROLE_USER, InputMessage
@@ -107,6 +107,7 @@ async def test_a_reply_ends_with_its_calls(world: World, ada: Caller) -> None:
     assert found == reply
 
 
+@pytest.mark.unit
 async def test_a_reply_may_be_nothing_but_calls(small_world: World, ada: Caller) -> None:
     reply = await called(small_world, ada, [CallDelta(0, "2", "find", "{}")])
     results = [tool(Result("2", "A cat"))]
@@ -142,6 +143,7 @@ async def test_results_and_what_else_is_said_go_on_in_order(world: World, ada: C
     assert "And\n\nnow?" == (await stored(world, ada))[2].content
 
 
+@pytest.mark.unit
 async def test_what_nobody_answered_is_answered_so(small_world: World, ada: Caller) -> None:
     await called(small_world, ada)
 
@@ -178,6 +180,7 @@ async def test_what_one_provider_wants_back_is_shown_to_no_other(world: World, a
     ] == asked(world)
 
 
+@pytest.mark.unit
 async def test_what_was_never_called_is_not_answered(small_world: World, ada: Caller) -> None:
     await told(small_world, ada, Send("Hi", "c"))
     with pytest.raises(InvalidArgument) as raised:
@@ -189,6 +192,7 @@ async def test_what_was_never_called_is_not_answered(small_world: World, ada: Ca
     assert ["Hi", "Hello, world.", "Sorry."] == [one.parts[0].text for one in asked(small_world)]
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("ending", ["failed", "interrupted", "cut"])
 async def test_a_reply_that_was_cut_keeps_no_half_call(
     small_world: World, ada: Caller, ending: str
@@ -210,6 +214,17 @@ async def test_a_reply_that_was_cut_keeps_no_half_call(
     assert wire(ROLE_ASSISTANT, {"text": "So"}) == asked(small_world)[1]
 
 
+@pytest.mark.unit
+async def test_nobody_is_asked_again_once_a_call_has_come(small_world: World, ada: Caller) -> None:
+    small_world.providers.script = [CallDelta(0, "1", "look"), Unavailable("Gone.")]
+
+    with pytest.raises(TurnInterrupted):
+        await told(small_world, ada, Send("Hi", "c"))
+
+    assert 1 == len(small_world.providers.requests)
+
+
+@pytest.mark.unit
 async def test_too_many_calls_fail_clearly(small_world: World, ada: Caller) -> None:
     small_world.providers.script = ["So", CallDelta(0, "1", "look", "x" * 1_000_001)]
 
@@ -223,6 +238,7 @@ async def test_too_many_calls_fail_clearly(small_world: World, ada: Caller) -> N
     )  # fmt: skip
 
 
+@pytest.mark.unit
 async def test_options_go_along_and_their_system_takes_the_prompts_place(
     small_world: World, ada: Caller
 ) -> None:
@@ -237,6 +253,7 @@ async def test_options_go_along_and_their_system_takes_the_prompts_place(
     assert 0 == (await stored(small_world, ada))[1].prompt_version
 
 
+@pytest.mark.unit
 async def test_a_repeated_send_of_messages_begins_one_turn(small_world: World, ada: Caller) -> None:
     send = Send("Hi", "c", said=[Said(Role.USER, (Text("Hi"),))], idempotency_key="k")
     first, *_ = await told(small_world, ada, send)
@@ -249,6 +266,7 @@ async def test_a_repeated_send_of_messages_begins_one_turn(small_world: World, a
             await told(small_world, ada, other)
 
 
+@pytest.mark.unit
 async def test_a_chat_that_begins_with_no_users_words_has_a_title(
     small_world: World, ada: Caller
 ) -> None:

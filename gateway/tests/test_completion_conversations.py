@@ -13,7 +13,7 @@ from parley.provider.v1.reply_pb2 import FINISH_REASON_TOOL, ToolCall
 
 from .fakes import Script
 from .replies import chunks_of, deltas_of, user
-from .turns import END, REPLY, START, WHOLE, delta, vendor_fault
+from .turns import REPLY, START, delta, vendor_fault
 
 pytestmark = pytest.mark.unit
 
@@ -27,13 +27,19 @@ def alias(script: Script) -> None:
     script.answers["GetModel"] = GetModelResponse(model=Model(provider="demo", name="demo-1"))
 
 
-def called(script: Script) -> list[SendMessageResponse]:
-    """A turn that ends with a call of a tool."""
+def ending(*calls: ToolCall) -> SendMessageResponse:
+    """The end of a turn, with text or with calls."""
     reply = Message.FromString(REPLY.SerializeToString())
-    reply.ClearField("content")
-    reply.finish_reason = FINISH_REASON_TOOL
-    reply.tool_calls.append(ToolCall(tool_call_id="t1", name="weather", arguments="{}"))
-    return [START, SendMessageResponse(end=TurnEnd(message=reply))]
+    del reply.tool_calls[:]
+    if calls:
+        reply.ClearField("content")
+        reply.finish_reason = FINISH_REASON_TOOL
+        reply.tool_calls.extend(calls)
+    return SendMessageResponse(end=TurnEnd(message=reply))
+
+
+END = ending()
+WHOLE = [START, END]
 
 
 def named(document: Any) -> Any:
@@ -75,7 +81,7 @@ async def test_a_turn_comes_as_chunks(client: httpx.AsyncClient, script: Script)
 async def test_calls_come_whole_at_the_end(
     client: httpx.AsyncClient, script: Script, streamed: bool
 ) -> None:
-    script.turn = [*called(script)]
+    script.turn = [START, ending(ToolCall(tool_call_id="t1", name="weather", arguments="{}"))]
 
     answer = await client.post(PATH, json=ASKED | {"stream": streamed})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -183,6 +184,15 @@ def test_instructions_of_any_place_are_one() -> None:
     assert [{"role": "ROLE_USER", "parts": [{"text": "Hi"}]}] == told["messages"]
 
 
+def test_instructions_alone_are_said_by_the_user() -> None:
+    told = sent(
+        messages=[{"role": "system", "content": "Be brief."}, {"role": "system", "content": "Go."}]
+    )
+
+    assert "Be brief." == told["system"]
+    assert [{"role": "ROLE_USER", "parts": [{"text": "Go."}]}] == told["messages"]
+
+
 def test_what_a_user_shows_is_sent_on() -> None:
     pdf = base64.b64encode(b"pdf").decode()
     [told] = said(
@@ -290,6 +300,15 @@ def test_what_a_model_said_is_sent_back(
     assert ("ROLE_ASSISTANT", parts) == (told["role"], told["parts"])
 
 
+def test_whatever_is_not_handed_on_stands_in_the_readme() -> None:
+    readme = Path(parameters.__file__).parents[1].joinpath("README.md").read_text()
+    names = {name.rpartition(".")[2] for name in [*parameters.IGNORED, *parameters.REFUSED]}
+
+    assert [] == sorted(
+        name for name in names if f"`{name}`" not in readme.replace("options.", "`")
+    )
+
+
 @pytest.mark.parametrize("name", [name for name in parameters.IGNORED if "." not in name])
 def test_hints_are_not_sent_on(name: str) -> None:
     value: Any = {"metadata": {"a": "b"}, "prompt_cache_options": {"mode": "explicit"}}.get(name)
@@ -346,6 +365,7 @@ PART = "messages[0].content[0]"
         ({"audio": {"voice": "alloy"}}, "audio"),
         ({"moderation": {"model": "any"}}, "moderation"),
         ({"messages": [{"role": "nobody", "content": "A"}]}, "messages[0].role"),
+        ({"messages": [{"role": "system", "content": [{"text": "A"}]}]}, PART),
         (
             user([{"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}]),
             PART,

@@ -33,13 +33,13 @@ NOT_FOUND = (
 CONFLICTS = (
     "chat_busy chat_deleted prompt_exists prompt_shared provider_not_ready usage_exists "
     "provider_exists provider_built_in master_key_missing user_exists last_administrator "
-    "key_rotated"
+    "key_rotated chat_goes_on"
 )
 BAD = (
     "invalid_argument idempotency_key_reused context_length content_filtered bad_request "
     "malformed_body malformed_request price_unknown"
 )
-FAILED = "internal provider_auth provider_error unreachable bad_response"
+FAILED = "internal provider_auth provider_error unreachable bad_response tool_calls_too_large"
 AWAY = "unavailable database_unavailable turn_interrupted circuit_open"
 OPENAI: Mapping[type[openai.APIStatusError], str] = {
     openai.BadRequestError: BAD,

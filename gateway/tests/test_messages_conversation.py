@@ -258,7 +258,12 @@ def test_the_beginning_of_a_reply_stays_the_last_message() -> None:
                 "tool_use_id": "c1",
                 "content": [{"type": "document", "source": PDF}],
             },
-            "messages[0].content",
+            "messages[0].content[0].content[0].source.type",
+        ),
+        (
+            "user",
+            {"type": "document", "source": TEXT | {"data": ""}},
+            "messages[0].content[0].source.data",
         ),
         (
             "assistant",

@@ -213,6 +213,26 @@ def test_what_breaks_a_rule_is_named(given: Fields, field: str) -> None:
     assert [field] == [violation.field for violation in refused.value.violations]
 
 
+def test_numbers_may_be_larger_than_any_wire_has() -> None:
+    huge = 10**30
+    call = {"type": "tool_use", "id": "c", "name": "add", "input": {"a": huge}}
+    tool = TOOL | {"input_schema": {"type": "object", "maximum": huge}}
+
+    made = asked(
+        messages=[*BODY["messages"], {"role": "assistant", "content": [call]}],
+        tools=[tool],
+        output_format=SCHEMA | {"schema": {"const": huge}},
+        x=huge,
+    )
+
+    assert {"a": huge} == json.loads(made.messages[1].parts[0].tool_call.arguments)
+    assert huge == json.loads(made.tools[0].parameters)["maximum"]
+    assert huge == json.loads(made.output.schema)["const"]
+    assert float(huge) == made.provider_options["x"]
+    with pytest.raises(InvalidArgument, match="too large"):
+        asked(x=10**400)
+
+
 def test_options_may_be_nested() -> None:
     assert "anthropic" == asked(x=nested(20)).options_dialect
 

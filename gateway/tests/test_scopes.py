@@ -34,6 +34,7 @@ TABLE: dict[str, tuple[set[str] | None, set[str] | None]] = {
     "/me": (None, None),
     "/keys": ({"read", "keys"}, {"keys"}),
     "/users": ({"admin"}, {"admin"}),
+    "/aliases": (None, {"admin"}),
     "/audit": ({"admin"}, set()),
     "/v1": (CHATS, {"chat"}),
     # Which differ from those above them.

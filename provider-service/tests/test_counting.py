@@ -67,6 +67,19 @@ async def test_a_vendor_that_counts_is_asked_with_the_model_that_is_meant() -> N
     assert ["small"] == [one.model for one in provider.asked]
 
 
+async def test_a_vendor_counts_what_it_would_be_shown() -> None:
+    provider = CountingProvider()
+    thought = sdk.ReasoningPart("Hm.", b"another's")
+    asked = sdk.ReplyRequest(
+        "small", [*request().messages, sdk.Message(sdk.Role.ASSISTANT, [thought])]
+    )
+
+    await counting(provider).count("acme", asked, owners=[[""], ["beta"]])
+
+    [shown] = provider.asked[0].messages
+    assert list(request().messages[0].parts) == list(shown.parts)
+
+
 async def test_elsewhere_it_is_estimated_and_says_so() -> None:
     usage = await counting(ScriptedProvider()).count("acme", request("x" * 9))
 

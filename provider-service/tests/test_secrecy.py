@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import parley_provider_sdk as sdk
 import pytest
 from parley_provider_service.core.model import ModelChoice
@@ -56,3 +58,15 @@ async def test_a_vendors_other_model_is_shown_it(new_ask: NewAsk) -> None:
     await town.hear(new_ask(messages=TOLD, fallbacks=[ModelChoice("acme", "large")]))
 
     assert [(one.role, list(one.parts)) for one in TOLD] == shown(town, "acme")
+
+
+async def test_what_is_known_to_be_anothers_is_not_shown(new_ask: NewAsk) -> None:
+    town = Town(acme=[GOOD])
+    owners = [[""], ["beta"], ["beta", "", "acme"], ["beta"]]
+
+    await town.hear(replace(new_ask(messages=TOLD), owners=owners))
+
+    said = [sdk.TextPart("So,"), CALL]
+    result = [sdk.ToolResultPart("1", "A cat")]
+    wanted = [list(USER.parts), said, result]
+    assert wanted == [parts for _, parts in shown(town, "acme")]

@@ -154,6 +154,14 @@ def test_a_reply_is_come_back_to_as_in_the_readme(clone: Clone) -> None:
     assert "complete" == json.loads('{"message_id"' + message)["status"]
 
 
+def test_other_peoples_clients_as_in_the_readme(clone: Clone) -> None:
+    block = bash_block(".venv/bin/parley models alias")
+    said = clone.run("export API_KEY=$(cat .parley/admin.key)\n" + block)
+
+    completion, message = said[said.index('{"id"') :].replace("}{", "}\n{").splitlines()
+    assert "demo/demo" == json.loads(completion)["model"] == json.loads(message)["model"]
+
+
 def test_a_user_and_a_key_as_in_the_readme(clone: Clone) -> None:
     said = clone.run("export API_KEY=$(cat .parley/admin.key)\n" + bash_block("USER_ID"))
     key, _ = json.JSONDecoder().raw_decode(said)

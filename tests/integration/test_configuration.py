@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from parley_rpc.client import Peer
 from parley_rpc.context import ADMIN
+from parley_tests.database import fresh_database
 from parley_tests.peers import KEY, RunningPeer, running_peer
 from parley_tests.platform import Platform, free_port, running_platform
 
@@ -41,9 +42,9 @@ def with_a_new_one(keys: Path) -> tuple[str, str]:
     return old, written(keys, f"{new_master_key()}\n{old}")
 
 
-@pytest.fixture
-def keys(tmp_path: Path) -> Path:
-    file = tmp_path / "master.keys"
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("keys") / "master.keys"
     written(file, new_master_key())
     return file
 
@@ -55,16 +56,34 @@ def vendors() -> Iterator[tuple[RunningPeer, RunningPeer]]:
         yield one, other
 
 
-@pytest.fixture
-def parley(database_url: str, tmp_path: Path, keys: Path) -> Iterator[Platform]:
-    (logs := tmp_path / "logs").mkdir()
-    with running_platform(database_url, logs, {"MASTER_KEY_FILE": str(keys)}) as platform:
+@pytest.fixture(scope="module")
+def url(database_server: str) -> Iterator[str]:
+    with fresh_database(database_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def parley(url: str, tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Platform]:
+    logs = tmp_path_factory.mktemp("logs")
+    with running_platform(url, logs, {"MASTER_KEY_FILE": str(keys)}) as platform:
         yield platform
 
 
 @pytest.fixture
 async def admin(parley: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    """The administrator; what they have decided is taken back after the test."""
     async with parley.client() as client:
+        yield client
+        await ok(client.patch("/providers/demo", json={"enabled": True, "is_default": True}))
+        for one in (await ok(client.get("/providers")))["providers"]:
+            if one["kind"] != one["name"]:
+                await ok(client.delete(f"/providers/{one['name']}"))
+
+
+@pytest.fixture
+async def ada(parley: Platform, request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody new, whose usage is all that they see."""
+    async with parley.client(await parley.new_user(request.node.name)) as client:
         yield client
 
 
@@ -81,8 +100,8 @@ async def configured(admin: httpx.AsyncClient, name: str, vendor: RunningPeer) -
     return await ok(admin.put(f"/providers/{name}/credentials", json={"api_key": KEY}))
 
 
-async def ask(admin: httpx.AsyncClient, **body: Any) -> Any:
-    return await ok(admin.post("/chat", json={"message": "Hi", **body}))
+async def ask(client: httpx.AsyncClient, **body: Any) -> Any:
+    return await ok(client.post("/chat", json={"message": "Hi", **body}))
 
 
 async def test_two_configurations_of_one_plugin_reach_two_servers(
@@ -150,7 +169,7 @@ async def test_keys_stand_nowhere_and_survive_a_new_master_key(
     admin: httpx.AsyncClient,
     vendors: tuple[RunningPeer, RunningPeer],
     keys: Path,
-    database_url: str,
+    url: str,
 ) -> None:
     await configured(admin, "house", vendors[0])
     old, both = with_a_new_one(keys)
@@ -170,7 +189,7 @@ async def test_keys_stand_nowhere_and_survive_a_new_master_key(
     assert "unreadable" == lost["house"]["configuration"]["credential"]["source"]
     assert "master key" in lost["house"]["error"]
     assert "ready" == lost["demo"]["status"]
-    with psycopg.connect(database_url) as connection:
+    with psycopg.connect(url) as connection:
         query = "select provider_configs::text from provider.provider_configs"
         rows = "".join(str(row) for row in connection.execute(query))
     assert KEY not in rows
@@ -180,7 +199,9 @@ async def test_keys_stand_nowhere_and_survive_a_new_master_key(
 
 
 async def test_a_failing_vendor_costs_no_request_where_another_is_named(
-    admin: httpx.AsyncClient, vendors: tuple[RunningPeer, RunningPeer]
+    admin: httpx.AsyncClient,
+    ada: httpx.AsyncClient,
+    vendors: tuple[RunningPeer, RunningPeer],
 ) -> None:
     bad, good = vendors
     await configured(admin, "bad", bad)
@@ -189,30 +210,32 @@ async def test_a_failing_vendor_costs_no_request_where_another_is_named(
 
     named = await asyncio.gather(
         *(
-            ask(admin, provider="bad", model="gpt-peer", fallbacks=["good/gpt-peer"])
+            ask(ada, provider="bad", model="gpt-peer", fallbacks=["good/gpt-peer"])
             for _ in range(20)
         )
     )
     await ok(admin.patch("/providers/bad", json={"fallbacks": ["good/gpt-peer-mini"]}))
-    policy = await ask(admin, provider="bad", model="gpt-peer")
+    policy = await ask(ada, provider="bad", model="gpt-peer")
 
     assert {("good", "gpt-peer")} == {(one["provider"], one["model"]) for one in named}
     assert ("good", "gpt-peer-mini") == (policy["provider"], policy["model"])
-    records = (await ok(admin.get("/usage/records")))["records"]
+    records = (await ok(ada.get("/usage/records")))["records"]
     attempts = [[one["provider"] for one in record["attempts"]] for record in records]
     assert [] in attempts or ["bad", "good"] in attempts
     assert {"good"} == {record["provider"] for record in records}
 
 
 async def test_usage_is_the_sum_of_the_messages(
-    admin: httpx.AsyncClient, vendors: tuple[RunningPeer, RunningPeer]
+    admin: httpx.AsyncClient,
+    ada: httpx.AsyncClient,
+    vendors: tuple[RunningPeer, RunningPeer],
 ) -> None:
     await configured(admin, "house", vendors[0])
     price = {"input": "1", "output": "2.5"}
     await ok(admin.patch("/providers/house/models/gpt-peer", json={"price": price}))
 
-    answers = [await ask(admin, provider="house", model="gpt-peer") for _ in range(3)]
-    usage = await ok(admin.get("/usage", params={"group_by": "provider,model"}))
+    answers = [await ask(ada, provider="house", model="gpt-peer") for _ in range(3)]
+    usage = await ok(ada.get("/usage", params={"group_by": "provider,model"}))
 
     [row] = usage["rows"]
     tokens = [one["usage"]["output_tokens"] for one in answers]

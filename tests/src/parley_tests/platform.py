@@ -21,7 +21,7 @@ from parley_tests.settings import inherited_environment
 
 SERVICES = ("prompt_service", "provider_service", "chat_service", "gateway")
 ADMIN_KEY = "the-administrators-first-key"
-HEALTHY_WITHIN_SECONDS = 30.0
+HEALTHY_WITHIN_SECONDS = 60.0
 STOPPED_WITHIN_SECONDS = 15.0
 
 

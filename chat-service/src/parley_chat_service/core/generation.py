@@ -258,7 +258,7 @@ def ending_of(job: Job, outcome: Outcome) -> Ending:
 def calls_of(job: Job, outcome: Outcome) -> Sequence[ToolCall]:
     """Return the calls of tools that a reply ended with; one that was cut keeps no half ones."""
     finished, calls = outcome.finished, job.turn.calls
-    if finished is None or outcome.status is not Status.COMPLETE:
+    if finished is None:
         return ()
     whole = calls.whole(finished.reason)
     if len(whole) < len(calls):

@@ -14,7 +14,15 @@ from parley_rpc.faults import InvalidArgument
 from parley.provider.v1 import reply_pb2
 from parley_provider_service.api.allowances import from_allowances
 from parley_provider_service.api.fields import from_uuid, owner_of
-from parley_provider_service.core.model import Answerer, Ask, Cost, Ended, Event, ModelChoice
+from parley_provider_service.core.model import (
+    Answerer,
+    Ask,
+    Cost,
+    Ended,
+    Event,
+    ModelChoice,
+    Owners,
+)
 from parley_provider_service.core.rules import is_address
 
 ROLES = {
@@ -152,7 +160,14 @@ def from_ask(request: reply_pb2.GenerateReplyRequest, caller: Caller, seconds: f
         scopes=caller.scopes,
         allowances=from_allowances(caller.allowances),
         options_dialect=request.options_dialect,
+        owners=owners_of(request),
     )
+
+
+def owners_of(request: reply_pb2.GenerateReplyRequest) -> Owners:
+    """Read whose metadata the parts of messages hold; nothing when none of them says."""
+    owners = [[part.metadata_provider for part in message.parts] for message in request.messages]
+    return owners if any(map(any, owners)) else ()
 
 
 def from_request(request: reply_pb2.GenerateReplyRequest) -> sdk.ReplyRequest:

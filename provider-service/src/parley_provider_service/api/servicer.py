@@ -13,7 +13,13 @@ from parley_provider_service.api.administration import AdministrationCalls
 from parley_provider_service.api.aliases import AliasCalls
 from parley_provider_service.api.allowances import from_allowances, to_allowances
 from parley_provider_service.api.configurations import to_checkup, to_model, to_provider
-from parley_provider_service.api.convert import SOURCES, from_ask, from_request, to_event
+from parley_provider_service.api.convert import (
+    SOURCES,
+    from_ask,
+    from_request,
+    owners_of,
+    to_event,
+)
 from parley_provider_service.api.embedding import EmbeddingCalls
 from parley_provider_service.api.fields import (
     cut,
@@ -127,6 +133,7 @@ class ProviderServicer(AdministrationCalls, AliasCalls, EmbeddingCalls):
             request.request.provider,
             asked,
             dialect=request.request.options_dialect,
+            owners=owners_of(request.request),
             scopes=caller_of(context).scopes,
             within=seconds_left(context),
         )

@@ -12,9 +12,11 @@ from parley_rpc.faults import InvalidArgument
 from parley_provider_service.core.attempt import LARGEST_COUNT
 from parley_provider_service.core.catalog import ASK_SECONDS, Catalog, nonsense
 from parley_provider_service.core.guard import ask
+from parley_provider_service.core.model import Owners
 from parley_provider_service.core.parameters import check_dialect
 from parley_provider_service.core.permission import require_model, require_provider
 from parley_provider_service.core.pricing import estimate, input_chars
+from parley_provider_service.core.secrecy import of_one
 
 
 class Counting:
@@ -29,6 +31,7 @@ class Counting:
         request: sdk.ReplyRequest,
         *,
         dialect: str = "",
+        owners: Owners = (),
         scopes: AbstractSet[str] = frozenset(),
         within: float = ASK_SECONDS,
     ) -> sdk.Usage:
@@ -47,7 +50,7 @@ class Counting:
         counter: object = entry.installed.provider
         if not isinstance(counter, sdk.TokenCounter):
             return estimate(input_chars(request), 0)
-        asked = replace(request, model=model.name)
+        asked = replace(of_one(request, owners, model.provider), model=model.name)
         left = min(until - asyncio.get_running_loop().time(), self.catalog.ask_seconds)
         count = await ask(entry.name, lambda: counter.count_tokens(asked), left)
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < LARGEST_COUNT:

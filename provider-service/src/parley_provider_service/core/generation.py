@@ -39,7 +39,7 @@ from parley_provider_service.core.ports import Ledger
 from parley_provider_service.core.reply import Reply
 from parley_provider_service.core.routing import Admission, Route, choices_of, is_final
 from parley_provider_service.core.rules import check
-from parley_provider_service.core.secrecy import without_metadata
+from parley_provider_service.core.secrecy import of_one, without_metadata
 
 # Before the caller's own deadline, so that what is known of the usage still reaches it.
 MARGIN_SECONDS = 0.25
@@ -106,6 +106,7 @@ class Generation:
         for choice in ask.fallbacks:
             self.catalog.roster.get(choice.provider)
         check_dialect(entry, ask.request, ask.options_dialect)
+        ask = replace(ask, request=of_one(ask.request, ask.owners, first.provider))
         route = Route(self.catalog, self._choices(ask, first), ask.scopes)
         seconds = min(ask.seconds, self.limits.total_seconds) - MARGIN_SECONDS
         deadline = asyncio.get_running_loop().time() + seconds

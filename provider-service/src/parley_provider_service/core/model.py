@@ -227,6 +227,9 @@ class Checkup:
     detail: str
 
 
+Owners: TypeAlias = Sequence[Sequence[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One reply that somebody wants. `seconds` is the time it may take altogether."""
@@ -245,6 +248,8 @@ class Ask:
     allowances: Sequence[Allowance] = ()
     # The API in whose words its options are; empty means the vendor's own.
     options_dialect: str = ""
+    # Of each message's parts the providers whose metadata they hold; empty means whoever is asked.
+    owners: Owners = ()
     # There when vectors are wanted, for the texts that the request holds.
     embedding: EmbeddingRequest | None = None
 

@@ -65,16 +65,18 @@ ALWAYS = (
 )
 
 
-def request_body(struct: type[msgspec.Struct], example: Document, prefix: str = "") -> Document:
+def request_body(
+    struct: type[msgspec.Struct], example: Document, prefix: str = "", *, is_open: bool = True
+) -> Document:
     """Describe a body, for a route's `openapi_extra`.
 
-    What it does not know it hands on, so the document allows other fields. `prefix` goes before
-    the names of its parts, which other bodies may have too.
+    One that is open hands on what it does not know, so the document allows other fields. `prefix`
+    goes before the names of its parts, which other bodies may have too.
     """
     template = REFS.format(name=f"{prefix}{{name}}")
     [schema], found = msgspec.json.schema_components([struct], ref_template=template)
     parts = {f"{prefix}{name}": part for name, part in found.items()}
-    for part in parts.values():
+    for part in parts.values() if is_open else ():
         part.pop("additionalProperties", None)
     content = {"application/json": {"schema": schema, "example": example}}
     return {"requestBody": {"required": True, "content": content}, COMPONENTS: parts}

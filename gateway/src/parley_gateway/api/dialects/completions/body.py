@@ -27,6 +27,13 @@ class Text(Struct, tag_field="type", tag="text"):
     text: str
 
 
+class OnlyText(Struct):
+    """Text, where there can be nothing else."""
+
+    type: Literal["text"]
+    text: str
+
+
 class ImageAddress(Struct):
     """Where an image is: an address, or all of it as a `data:` URL."""
 
@@ -95,13 +102,13 @@ class Thought(Struct):
 class System(Struct, tag_field="role", tag="system"):
     """An instruction."""
 
-    content: str | list[Text]
+    content: str | list[OnlyText]
 
 
 class Developer(Struct, tag_field="role", tag="developer"):
     """An instruction, by its newer name."""
 
-    content: str | list[Text]
+    content: str | list[OnlyText]
 
 
 class User(Struct, tag_field="role", tag="user"):

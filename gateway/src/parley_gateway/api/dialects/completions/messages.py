@@ -41,6 +41,9 @@ class Conversation:
         self._calls = 0
         for number, message in enumerate(messages):
             self._add(message, f"messages[{number}]")
+        if not self.messages:
+            # Somebody has to say something: most vendors answer no instruction alone.
+            self._say(ROLE_USER, [Part(text=self.instructions.pop())])
 
     @property
     def system(self) -> str:
@@ -79,11 +82,13 @@ class Conversation:
         return layout.ordered(said, message.extra_content)
 
 
-def text_of(content: str | Sequence[body.Text | body.Refusal] | None) -> str:
+def text_of(content: str | Sequence[body.Text | body.OnlyText | body.Refusal] | None) -> str:
     """Return the text of content that is nothing but text."""
     if content is None or isinstance(content, str):
         return content or ""
-    return "".join(part.text if isinstance(part, body.Text) else part.refusal for part in content)
+    return "".join(
+        part.refusal if isinstance(part, body.Refusal) else part.text for part in content
+    )
 
 
 def users_parts(message: body.User, place: str) -> list[Part]:

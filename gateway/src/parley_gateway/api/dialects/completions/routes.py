@@ -105,7 +105,9 @@ router.add_api_route(
     summary="Create embeddings",
     operation_id="create_embeddings",
     responses=document.EMBEDDINGS | documentation.refusals(Dialect.OPENAI, *ASKING_REFUSALS),
-    openapi_extra=documentation.request_body(EmbeddingsBody, document.EMBEDDINGS_BODY, PREFIX),
+    openapi_extra=documentation.request_body(
+        EmbeddingsBody, document.EMBEDDINGS_BODY, PREFIX, is_open=False
+    ),
     route_class_override=answered_by(post_embeddings, Asking),
 )
 

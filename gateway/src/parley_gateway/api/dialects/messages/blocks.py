@@ -56,7 +56,7 @@ class AnthropicPlainText(Struct, tag_field="type", tag="text", forbid_unknown_fi
     """A document that is all text."""
 
     media_type: Literal["text/plain"]
-    data: str
+    data: Annotated[str, Meta(min_length=1)]
 
 
 class AnthropicImageBlock(AnthropicBlock, tag="image"):
@@ -76,6 +76,23 @@ class AnthropicDocumentBlock(AnthropicBlock, tag="document"):
     """A document."""
 
     source: AnthropicPdf | AnthropicPlainText | AnthropicAddress
+    title: str | None = None
+    context: str | None = None
+    citations: AnthropicCitations | None = None
+
+
+class AnthropicResultText(Struct, forbid_unknown_fields=True):
+    """A document that is all text, where there is no other."""
+
+    type: Literal["text"]
+    media_type: Literal["text/plain"]
+    data: str
+
+
+class AnthropicResultDocument(AnthropicBlock, tag="document"):
+    """A document that a tool answered."""
+
+    source: AnthropicResultText
     title: str | None = None
     context: str | None = None
     citations: AnthropicCitations | None = None
@@ -102,7 +119,7 @@ class AnthropicToolResultBlock(AnthropicBlock, tag="tool_result"):
 
     tool_use_id: str
     content: (
-        str | list[AnthropicTextBlock | AnthropicImageBlock | AnthropicDocumentBlock] | None
+        str | list[AnthropicTextBlock | AnthropicImageBlock | AnthropicResultDocument] | None
     ) = None
     is_error: bool | None = None
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import orjson
-from parley_rpc.faults import InvalidArgument
 
 from parley.provider.v1.reply_pb2 import (
     ROLE_ASSISTANT,
@@ -30,11 +30,11 @@ PLAIN = "text/plain"
 
 
 def conversation(messages: Sequence[blocks.AnthropicInputMessage]) -> Iterator[InputMessage]:
-    """Yield the messages that say something, without instructions; InvalidArgument."""
-    for number, message in enumerate(messages):
+    """Yield the messages that say something, without instructions."""
+    for message in messages:
         match message:
             case blocks.AnthropicUserMessage():
-                yield from asked(message.content, f"messages[{number}]")
+                yield from asked(message.content)
             case blocks.AnthropicAssistantMessage():
                 yield from said(message.content)
 
@@ -59,14 +59,14 @@ def texts_of(content: str | Sequence[blocks.AnthropicInstruction]) -> Iterator[s
         yield from (block.text for block in content)
 
 
-def asked(content: blocks.UserContent, place: str) -> Iterator[InputMessage]:
+def asked(content: blocks.UserContent) -> Iterator[InputMessage]:
     """Yield what a user says, and what tools answer, as messages of their own."""
     if isinstance(content, str):
         if content:
             yield InputMessage(role=ROLE_USER, parts=[Part(text=content)])
         return
     for is_result, run in groupby(content, is_tool_result):
-        parts = [part for block in run for part in asked_parts(block, place)]
+        parts = [part for block in run for part in asked_parts(block)]
         if parts:
             yield InputMessage(role=ROLE_TOOL if is_result else ROLE_USER, parts=parts)
 
@@ -76,8 +76,8 @@ def is_tool_result(block: blocks.AnthropicBlock) -> bool:
     return isinstance(block, blocks.AnthropicToolResultBlock)
 
 
-def asked_parts(block: blocks.AnthropicBlock, place: str) -> Iterator[Part]:
-    """Yield the parts that a block of a user's message becomes; InvalidArgument."""
+def asked_parts(block: blocks.AnthropicBlock) -> Iterator[Part]:
+    """Yield the parts that a block of a user's message becomes."""
     match block:
         case blocks.AnthropicTextBlock(text=text) if text:
             yield Part(text=text)
@@ -88,7 +88,7 @@ def asked_parts(block: blocks.AnthropicBlock, place: str) -> Iterator[Part]:
                 yield Part(text=block.context)
             yield Part(file=document(block))
         case blocks.AnthropicToolResultBlock():
-            yield Part(tool_result=result(block, place))
+            yield Part(tool_result=result(block))
 
 
 def image(block: blocks.AnthropicImageBlock) -> Blob:
@@ -111,8 +111,8 @@ def document(block: blocks.AnthropicDocumentBlock) -> Blob:
             return Blob(media_type=PLAIN, data=source.data.encode(), name=name)
 
 
-def result(block: blocks.AnthropicToolResultBlock, place: str) -> ToolResult:
-    """Return what a tool answered: its texts, and its images behind them; InvalidArgument."""
+def result(block: blocks.AnthropicToolResultBlock) -> ToolResult:
+    """Return what a tool answered: its texts, and its images behind them."""
     made = ToolResult(tool_call_id=block.tool_use_id, is_error=bool(block.is_error))
     if isinstance(block.content, str):
         made.content = block.content
@@ -124,11 +124,8 @@ def result(block: blocks.AnthropicToolResultBlock, place: str) -> ToolResult:
                 texts.append(one.text)
             case blocks.AnthropicImageBlock():
                 made.images.append(image(one))
-            case blocks.AnthropicDocumentBlock(source=blocks.AnthropicPlainText(data=data)):
-                texts += filter(None, (one.title, one.context, data))
-            case _:
-                rule = "A document in a tool's result must be text here."
-                raise InvalidArgument.of(f"{place}.content", rule)
+            case blocks.AnthropicResultDocument():
+                texts += filter(None, (one.title, one.context, one.source.data))
     made.content = PARAGRAPH.join(texts)
     return made
 
@@ -169,7 +166,15 @@ def arguments(given: dict[str, object]) -> str:
     text = given.get(NO_OBJECT)
     if isinstance(text, str) and len(given) == 1:
         return text
-    return orjson.dumps(given).decode()
+    return json_of(given)
+
+
+def json_of(value: object) -> str:
+    """Write what came as JSON as such; numbers may be larger than the fast writer takes."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(value, ensure_ascii=False)
 
 
 def give_back(one: carried.Carried, parts: list[Part]) -> None:

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-import orjson
 from parley_rpc.faults import InvalidArgument
 
 from parley.provider.v1 import reply_pb2
 from parley.provider.v1.reply_pb2 import GenerateReplyRequest, OutputFormat, ToolChoice
 from parley_gateway.api.dialects.failures import ERROR_CODE, Dialect
 from parley_gateway.api.dialects.messages import body as asked
-from parley_gateway.api.dialects.messages.conversation import conversation, instructions
+from parley_gateway.api.dialects.messages.conversation import conversation, instructions, json_of
 
 # What is not passed on, for a reply is the same without it. The README says why, one by one.
 HINTS = frozenset({"cache_control", "metadata", "service_tier"})
@@ -98,7 +97,7 @@ def add_limits(request: GenerateReplyRequest, body: asked.AnthropicBody) -> None
 def add_tools(request: GenerateReplyRequest, body: asked.AnthropicPrompt) -> None:
     """Add the tools, and how free the model is to call them; InvalidArgument."""
     for tool in body.tools or ():
-        schema = orjson.dumps(tool.input_schema).decode()
+        schema = json_of(tool.input_schema)
         request.tools.add(name=tool.name, description=tool.description or "", parameters=schema)
     choice = body.tool_choice
     if choice is None:
@@ -155,7 +154,7 @@ def add_format(request: GenerateReplyRequest, body: asked.AnthropicPrompt) -> No
     """Add the schema of the reply; the dialect had another place for it before."""
     form = (body.output_config and body.output_config.format) or body.output_format
     if form is not None:
-        schema = orjson.dumps(form.form).decode()
+        schema = json_of(form.form)
         request.output.CopyFrom(OutputFormat(schema=schema, strict=True))
 
 
@@ -170,7 +169,10 @@ def add_options(request: GenerateReplyRequest, unknown: Mapping[str, Any]) -> No
         if depth_of(value) > DEEPEST_OPTIONS:
             raise InvalidArgument.of(name, "is nested too deep")
     if options:
-        request.provider_options.update(options)
+        try:
+            request.provider_options.update(options)
+        except OverflowError:
+            raise InvalidArgument("The body holds a number that is too large.") from None
         request.options_dialect = Dialect.ANTHROPIC
 
 
