@@ -89,10 +89,13 @@ REPLIES: dict[str, tuple[list[Event], list[dict[str, Any]]]] = {
 }
 
 
-def parts_of(script: Script) -> list[dict[str, Any]]:
-    """The parts of the model's message in the last request."""
+def parts_of(script: Script, owner: str = "") -> list[dict[str, Any]]:
+    """The parts of the model's message in the last request; who answered is whose metadata is."""
     message = MessageToDict(script.last.request.messages[1], preserving_proto_field_name=True)
     found: list[dict[str, Any]] = message["parts"]
+    for part in found:
+        if "provider_metadata" in part:
+            assert owner == part.pop("metadata_provider", "")
     return found
 
 
@@ -113,7 +116,7 @@ async def test_a_message_comes_back_as_it_was_made(
     back: Any = [HELLO, message.model_dump(), HELLO]
     await sdk.chat.completions.create(model="acme/large", messages=back)
 
-    assert parts == parts_of(script)
+    assert parts == parts_of(script, owner="acme")
 
 
 async def test_a_message_that_its_client_changed_loses_its_order_only(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -299,16 +300,17 @@ async def test_a_failure_before_anything_has_a_status(
     assert 503 == kept_nowhere.status_code
 
 
-async def test_a_client_that_leaves_stops_only_what_is_kept_nowhere(
-    client: httpx.AsyncClient, script: Script, services: FakeServices
+async def test_a_client_that_leaves_stops_what_is_kept_nowhere(
+    listen: Callable[[], Awaitable[httpx.AsyncClient]], script: Script, services: FakeServices
 ) -> None:
     script.replies = [[told("A "), asyncio.Event()]]
-    asking = asyncio.create_task(client.post("/v1/responses", json=STATELESS))
+    served = await listen()
+    asking = asyncio.create_task(served.post("/v1/responses", json=STATELESS))
     await script.asked.wait()
 
     asking.cancel()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         await services.provider.left.wait()
 
 

@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from parley.provider.v1.reply_pb2 import Finished, GenerateReplyRequest, GenerateReplyResponse
 from parley_gateway.api.dependencies import CALLER, IDENTITY, gateway_of
+from parley_gateway.api.dialects import ownership
 from parley_gateway.api.quota import preflight
 from parley_gateway.api.sse import left
 from parley_gateway.core.streams import Stream
@@ -43,10 +44,11 @@ async def generate(scope: Scope, request: GenerateReplyRequest) -> Events:
     gateway = gateway_of(scope)
     await refuse_used_up(scope)
     request.usage_id = str(uuid7())
+    ownership.tell(request.messages)
     events = gateway.provider.stream(
         gateway.provider.stub.GenerateReply, request, scope[CALLER], gateway.turn_seconds
     )
-    return whole(events)
+    return whole(events, ownership.Owner(request.provider))
 
 
 async def refuse_used_up(scope: Scope) -> None:
@@ -56,11 +58,12 @@ async def refuse_used_up(scope: Scope) -> None:
         raise from_status(Status.FromString(refusal))
 
 
-async def whole(events: AsyncIterator[GenerateReplyResponse]) -> Events:
+async def whole(events: AsyncIterator[GenerateReplyResponse], owner: ownership.Owner) -> Events:
     """Yield the events of a reply, and fail when it breaks off without its end; Internal."""
     finished = False
     async for event in events:
         finished = event.HasField("finished")
+        owner.mark(event)
         yield event
     if not finished:
         raise Internal(NOT_ENDED)

@@ -27,7 +27,7 @@ from parley_gateway.api.dependencies import (
     confirming,
     gateway_of,
 )
-from parley_gateway.api.dialects import generation
+from parley_gateway.api.dialects import generation, ownership
 from parley_gateway.api.dialects.completions.chunks import Chunks
 from parley_gateway.api.dialects.completions.layout import Kind
 from parley_gateway.api.dialects.completions.reply import Reply
@@ -105,7 +105,7 @@ class StoredTurn:
         )
         request = SendMessageRequest(
             chat_id=chat.chat_id,
-            input=said.messages,
+            input=ownership.keep(said.messages, found.model.provider),
             provider=found.model.provider,
             model=found.model.name,
             options=said,

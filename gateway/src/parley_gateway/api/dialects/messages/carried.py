@@ -12,9 +12,6 @@ from typing import NamedTuple
 
 from parley_gateway.api.dialects import opaque
 
-# Ends a piece and holds nothing.
-NOTHING = b"{}"
-
 
 class Owner(StrEnum):
     """To which block metadata belongs."""

@@ -8,8 +8,9 @@ import orjson
 
 from parley.provider.v1.reply_pb2 import GenerateReplyResponse, ToolCallDelta
 from parley_gateway.api.dialects import opaque
-from parley_gateway.api.dialects.messages.carried import NOTHING, Owner, written
+from parley_gateway.api.dialects.messages.carried import Owner, written
 from parley_gateway.api.dialects.messages.conversation import NO_OBJECT
+from parley_gateway.api.dialects.ownership import NOTHING
 
 TEXT = "text"
 THINKING = "thinking"

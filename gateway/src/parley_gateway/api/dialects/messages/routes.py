@@ -23,6 +23,7 @@ from parley_gateway.api.dependencies import (
     gateway_of,
     guarded,
 )
+from parley_gateway.api.dialects import ownership
 from parley_gateway.api.dialects.bodies import decode
 from parley_gateway.api.dialects.documentation import refusals
 from parley_gateway.api.dialects.failures import Dialect, document_of
@@ -118,10 +119,11 @@ async def post_count(scope: Scope, receive: Receive, send: Send) -> None:
     """Count the tokens of a request of somebody who was admitted."""
     tell_limits(scope)
     body, unknown = read(scope[BODY], AnthropicPrompt)
-    gateway = gateway_of(scope)
+    gateway, asked = gateway_of(scope), request_of(body, unknown)
+    ownership.tell(asked.messages)
     counted = await gateway.provider.unary(
         gateway.provider.stub.CountTokens,
-        CountTokensRequest(request=request_of(body, unknown)),
+        CountTokensRequest(request=asked),
         scope[CALLER],
         COUNT_SECONDS,
     )

@@ -17,7 +17,7 @@ from parley_gateway.api.dependencies import (
     gateway_of,
     guarded,
 )
-from parley_gateway.api.dialects import bodies
+from parley_gateway.api.dialects import bodies, ownership
 from parley_gateway.api.dialects.documentation import refusals
 from parley_gateway.api.dialects.failures import Dialect
 from parley_gateway.api.dialects.generation import under_way
@@ -102,6 +102,7 @@ async def post_count(scope: Scope, receive: Receive, send: Send) -> None:
                 told = "What was said before is not counted here: send it as `input`."
                 raise InvalidArgument.of(name, told)
         request = CountTokensRequest(request=common(body, others))
+        ownership.tell(request.request.messages)
         counted = await gateway.provider.unary(
             gateway.provider.stub.CountTokens, request, scope[CALLER], READ_SECONDS
         )

@@ -24,6 +24,7 @@ from parley_gateway.api.dependencies import (
     confirming,
     gateway_of,
 )
+from parley_gateway.api.dialects import ownership
 from parley_gateway.api.dialects.responses import answers, names
 from parley_gateway.api.dialects.responses.asked import Body, Question
 from parley_gateway.api.dialects.responses.making import Making
@@ -84,7 +85,6 @@ async def request_of(question: Question, scope: Scope) -> SendMessageRequest:
         max_tokens=body.max_output_tokens,
         idempotency_key=idempotency_key(scope),
         omit_deltas=not body.stream,
-        input=asked.messages,
         options=asked,
     )
     for name in ("model", "messages", "temperature", "max_tokens", "stream"):
@@ -92,8 +92,9 @@ async def request_of(question: Question, scope: Scope) -> SendMessageRequest:
     if body.previous_response_id is not None:
         before = await previous(body, scope)
         request.chat_id, request.parent_id = before.chat.chat_id, before.message.message_id
-    if request.chat_id:
+    if request.chat_id or ownership.has_metadata(asked.messages):
         await name_model(request, scope)
+    request.input.extend(ownership.keep(asked.messages, request.provider))
     # Told by the chat service: what repeats an earlier send is not refused.
     request.refusal = await preflight(scope)
     return request
