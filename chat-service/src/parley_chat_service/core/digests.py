@@ -48,6 +48,6 @@ def input_values(send: Send) -> list[str]:
 
 def option_values(send: Send) -> list[str]:
     """Return what options add to the body of a send, and its parent: nothing without them."""
-    system, packed = send.options
-    options = ["options", system, packed.hex()] if system or packed else []
+    system, packed, given = send.options
+    options = ["options", system, packed.hex()] if given else []
     return [*options, f"parent {send.parent_id}"] if send.parent_id else options

@@ -222,7 +222,7 @@ class Replies:
         return await self.providers.resolve(caller, send.choice, LOOK_UP_SECONDS), last
 
     async def _prompt(self, caller: Caller, send: Send) -> Prompt:
-        if send.options.system:
+        if send.options.given and not send.prompt_id:
             return Prompt(send.options.system)
         if send.prompt_id:
             return await self.prompts.get(caller, send.prompt_id, LOOK_UP_SECONDS)

@@ -214,7 +214,7 @@ def check_files(blobs: Sequence[Blob]) -> None:
 
 def check_options(send: Send, longest: int) -> None:
     """Check what else a send asks; what it means is for the provider service to say."""
-    system, packed = send.options
+    system, packed, _ = send.options
     require(len(system) <= longest, "options.system", f"must be at most {longest} characters")
     rule = "must be empty with options.system, which takes the prompt's place"
     require(not (system and send.prompt_id), "system_prompt_id", rule)

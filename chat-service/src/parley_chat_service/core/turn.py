@@ -33,14 +33,17 @@ BEGINNING = Position()
 class Options(NamedTuple):
     """How a reply is asked for, beyond what every send says.
 
-    `system` takes the prompt's place. `packed` is for the provider service, which alone reads it.
+    `system` takes the active prompt's place, empty or not. `packed` is for the provider service,
+    which alone reads it.
     """
 
     system: str = ""
     packed: bytes = b""
+    # Without any the active prompt counts.
+    given: bool = True
 
 
-NO_OPTIONS = Options()
+NO_OPTIONS = Options(given=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from parley.provider.v1.reply_pb2 import (
     Tool,
     ToolChoice,
 )
+from parley_gateway.api.dialects.bodies import hand_on
 from parley_gateway.api.dialects.completions import body, parameters
 from parley_gateway.api.dialects.completions.body import CompletionBody
 from parley_gateway.api.dialects.completions.messages import Conversation
@@ -90,9 +91,7 @@ def asked(given: CompletionBody, unknown: Mapping[str, Any]) -> Asked:
     ask_for_tools(request, given)
     if given.response_format is not None:
         ask_for_format(request, given.response_format)
-    if options := parameters.options(given, unknown):
-        request.provider_options.update(options)
-        request.options_dialect = Dialect.OPENAI
+    hand_on(request, parameters.options(given, unknown), Dialect.OPENAI)
     streaming = given.stream_options
     return Asked(
         request,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-
-import orjson
 
 from parley.provider.v1.reply_pb2 import (
     ROLE_ASSISTANT,
@@ -19,6 +16,7 @@ from parley.provider.v1.reply_pb2 import (
     ToolResult,
 )
 from parley_gateway.api.dialects import opaque
+from parley_gateway.api.dialects.bodies import json_of
 from parley_gateway.api.dialects.messages import blocks, carried
 from parley_gateway.api.dialects.messages.carried import Owner
 
@@ -166,15 +164,7 @@ def arguments(given: dict[str, object]) -> str:
     text = given.get(NO_OBJECT)
     if isinstance(text, str) and len(given) == 1:
         return text
-    return json_of(given)
-
-
-def json_of(value: object) -> str:
-    """Write what came as JSON as such; numbers may be larger than the fast writer takes."""
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:
-        return json.dumps(value, ensure_ascii=False)
+    return json_of(given).decode()
 
 
 def give_back(one: carried.Carried, parts: list[Part]) -> None:

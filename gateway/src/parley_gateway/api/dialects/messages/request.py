@@ -10,9 +10,10 @@ from parley_rpc.faults import InvalidArgument
 
 from parley.provider.v1 import reply_pb2
 from parley.provider.v1.reply_pb2 import GenerateReplyRequest, OutputFormat, ToolChoice
+from parley_gateway.api.dialects.bodies import hand_on, json_of
 from parley_gateway.api.dialects.failures import ERROR_CODE, Dialect
 from parley_gateway.api.dialects.messages import body as asked
-from parley_gateway.api.dialects.messages.conversation import conversation, instructions, json_of
+from parley_gateway.api.dialects.messages.conversation import conversation, instructions
 
 # What is not passed on, for a reply is the same without it. The README says why, one by one.
 HINTS = frozenset({"cache_control", "metadata", "service_tier"})
@@ -20,8 +21,6 @@ HINTS = frozenset({"cache_control", "metadata", "service_tier"})
 USUAL: Mapping[str, object] = {"speed": "standard"}
 # Clients that are told so go on without: their tools' loop asks for a thread each time.
 NO_THREADS = "thread_unsupported_request"
-# Each level is three of the contract's, of which a service reads a hundred.
-DEEPEST_OPTIONS = 20
 EFFORTS = {
     "low": reply_pb2.EFFORT_LOW,
     "medium": reply_pb2.EFFORT_MEDIUM,
@@ -97,7 +96,7 @@ def add_limits(request: GenerateReplyRequest, body: asked.AnthropicBody) -> None
 def add_tools(request: GenerateReplyRequest, body: asked.AnthropicPrompt) -> None:
     """Add the tools, and how free the model is to call them; InvalidArgument."""
     for tool in body.tools or ():
-        schema = json_of(tool.input_schema)
+        schema = json_of(tool.input_schema).decode()
         request.tools.add(name=tool.name, description=tool.description or "", parameters=schema)
     choice = body.tool_choice
     if choice is None:
@@ -154,7 +153,7 @@ def add_format(request: GenerateReplyRequest, body: asked.AnthropicPrompt) -> No
     """Add the schema of the reply; the dialect had another place for it before."""
     form = (body.output_config and body.output_config.format) or body.output_format
     if form is not None:
-        schema = json_of(form.form)
+        schema = json_of(form.form).decode()
         request.output.CopyFrom(OutputFormat(schema=schema, strict=True))
 
 
@@ -165,20 +164,4 @@ def add_options(request: GenerateReplyRequest, unknown: Mapping[str, Any]) -> No
         for name, value in unknown.items()
         if value is not None and value != USUAL.get(name) and name not in HINTS
     }
-    for name, value in options.items():
-        if depth_of(value) > DEEPEST_OPTIONS:
-            raise InvalidArgument.of(name, "is nested too deep")
-    if options:
-        try:
-            request.provider_options.update(options)
-        except OverflowError:
-            raise InvalidArgument("The body holds a number that is too large.") from None
-        request.options_dialect = Dialect.ANTHROPIC
-
-
-def depth_of(value: object) -> int:
-    """Return how deep JSON is nested; nothing for what holds nothing."""
-    if not isinstance(value, dict | list):
-        return 0
-    inner = value.values() if isinstance(value, dict) else value
-    return 1 + max(map(depth_of, inner), default=0)
+    hand_on(request, options, Dialect.ANTHROPIC)

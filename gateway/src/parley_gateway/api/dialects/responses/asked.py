@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import orjson
 from msgspec import Meta, Struct
 from parley_rpc.faults import InvalidArgument
 
@@ -19,11 +18,11 @@ from parley.provider.v1.reply_pb2 import (
     OutputFormat,
 )
 from parley_gateway.api.dialects import bodies
+from parley_gateway.api.dialects.bodies import hand_on, json_of
 from parley_gateway.api.dialects.failures import Dialect
 from parley_gateway.api.dialects.responses import items, tools
 from parley_gateway.api.schemas.chats import MOST_TOKENS
 
-DEEPEST = 50
 LOGPROBS = "message.output_text.logprobs"
 # What may be wished for and is there anyway, or is of tools that are the vendor's own.
 INCLUDABLE = frozenset(
@@ -215,10 +214,7 @@ def common(body: Asked, others: dict[str, Any]) -> GenerateReplyRequest:
         add_thinking(request, options, body.reasoning)
     if "tools" in options and others.get("max_tool_calls"):
         options["max_tool_calls"] = others["max_tool_calls"]
-    if options:
-        refuse_deep(options)
-        request.provider_options.update(options)
-        request.options_dialect = Dialect.OPENAI
+    hand_on(request, options, Dialect.OPENAI)
     return request
 
 
@@ -246,7 +242,7 @@ def add_text(request: GenerateReplyRequest, options: dict[str, Any], text: Text)
         if form.description:
             schema.setdefault("description", form.description)
         output = OutputFormat(
-            schema=orjson.dumps(schema).decode(), name=form.name, strict=form.strict or False
+            schema=json_of(schema).decode(), name=form.name, strict=form.strict or False
         )
     request.output.CopyFrom(output)
 
@@ -264,15 +260,3 @@ def add_thinking(
         special["mode"] = thinking.mode
     if special:
         options["reasoning"] = special
-
-
-def refuse_deep(value: object, place: str = "", depth: int = 0) -> None:
-    """Refuse options that are nested too deep to be handed on; InvalidArgument."""
-    if depth > DEEPEST:
-        raise InvalidArgument.of(place, "It is nested too deep.")
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            refuse_deep(inner, place or str(name), depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            refuse_deep(inner, place, depth + 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from parley_rpc.faults import Fault, reason_of
 
 from parley.provider.v1.reply_pb2 import (
@@ -14,6 +13,7 @@ from parley.provider.v1.reply_pb2 import (
     ModelChoice,
     Usage,
 )
+from parley_gateway.api.dialects.bodies import json_of
 from parley_gateway.api.dialects.failures import Dialect, parameter, word_of
 from parley_gateway.api.dialects.responses import answers, names
 from parley_gateway.api.dialects.responses.answers import Ending
@@ -93,4 +93,4 @@ class Making:
 
     def written(self) -> bytes:
         """Return it as it is."""
-        return orjson.dumps(self.document)
+        return json_of(self.document)

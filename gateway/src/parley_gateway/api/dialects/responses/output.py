@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from parley.provider.v1.reply_pb2 import Logprobs, TokenLogprob, ToolCall, ToolCallDelta
 from parley_gateway.api.dialects import opaque
+from parley_gateway.api.dialects.bodies import json_of
 from parley_gateway.api.dialects.responses import answers, carriers, names
 
 Document = dict[str, Any]
@@ -24,7 +25,7 @@ class Events:
 
     def add(self, kind: str, fields: Document) -> None:
         """Add an event."""
-        data = orjson.dumps({"type": kind, "sequence_number": self.number, **fields})
+        data = json_of({"type": kind, "sequence_number": self.number, **fields})
         self.frames.append(b"event: %s\ndata: %s\n\n" % (kind.encode(), data))
         self.number += 1
 

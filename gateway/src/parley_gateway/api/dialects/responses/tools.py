@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-import orjson
 from msgspec import Meta, Struct
 from parley_rpc.faults import InvalidArgument
 
@@ -17,7 +16,7 @@ from parley.provider.v1.reply_pb2 import (
     GenerateReplyRequest,
     Tool,
 )
-from parley_gateway.api.dialects.bodies import refuse
+from parley_gateway.api.dialects.bodies import json_of, refuse
 
 Kind = TypeVar("Kind", bound=Struct)
 MODES = {
@@ -91,7 +90,7 @@ def function(tool: dict[str, Any], place: str) -> Tool:
         raise InvalidArgument.of(f"{place}.type", told)
     said = {name: value for name, value in tool.items() if value is not None}
     made = converted(said, Function, place)
-    schema = orjson.dumps(made.parameters).decode() if made.parameters else ""
+    schema = json_of(made.parameters).decode() if made.parameters else ""
     return Tool(name=made.name, description=made.description or "", parameters=schema)
 
 
