@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -359,26 +358,42 @@ async def test_text_arrives_while_more_is_held_back(listen: Listen, script: Scri
     assert ["content_block_delta", "content_block_stop"] == [one[0] for one in read(rest)][:2]
 
 
-@pytest.mark.parametrize("body", [ASKED, STREAMED], ids=["whole", "streamed"])
-async def test_a_key_that_is_revoked_ends_what_it_began(
-    listen: Listen,
-    script: Script,
-    services: FakeServices,
-    streams: Streams,
-    body: dict[str, Any],
-) -> None:
-    script.replies = [[ANSWERER, Event(text="A"), asyncio.Event()]]
-    client = await listen()
-    asking = asyncio.create_task(client.post(MESSAGES, json=body))
-    await asyncio.wait_for(script.asked.wait(), WITHIN)
-
+async def end_all(streams: Streams) -> None:
     [stream] = [one for open_ones in streams._open.values() for one in open_ones]
     await streams.end(stream.identity.user_id)
 
+
+async def test_a_key_that_is_revoked_ends_the_wait_for_a_message(
+    listen: Listen, script: Script, services: FakeServices, streams: Streams
+) -> None:
+    script.replies = [[ANSWERER, Event(text="A"), asyncio.Event()]]
+    client = await listen()
+    asking = asyncio.create_task(client.post(MESSAGES, json=ASKED))
+    await asyncio.wait_for(script.asked.wait(), WITHIN)
+
+    await end_all(streams)
+
     answer = await asyncio.wait_for(asking, WITHIN)
-    last = json.loads(answer.text.strip().splitlines()[-1].removeprefix("data: "))
-    assert ("error", "authentication_error") == (last["type"], last["error"]["type"])
-    assert body is STREAMED or 401 == answer.status_code
+    assert (401, "authentication_error") == (answer.status_code, answer.json()["error"]["type"])
+    await asyncio.wait_for(services.provider.left.wait(), WITHIN)
+
+
+async def test_a_key_that_is_revoked_ends_its_stream(
+    listen: Listen, script: Script, services: FakeServices, streams: Streams
+) -> None:
+    script.replies = [[ANSWERER, Event(text="first"), asyncio.Event()]]
+    client = await listen()
+
+    async with client.stream("POST", MESSAGES, json=STREAMED) as answer:
+        chunks = answer.aiter_text()
+        seen = ""
+        while "first" not in seen:
+            seen += await asyncio.wait_for(anext(chunks), WITHIN)
+        await end_all(streams)
+        rest = "".join([chunk async for chunk in chunks])
+
+    [(name, _, last)] = read(rest)
+    assert ("error", "authentication_error") == (name, last["error"]["type"])
     await asyncio.wait_for(services.provider.left.wait(), WITHIN)
 
 

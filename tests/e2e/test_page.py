@@ -256,7 +256,8 @@ def test_what_is_loaded_late_moves_no_button_from_under_a_click(
 
     tab.page.route("**/NumberInput.*.js", hold)
     tab.open("/providers")
-    tab.click(tab.page.get_by_text("Configuration", exact=True).first)
+    with tab.page.expect_request("**/NumberInput.*.js"):
+        tab.click(tab.page.get_by_text("Configuration", exact=True).first)
     tab.page.get_by_role("textbox", name="API key").fill("sk-secret-late")
     tab.page.get_by_role("button", name="Set key").hover()
     tab.page.mouse.down()
