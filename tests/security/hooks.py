@@ -19,12 +19,12 @@ UNTOLD = frozenset(
 )
 # So does a key that stands for another body.
 UNTOLD_REASONS = frozenset({"idempotency_key_reused"})
-# Nor does one tell which of Anthropic's fields go together, what base64 is, how a whole number is
-# written, and which fields a provider knows. Its failures name no field but in their sentence.
+# Nor does one tell which of Anthropic's fields go together, what base64 is, and which fields a
+# provider knows. Its failures name no field but in their sentence.
 UNTOLD_SENTENCES = re.compile(
     r"must be greater than thinking\.budget_tokens|must be one of the tools"
     r"|must hold something to answer|Invalid base64|must be an address"
-    r"|not known to the provider|Expected `int`, got `float`"
+    r"|not known to the provider"
 )
 # A model may be named `refresh`, and a response anything: their paths take more than the document
 # tells of these.

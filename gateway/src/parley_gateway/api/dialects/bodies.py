@@ -42,10 +42,21 @@ def decode(body: bytes, struct: type[Body]) -> tuple[Body, dict[str, Any]]:
     if isinstance(fields, dict):
         unknown = {name: value for name, value in fields.items() if name not in names}
         fields = {name: value for name, value in fields.items() if name in names}
-    try:
+    with contextlib.suppress(msgspec.ValidationError):
         return msgspec.convert(fields, struct), unknown
+    try:
+        return msgspec.convert(whole(fields), struct), unknown
     except msgspec.ValidationError as error:
         refuse(str(error))
+
+
+def whole(value: Any) -> Any:
+    """Write whole numbers as such: `5.0` is an integer in JSON."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: whole(inner) for name, inner in value.items()}
+    return list(map(whole, value)) if isinstance(value, list) else value
 
 
 @contextlib.contextmanager
