@@ -239,13 +239,14 @@ async def test_too_many_calls_fail_clearly(small_world: World, ada: Caller) -> N
 
 
 @pytest.mark.unit
+@pytest.mark.parametrize("system", ["Be odd.", ""])
 async def test_options_go_along_and_their_system_takes_the_prompts_place(
-    small_world: World, ada: Caller
+    small_world: World, ada: Caller, system: str
 ) -> None:
-    await told(small_world, ada, Send("Hi", "c", options=Options("Be odd.", b"\x50\x01")))
+    await told(small_world, ada, Send("Hi", "c", options=Options(system, b"\x50\x01")))
 
     (request,) = small_world.providers.requests
-    assert ("Be odd.", b"\x50\x01", []) == (
+    assert (system, b"\x50\x01", []) == (
         request.system,
         request.packed,
         small_world.prompts.asked,

@@ -64,7 +64,7 @@ def test_options_are_handed_on_with_their_dialect() -> None:
     hand_on(request, {"odd": {"deep": [1, "two", None]}}, Dialect.OPENAI)
 
     assert "openai" == request.options_dialect
-    assert [1, "two", None] == list(request.provider_options["odd"]["deep"])  # type: ignore[index,arg-type,call-overload]
+    assert [1, "two", None] == list(request.provider_options["odd"]["deep"])  # type: ignore[index,arg-type]
 
 
 def test_without_options_nothing_is_handed_on() -> None:
