@@ -167,7 +167,7 @@ def test_a_tools_schema_is_handed_on_as_text() -> None:
         "description": "Tells it.",
         "parameters": '{"type":"object"}',
     } == weather
-    assert {"name": "clock"} == clock
+    assert {"name": "clock", "strict": True} == clock
 
 
 def test_instructions_of_any_place_are_one() -> None:

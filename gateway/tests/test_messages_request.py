@@ -64,7 +64,16 @@ def told(**fields: Any) -> Fields:
         ),
         (
             {"tools": [TOOL | {"description": "Adds.", "type": "custom", "strict": True}]},
-            {"tools": [{"name": "add", "description": "Adds.", "parameters": '{"type":"object"}'}]},
+            {
+                "tools": [
+                    {
+                        "name": "add",
+                        "description": "Adds.",
+                        "parameters": '{"type":"object"}',
+                        "strict": True,
+                    }
+                ]
+            },
         ),
         (
             {"tool_choice": {"type": "auto"}},

@@ -186,7 +186,16 @@ REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "summaries are shown anyway": ({"reasoning": {"summary": "auto"}}, {}),
     "a tool": (
         {"tools": [FUNCTION | {"strict": True, "description": "Tells"}]},
-        {"tools": [Tool(name="weather", description="Tells", parameters='{"type":"object"}')]},
+        {
+            "tools": [
+                Tool(
+                    name="weather",
+                    description="Tells",
+                    parameters='{"type":"object"}',
+                    strict=True,
+                )
+            ]
+        },
     ),
     "a tool without parameters": (
         {"tools": [OTHER], "parallel_tool_calls": False},

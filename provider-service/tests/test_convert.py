@@ -140,7 +140,9 @@ def test_a_request_is_read_with_all_its_parts() -> None:
         messages=[user(*parts)],
         temperature=0.0,
         stream=True,
-        tools=[reply_pb2.Tool(name="search", description="Searches.", parameters="{}")],
+        tools=[
+            reply_pb2.Tool(name="search", description="Searches.", parameters="{}", strict=True)
+        ],
         provider_options=options,
     )
 
@@ -158,7 +160,7 @@ def test_a_request_is_read_with_all_its_parts() -> None:
         read.request.stream,
         read.request.system,
     )
-    assert [sdk.Tool("search", "Searches.", "{}")] == read.request.tools
+    assert [sdk.Tool("search", "Searches.", "{}", strict=True)] == read.request.tools
     expected = {"seed": 42, "bias": 0.5, "deep": [{"n": 1}, "x", None, True]}
     assert expected == read.request.provider_options
     assert isinstance(read.request.provider_options["seed"], int)

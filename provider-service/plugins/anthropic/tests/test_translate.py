@@ -116,8 +116,8 @@ def test_tools_have_a_schema_even_without_arguments() -> None:
             "description": "Adds.",
             "input_schema": {"type": "object", "properties": {"a": {"type": "integer"}}},
         },
-        {"name": "now", "input_schema": {"type": "object", "properties": {}}},
-    ] == body(tools=[ADD, Tool("now")])["tools"]
+        {"name": "now", "input_schema": {"type": "object", "properties": {}}, "strict": True},
+    ] == body(tools=[ADD, Tool("now", strict=True)])["tools"]
 
 
 @pytest.mark.parametrize(

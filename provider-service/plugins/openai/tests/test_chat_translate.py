@@ -109,13 +109,15 @@ def test_options_pass_but_change_nothing_that_has_a_name() -> None:
 
 
 def test_a_tool_keeps_its_schema() -> None:
-    request = ReplyRequest("m", (), tools=[Tool("add", "Adds.", '{"type":"object"}'), Tool("now")])
+    request = ReplyRequest(
+        "m", (), tools=[Tool("add", "Adds.", '{"type":"object"}'), Tool("now", strict=True)]
+    )
     assert body(request, own=True)["tools"] == [
         {
             "type": "function",
             "function": {"name": "add", "description": "Adds.", "parameters": {"type": "object"}},
         },
-        {"type": "function", "function": {"name": "now"}},
+        {"type": "function", "function": {"name": "now", "strict": True}},
     ]
 
 

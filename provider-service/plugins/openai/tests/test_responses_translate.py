@@ -244,14 +244,14 @@ def test_a_choice_of_tools(choice: ToolChoice, expected: object) -> None:
 
 
 def test_a_tool_keeps_its_schema() -> None:
-    tools = [Tool("add", "Adds.", '{"type":"object"}'), Tool("now")]
+    tools = [Tool("add", "Adds.", '{"type":"object"}', strict=True), Tool("now")]
     assert body(ReplyRequest("m", (), tools=tools))["tools"] == [
         {
             "type": "function",
             "name": "add",
             "description": "Adds.",
             "parameters": {"type": "object"},
-            "strict": False,
+            "strict": True,
         },
         {
             "type": "function",

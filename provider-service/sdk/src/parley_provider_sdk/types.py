@@ -124,6 +124,8 @@ class Tool:
     description: str = ""
     # The JSON schema of the arguments, as JSON text; empty when it takes none.
     parameters: str = ""
+    # Whether the vendor must keep to the schema, where it makes that difference.
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

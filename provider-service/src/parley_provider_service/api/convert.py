@@ -179,7 +179,10 @@ def from_request(request: reply_pb2.GenerateReplyRequest) -> sdk.ReplyRequest:
         temperature=given(request, "temperature"),
         max_tokens=given(request, "max_tokens"),
         stream=request.stream,
-        tools=[sdk.Tool(tool.name, tool.description, tool.parameters) for tool in request.tools],
+        tools=[
+            sdk.Tool(tool.name, tool.description, tool.parameters, tool.strict)
+            for tool in request.tools
+        ],
         provider_options=from_options(request.provider_options),
         tool_choice=from_tool_choice(request),
         parallel_tool_calls=given(request, "parallel_tool_calls"),

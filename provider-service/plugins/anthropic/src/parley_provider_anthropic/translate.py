@@ -190,6 +190,8 @@ def _tool(tool: Tool) -> JSON:
     if tool.description:
         made["description"] = tool.description
     made["input_schema"] = _schema(tool.parameters or _NO_ARGUMENTS)
+    if tool.strict:
+        made["strict"] = True
     return made
 
 

@@ -23,7 +23,6 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "messages[].name": "tells speakers of one role apart; our contract has no word for it",
         "messages[].content[].image_url.detail": "a hint at the size that an image is looked at",
         "messages[].content[].prompt_cache_breakpoint": "helps to cache, as above",
-        "tools[].function.strict": "binds arguments to their schema; ours has no word for it",
     }
 )
 # What these ask for is what is done anyway.

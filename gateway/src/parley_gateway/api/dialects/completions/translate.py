@@ -157,6 +157,7 @@ def tool_of(function: body.Function) -> Tool:
         name=function.name,
         description=function.description or "",
         parameters="" if schema is None else msgspec.json.encode(schema).decode(),
+        strict=bool(function.strict),
     )
 
 

@@ -97,7 +97,12 @@ def add_tools(request: GenerateReplyRequest, body: asked.AnthropicPrompt) -> Non
     """Add the tools, and how free the model is to call them; InvalidArgument."""
     for tool in body.tools or ():
         schema = json_of(tool.input_schema).decode()
-        request.tools.add(name=tool.name, description=tool.description or "", parameters=schema)
+        request.tools.add(
+            name=tool.name,
+            description=tool.description or "",
+            parameters=schema,
+            strict=bool(tool.strict),
+        )
     choice = body.tool_choice
     if choice is None:
         return

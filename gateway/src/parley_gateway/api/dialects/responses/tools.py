@@ -91,7 +91,8 @@ def function(tool: dict[str, Any], place: str) -> Tool:
     said = {name: value for name, value in tool.items() if value is not None}
     made = converted(said, Function, place)
     schema = json_of(made.parameters).decode() if made.parameters else ""
-    return Tool(name=made.name, description=made.description or "", parameters=schema)
+    described = made.description or ""
+    return Tool(name=made.name, description=described, parameters=schema, strict=bool(made.strict))
 
 
 def choose(

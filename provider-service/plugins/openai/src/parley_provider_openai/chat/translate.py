@@ -228,6 +228,8 @@ def _tool(tool: Tool) -> JSON:
         function["description"] = tool.description
     if tool.parameters:
         function["parameters"] = orjson.loads(tool.parameters)
+    if tool.strict:
+        function["strict"] = True
     return {"type": "function", "function": function}
 
 

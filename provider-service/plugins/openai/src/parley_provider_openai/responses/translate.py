@@ -220,7 +220,7 @@ def _tool(tool: Tool) -> JSON:
     described = {"description": tool.description} if tool.description else {}
     schema = orjson.loads(tool.parameters or '{"type":"object","properties":{}}')
     # Strict takes only some of JSON Schema, and is what this wire does when nothing is said.
-    strict = {"parameters": schema, "strict": False}
+    strict = {"parameters": schema, "strict": tool.strict}
     return {"type": "function", "name": tool.name, **described, **strict}
 
 
