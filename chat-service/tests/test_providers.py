@@ -247,6 +247,7 @@ async def test_a_silent_provider_service_runs_out_of_time(
     providers: GrpcProviders, peer: ProviderPeer, caller: Caller
 ) -> None:
     peer.script = [60.0]
+    await providers.peer.connected(10)  # it is there, and says nothing
 
     with pytest.raises(DeadlineExceeded):
         await providers.generate(caller, request(), turn(), 0.2)

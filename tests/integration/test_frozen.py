@@ -113,6 +113,15 @@ def calls(platform: Platform, service: str, method: str) -> list[str]:
     return [line["reason"] for line in lines if "reason" in line]
 
 
+async def until_asked(client: httpx.AsyncClient) -> None:
+    """Return when the provider service makes the reply: a turn begins before that."""
+    async with asyncio.timeout(10):
+        running = 0
+        while not running:
+            answer = await client.get("/providers")
+            running = sum(one["running"] for one in answer.json()["providers"])
+
+
 @pytest.mark.parametrize("command", [ENDLESS, "/slow 600"])
 @pytest.mark.parametrize(
     ("name", "witness", "method"),
@@ -128,6 +137,7 @@ async def test_whoever_serves_a_frozen_caller_lets_go(
         started = asyncio.Event()
         stream = asyncio.create_task(listen(client, command, started))
         await asyncio.wait_for(started.wait(), 10)
+        await until_asked(client)
         before = len(calls(platform, witness, method))
         async with frozen(platform, name):
             give_up = time.monotonic() + NOTICED_WITHIN_SECONDS + SPARE_SECONDS

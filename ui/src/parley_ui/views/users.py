@@ -71,8 +71,8 @@ def _user(user: User, *, itself: bool) -> None:
     with panel, trouble.explained():
         if user.created_at:
             st.caption(f"Since {moment(user.created_at)}")
+        _switch(user)  # above what is loaded late, which would move it
         _form(user)
-        _switch(user)
         st.subheader("Keys", anchor=False)
         _key_for(user)
         keys.listing(user.user_id, user.user_id)
