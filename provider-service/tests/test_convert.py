@@ -123,6 +123,9 @@ def test_every_word_of_ours_has_one_in_the_contract() -> None:
         assert set(range(1, len(table) + 1)) == set(table.values())
 
 
+SEARCH = reply_pb2.Tool(name="search", description="Searches.", parameters="{}", strict=True)
+
+
 def test_a_request_is_read_with_all_its_parts() -> None:
     options = Struct()
     options.update({"seed": 42, "bias": 0.5, "deep": [{"n": 1}, "x", None, True]})
@@ -140,9 +143,7 @@ def test_a_request_is_read_with_all_its_parts() -> None:
         messages=[user(*parts)],
         temperature=0.0,
         stream=True,
-        tools=[
-            reply_pb2.Tool(name="search", description="Searches.", parameters="{}", strict=True)
-        ],
+        tools=[SEARCH],
         provider_options=options,
     )
 
