@@ -42,6 +42,9 @@ WIRES = {
 }
 THINKERS = WIRES | {"openai": "openai/o9-peer"}
 
+# How the wires call what is said.
+SAID = {"messages", "input", "contents"}
+
 
 @dataclass(frozen=True)
 class World:
@@ -53,8 +56,9 @@ class World:
     client: Anthropic
 
     def last(self, vendor: str) -> Any:
-        """What a vendor was asked last."""
-        return self.vendors[vendor].log()["requests"][-1]["body"]
+        """What a vendor's model was asked last; for its models a vendor is asked at any time."""
+        bodies = (request["body"] for request in self.vendors[vendor].log()["requests"])
+        return [body for body in bodies if body and body.keys() & SAID][-1]
 
 
 @pytest.fixture(scope="module")

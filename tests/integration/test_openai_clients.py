@@ -59,6 +59,10 @@ class City(BaseModel):
     people: int
 
 
+# How the wires call what is said.
+SAID = {"messages", "input", "contents"}
+
+
 @dataclass(frozen=True)
 class World:
     """A platform, and the vendors behind it."""
@@ -69,8 +73,9 @@ class World:
     client: OpenAI
 
     def last(self, vendor: str) -> Any:
-        """What a vendor was asked last."""
-        return self.vendors[vendor].log()["requests"][-1]["body"]
+        """What a vendor's model was asked last; for its models a vendor is asked at any time."""
+        bodies = (request["body"] for request in self.vendors[vendor].log()["requests"])
+        return [body for body in bodies if body and body.keys() & SAID][-1]
 
     def asynchronous(self) -> AsyncOpenAI:
         return AsyncOpenAI(api_key=ADMIN_KEY, base_url=self.client.base_url, max_retries=0)
