@@ -55,9 +55,9 @@ async def test_an_unknown_method_is_unimplemented(method: str) -> None:
         assert grpc.StatusCode.UNIMPLEMENTED is await code_of(raw(opened.channel, method)(b""))
 
 
-async def reflected(*asked: Any, shown: Any = (), reflect: bool = True) -> list[Any]:
+async def reflected(*asked: Any, shown: Any = ()) -> list[Any]:
     """What a tool that asks a service for its contract is told."""
-    server = Server("prompt.parley", OURS.trust("prompt"), reflect=reflect)
+    server = Server("prompt.parley", OURS.trust("prompt"), reflect=True)
     await server.start("127.0.0.1:0", [PROMPTS])
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
@@ -67,6 +67,7 @@ async def reflected(*asked: Any, shown: Any = (), reflect: bool = True) -> list[
         await server.stop(0)
 
 
+REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 LISTED = reflection_pb2.ServerReflectionRequest(list_services="")
 DESCRIBED = reflection_pb2.ServerReflectionRequest(file_containing_symbol=PROMPTS)
 
@@ -82,18 +83,24 @@ async def test_a_service_that_is_trusted_is_told_the_contract() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "reflect", "code"),
+    "shown",
     [
-        ((), True, grpc.StatusCode.UNAUTHENTICATED),
-        ((Installation().credential().entry("prompt"),), True, grpc.StatusCode.UNAUTHENTICATED),
-        ((OURS.credential().entry("chat"),), True, grpc.StatusCode.UNAUTHENTICATED),
-        ((OURS.credential().entry("prompt"),), False, grpc.StatusCode.UNIMPLEMENTED),
+        (),
+        (Installation().credential().entry("prompt"),),
+        (OURS.credential().entry("chat"),),
     ],
 )
-async def test_nobody_else_is_told_the_contract_nor_where_it_is_switched_off(
-    shown: Any, reflect: bool, code: grpc.StatusCode
-) -> None:
-    assert code is await code_of(reflected(LISTED, shown=shown, reflect=reflect))
+async def test_nobody_else_is_told_the_contract(shown: Any) -> None:
+    assert grpc.StatusCode.UNAUTHENTICATED is await code_of(reflected(LISTED, shown=shown))
+
+
+async def test_nobody_is_told_the_contract_where_that_is_switched_off() -> None:
+    """Asked by one message: what ends a stream while it is sent is told first, now and then."""
+    async with door(OURS) as opened:
+        shown = (OURS.credential().entry("prompt"),)
+        call = raw(opened.channel, REFLECTION)
+
+        assert grpc.StatusCode.UNIMPLEMENTED is await code_of(call(b"", metadata=shown))
 
 
 async def test_a_message_over_the_limit_is_refused_and_the_connection_stays() -> None:
