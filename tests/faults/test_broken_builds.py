@@ -9,11 +9,11 @@ import pytest
 from parley_tests.checker.report import summary
 from parley_tests.checker.run import Order, execute
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(210)]
 
-ORDER = Order(seed=5, seconds=5, quiet_within=2, wind_down=3, kinds={})
+ORDER = Order(seed=5, messages=800, seconds=60, quiet_within=2, wind_down=3, kinds={})
 CHAT = "chat_service"
-KILL_CHATS = replace(ORDER, kinds={"kill": 1}, victims=["chat"])
+KILL_CHATS = replace(ORDER, kinds={"kill": 1}, kills=3, victims=["chat"])
 BROKEN = {
     "acknowledged_once": {
         "sends are not repeatable": replace(ORDER, broken={CHAT: "idempotency"}),
@@ -21,7 +21,7 @@ BROKEN = {
             ORDER,
             synchronous_commit=False,
             kinds={"kill-database": 1, "kill-backend": 1},
-            seconds=12,
+            kills=4,
             pace=2.5,
         ),
     },

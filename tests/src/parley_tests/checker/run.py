@@ -29,7 +29,11 @@ from parley_tests.platform import ADMIN_KEY
 
 @dataclass(frozen=True)
 class Order:
-    """What a run is to be. It ends after `seconds`, or earlier when it has all it was to have."""
+    """What a run is to be.
+
+    It ends once it has the `messages` and the `kills` that it was to have, and after `seconds`
+    in any case.
+    """
 
     seed: int
     seconds: float
@@ -158,9 +162,9 @@ async def _enough(
             if task.done():
                 task.result()
         # A turn is two messages.
-        sent = order.messages is not None and history.acknowledged * 2 >= order.messages
-        killed = order.kills is None or nemesis.kills >= order.kills
-        if sent and killed:
+        sent = history.acknowledged * 2 >= (order.messages or 0)
+        killed = nemesis.kills >= (order.kills or 0)
+        if sent and killed and (order.messages or order.kills):
             return
         await asyncio.sleep(0.2)
 
