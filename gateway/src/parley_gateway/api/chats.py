@@ -16,7 +16,7 @@ from parley_gateway.api.dependencies import (
     answered_by,
     guarded,
 )
-from parley_gateway.api.openapi import BODY_REFUSALS, EVENT_STREAM, refusals
+from parley_gateway.api.openapi import BODY_REFUSALS, EVENT_STREAM, TURN_REFUSALS, refusals
 from parley_gateway.api.schemas import chats
 from parley_gateway.api.schemas.fields import CHAT_ID
 from parley_gateway.api.turns import post_chat
@@ -50,35 +50,7 @@ router.add_api_route(
     methods=["POST"],
     summary="Send a message",
     operation_id="send_message",
-    responses=EVENT_STREAM
-    | refusals(
-        *BODY_REFUSALS,
-        "chat_busy",
-        "idempotency_key_reused",
-        "turn_interrupted",
-        "chat_deleted",
-        "prompt_not_found",
-        "provider_not_found",
-        "provider_not_ready",
-        "model_not_found",
-        "provider_auth",
-        "provider_quota",
-        "rate_limited",
-        "overloaded",
-        "provider_error",
-        "timeout",
-        "context_length",
-        "too_large",
-        "content_filtered",
-        "bad_request",
-        "unreachable",
-        "bad_response",
-        "tool_calls_too_large",
-        "circuit_open",
-        "too_busy",
-        "budget_exceeded",
-        "price_unknown",
-    ),
+    responses=EVENT_STREAM | refusals(*BODY_REFUSALS, *TURN_REFUSALS, "prompt_not_found"),
     route_class_override=answered_by(post_chat, Route),
 )
 

@@ -78,6 +78,39 @@ BODY_REFUSALS = (
     "encoded_body",
     "invalid_argument",
 )
+# Why a vendor is not asked, or fails; why no reply of it is made; why a chat takes no turn.
+VENDOR_REFUSALS = (
+    "provider_not_found",
+    "provider_not_ready",
+    "model_not_found",
+    "provider_auth",
+    "provider_quota",
+    "rate_limited",
+    "overloaded",
+    "provider_error",
+    "timeout",
+    "context_length",
+    "too_large",
+    "bad_request",
+    "unreachable",
+    "bad_response",
+    "circuit_open",
+)
+REPLY_REFUSALS = (
+    *VENDOR_REFUSALS,
+    "content_filtered",
+    "too_busy",
+    "budget_exceeded",
+    "price_unknown",
+)
+TURN_REFUSALS = (
+    *REPLY_REFUSALS,
+    "chat_busy",
+    "idempotency_key_reused",
+    "turn_interrupted",
+    "chat_deleted",
+    "tool_calls_too_large",
+)
 HEADERS: dict[int, tuple[str, str]] = {
     401: ("WWW-Authenticate", "How to show a key."),
     429: ("Retry-After", "Seconds until it is worth trying again."),

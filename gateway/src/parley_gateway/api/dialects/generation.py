@@ -13,7 +13,7 @@ from parley_rpc.status import from_status
 from starlette.types import Receive, Scope
 from uuid_utils.compat import uuid7
 
-from parley.provider.v1.reply_pb2 import Finished, GenerateReplyRequest, GenerateReplyResponse
+from parley.provider.v1.reply_pb2 import GenerateReplyRequest, GenerateReplyResponse
 from parley_gateway.api.dependencies import CALLER, IDENTITY, gateway_of
 from parley_gateway.api.dialects import ownership
 from parley_gateway.api.quota import preflight
@@ -129,8 +129,3 @@ async def unless_left(work: Awaitable[Result], receive: Receive) -> Result | Non
         for task in (working, leaving):
             task.cancel()
         await asyncio.wait({working, leaving})
-
-
-def ended(event: GenerateReplyResponse) -> Finished | None:
-    """Return the end of a reply when an event is it."""
-    return event.finished if event.HasField("finished") else None

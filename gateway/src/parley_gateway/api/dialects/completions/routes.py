@@ -21,42 +21,12 @@ from parley_gateway.api.dialects.completions.body import CompletionBody, Embeddi
 from parley_gateway.api.dialects.completions.completion import post_completion
 from parley_gateway.api.dialects.completions.embeddings import post_embeddings
 from parley_gateway.api.dialects.failures import Dialect, dialect_of
-from parley_gateway.api.openapi import BODY_REFUSALS
+from parley_gateway.api.openapi import BODY_REFUSALS, REPLY_REFUSALS, TURN_REFUSALS
 from parley_gateway.core.model import Scope
 from parley_gateway.core.scopes import ANY
 
 PREFIX = "Completion"
-ASKING_REFUSALS = (
-    *BODY_REFUSALS,
-    "provider_not_found",
-    "provider_not_ready",
-    "model_not_found",
-    "usage_exists",
-    "provider_auth",
-    "provider_quota",
-    "rate_limited",
-    "overloaded",
-    "provider_error",
-    "timeout",
-    "context_length",
-    "too_large",
-    "content_filtered",
-    "bad_request",
-    "unreachable",
-    "bad_response",
-    "circuit_open",
-    "too_busy",
-    "budget_exceeded",
-    "price_unknown",
-    "unimplemented",
-)
-TURN_REFUSALS = (
-    "chat_busy",
-    "idempotency_key_reused",
-    "turn_interrupted",
-    "chat_deleted",
-    "prompt_not_found",
-)
+ASKING_REFUSALS = (*BODY_REFUSALS, *REPLY_REFUSALS, "usage_exists", "unimplemented")
 LOOKING_REFUSALS = ("invalid_argument", "provider_not_found", "model_not_found")
 
 Asking = guarded(reading=NOBODY, changing=frozenset({Scope.CHAT}))
@@ -87,7 +57,7 @@ router.add_api_route(
     summary="Create a chat completion",
     operation_id="create_completion",
     responses=document.COMPLETION
-    | documentation.refusals(Dialect.OPENAI, *ASKING_REFUSALS, *TURN_REFUSALS),
+    | documentation.refusals(Dialect.OPENAI, *ASKING_REFUSALS, *TURN_REFUSALS, "prompt_not_found"),
     openapi_extra=documentation.request_body(CompletionBody, document.COMPLETION_BODY, PREFIX),
     route_class_override=answered_by(post_completion, Asking),
 )

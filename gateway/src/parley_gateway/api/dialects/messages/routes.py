@@ -34,7 +34,7 @@ from parley_gateway.api.dialects.messages.frames import Frames, frame, frames
 from parley_gateway.api.dialects.messages.message import Whole
 from parley_gateway.api.dialects.messages.request import request_of
 from parley_gateway.api.middleware import exchange_of
-from parley_gateway.api.openapi import BODY_REFUSALS
+from parley_gateway.api.openapi import BODY_REFUSALS, REPLY_REFUSALS, VENDOR_REFUSALS
 from parley_gateway.core import model
 from parley_gateway.core.model import Verdict
 from parley_gateway.core.streams import Stream
@@ -164,24 +164,6 @@ def tell_limits(scope: Scope) -> None:
     ]
 
 
-ASKED = (
-    *BODY_REFUSALS,
-    "provider_not_found",
-    "provider_not_ready",
-    "model_not_found",
-    "provider_auth",
-    "provider_quota",
-    "rate_limited",
-    "overloaded",
-    "provider_error",
-    "timeout",
-    "context_length",
-    "too_large",
-    "bad_request",
-    "unreachable",
-    "bad_response",
-    "circuit_open",
-)
 router.add_api_route(
     "/v1/messages",
     create_message,
@@ -190,14 +172,7 @@ router.add_api_route(
     operation_id="create_message",
     openapi_extra=documentation.MESSAGE_EXTRA,
     responses=documentation.MESSAGE_ANSWER
-    | refusals(
-        Dialect.ANTHROPIC,
-        *ASKED,
-        "content_filtered",
-        "too_busy",
-        "budget_exceeded",
-        "price_unknown",
-    ),
+    | refusals(Dialect.ANTHROPIC, *BODY_REFUSALS, *REPLY_REFUSALS),
     response_class=Response,
     route_class_override=answered_by(post_message, Route),
 )
@@ -208,7 +183,8 @@ router.add_api_route(
     summary="Count the tokens of a message",
     operation_id="count_message_tokens",
     openapi_extra=documentation.COUNT_EXTRA,
-    responses=documentation.COUNT_ANSWER | refusals(Dialect.ANTHROPIC, *ASKED),
+    responses=documentation.COUNT_ANSWER
+    | refusals(Dialect.ANTHROPIC, *BODY_REFUSALS, *VENDOR_REFUSALS),
     response_class=Response,
     route_class_override=answered_by(post_count, CountRoute),
 )

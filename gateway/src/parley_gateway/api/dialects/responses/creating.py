@@ -23,7 +23,7 @@ from parley_gateway.api.dialects.failures import Dialect
 from parley_gateway.api.dialects.generation import under_way
 from parley_gateway.api.dialects.responses import schemas, stateless, stored
 from parley_gateway.api.dialects.responses.asked import Asked, asked, common
-from parley_gateway.api.openapi import BODY_REFUSALS
+from parley_gateway.api.openapi import BODY_REFUSALS, TURN_REFUSALS, VENDOR_REFUSALS
 from parley_gateway.core.model import Scope as KeyScope
 
 # What the services call what this dialect calls otherwise.
@@ -34,33 +34,6 @@ NAMING = {
     "reasoning_effort": "reasoning.effort",
     "system": "instructions",
 }
-VENDORS = (
-    "provider_not_found",
-    "provider_not_ready",
-    "model_not_found",
-    "provider_auth",
-    "provider_quota",
-    "rate_limited",
-    "overloaded",
-    "provider_error",
-    "timeout",
-    "context_length",
-    "too_large",
-    "content_filtered",
-    "bad_request",
-    "unreachable",
-    "bad_response",
-    "circuit_open",
-    "too_busy",
-)
-TURNS = (
-    "chat_busy",
-    "idempotency_key_reused",
-    "turn_interrupted",
-    "chat_deleted",
-    "budget_exceeded",
-    "price_unknown",
-)
 
 Route = guarded(
     reading=frozenset({KeyScope.READ, KeyScope.CHAT}), changing=frozenset({KeyScope.CHAT})
@@ -117,7 +90,7 @@ router.add_api_route(
     response_class=Response,
     summary="Create a response",
     operation_id="create_response",
-    responses=schemas.STREAMED | refusals(Dialect.OPENAI, *BODY_REFUSALS, *TURNS, *VENDORS),
+    responses=schemas.STREAMED | refusals(Dialect.OPENAI, *BODY_REFUSALS, *TURN_REFUSALS),
     openapi_extra=schemas.BODY,
     route_class_override=answered_by(post_response, Route),
 )
@@ -128,7 +101,7 @@ router.add_api_route(
     response_class=Response,
     summary="Count the tokens of a response's input",
     operation_id="count_response_tokens",
-    responses=schemas.COUNTED | refusals(Dialect.OPENAI, *BODY_REFUSALS, *VENDORS),
+    responses=schemas.COUNTED | refusals(Dialect.OPENAI, *BODY_REFUSALS, *VENDOR_REFUSALS),
     openapi_extra=schemas.COUNT_BODY,
     route_class_override=answered_by(post_count, Route),
 )
