@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import uvloop
 from aiohttp import web
-from parley_tests.vendor import KEY
+from parley_tests.peers import KEY
 
 SESSION = web.AppKey("session", aiohttp.ClientSession)
 

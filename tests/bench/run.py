@@ -26,8 +26,8 @@ import psutil
 import psycopg
 from cpu import Spent, read, resident_mb
 from parley_tests.database import fresh_database, server
+from parley_tests.peers import RunningPeer, running_peer
 from parley_tests.platform import Platform, free_port, running_platform
-from parley_tests.vendor import Vendor, running_vendor
 from workloads import (
     CALLERS,
     HISTORY,
@@ -58,7 +58,7 @@ class Bench:
     """What is measured: the parts by name and process id, and the vendor behind them."""
 
     platform: Platform
-    vendor: Vendor
+    vendor: RunningPeer
     parts: dict[str, int]
 
 
@@ -69,8 +69,8 @@ def bench() -> Iterator[Bench]:
     with (
         server(durable=True) as database_server,
         fresh_database(database_server) as url,
-        running_vendor("--instant", "--tokens", "64") as vendor,
-        running_platform(url, logs, vendor.settings) as platform,
+        running_peer("openai", "--instant", "--tokens", "64") as vendor,
+        running_platform(url, logs, vendor.settings | {"DEFAULT_PROVIDER": "openai"}) as platform,
     ):
         parts = {name: process.pid for name, process in platform.processes.items()}
         parts["postgres"] = postmaster(url)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -15,16 +13,12 @@ import pytest
 from anthropic import Anthropic, AsyncAnthropic, beta_tool
 from anthropic.types import Message
 from parley_tests import clients
-from parley_tests.database import fresh_database
-from parley_tests.peers import RunningPeer, running_peer
-from parley_tests.platform import ADMIN_KEY, Platform, running_platform
+from parley_tests.marketplace import MODELS, PICTURE, Marketplace, running_marketplace, told
+from parley_tests.platform import ADMIN_KEY
 from pydantic import BaseModel
 
 pytestmark = pytest.mark.integration
 
-PICTURE = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
 TOOL: Any = {
     "name": "add",
     "description": "Adds two numbers.",
@@ -34,50 +28,24 @@ TOOL: Any = {
         "required": ["a", "b"],
     },
 }
-WIRES = {
-    "openai": "openai/gpt-peer",
-    "anthropic": "anthropic/claude-haiku-4-5",
-    "ollama": "ollama/llama-peer:latest",
-    "google": "google/gemini-3-flash-peer",
-}
-THINKERS = WIRES | {"openai": "openai/o9-peer"}
-
-# How the wires call what is said.
-SAID = {"messages", "input", "contents"}
+THINKERS = MODELS | {"openai": "openai/o9-peer"}
 
 
 @dataclass(frozen=True)
-class World:
-    """A platform, and the vendors behind it."""
+class World(Marketplace):
+    """A platform, the vendors behind it, and a client in front."""
 
-    platform: Platform
-    vendors: dict[str, RunningPeer]
     # The vendor's client, and nothing about it is ours but where it looks.
     client: Anthropic
-
-    def last(self, vendor: str) -> Any:
-        """What a vendor's model was asked last; for its models a vendor is asked at any time."""
-        bodies = (request["body"] for request in self.vendors[vendor].log()["requests"])
-        return [body for body in bodies if body and body.keys() & SAID][-1]
 
 
 @pytest.fixture(scope="module")
 def world(database_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with ExitStack() as stack:
-        vendors = {wire: stack.enter_context(running_peer(wire)) for wire in WIRES}
-        settings = {"OPENAI_WIRE": "responses"}
-        for vendor in vendors.values():
-            settings |= vendor.settings
-        url = stack.enter_context(fresh_database(database_server))
-        logs: Path = tmp_path_factory.mktemp("logs")
-        platform = stack.enter_context(running_platform(url, logs, settings))
-        client = Anthropic(api_key=ADMIN_KEY, base_url=platform.url, max_retries=0)
-        yield World(platform, vendors, stack.enter_context(client))
-
-
-def told(**script: Any) -> Any:
-    """A message that says how the vendor's reply goes."""
-    return {"role": "user", "content": f"#peer {json.dumps(script)}"}
+    logs = tmp_path_factory.mktemp("logs")
+    with running_marketplace(database_server, logs) as running:
+        url = running.platform.url
+        with Anthropic(api_key=ADMIN_KEY, base_url=url, max_retries=0) as client:
+            yield World(running.platform, running.vendors, client)
 
 
 def plain(message: Message) -> list[dict[str, Any]]:
@@ -88,7 +56,7 @@ def plain(message: Message) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("model", WIRES.values())
+@pytest.mark.parametrize("model", MODELS.values())
 def test_text_comes_from_every_vendor(world: World, model: str) -> None:
     asked: Any = {
         "model": model,
@@ -110,11 +78,11 @@ def test_text_comes_from_every_vendor(world: World, model: str) -> None:
         assert message.usage.output_tokens > 0
 
 
-@pytest.mark.parametrize("vendor", WIRES)
+@pytest.mark.parametrize("vendor", MODELS)
 @pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
 def test_tools_are_called_and_answered(world: World, vendor: str, is_streamed: bool) -> None:
     call = {"tool_call_id": "call_1", "name": "add", "arguments": '{"a": 1, "b": 2}'}
-    asked: Any = {"model": WIRES[vendor], "max_tokens": 4096, "tools": [TOOL]}
+    asked: Any = {"model": MODELS[vendor], "max_tokens": 4096, "tools": [TOOL]}
     messages = [told(texts=[], calls=[call])]
 
     if is_streamed:
@@ -177,14 +145,14 @@ def carried(vendor: str, body: Any) -> bool:
             return bool(body["messages"][1]["thinking"] == "Hm, well.")
 
 
-@pytest.mark.parametrize("vendor", WIRES)
+@pytest.mark.parametrize("vendor", MODELS)
 def test_pictures_are_seen(world: World, vendor: str) -> None:
     data = base64.b64encode(PICTURE).decode()
     source = {"type": "base64", "media_type": "image/png", "data": data}
     content: Any = [{"type": "image", "source": source}, {"type": "text", "text": "What is it?"}]
 
     world.client.messages.create(
-        model=WIRES[vendor], max_tokens=4096, messages=[{"role": "user", "content": content}]
+        model=MODELS[vendor], max_tokens=4096, messages=[{"role": "user", "content": content}]
     )
 
     assert data in json.dumps(world.last(vendor))
@@ -197,7 +165,7 @@ class Moon(BaseModel):
 
 def test_structured_output_is_parsed(world: World) -> None:
     asked: Any = {
-        "model": WIRES["openai"],
+        "model": MODELS["openai"],
         "max_tokens": 4096,
         "messages": [told(texts=['{"name": "Luna", ', '"days": 29.5}'])],
         "output_format": Moon,
@@ -260,7 +228,7 @@ async def test_the_asynchronous_client_does_the_same(world: World) -> None:
 def test_tokens_are_counted_by_who_counts(world: World, vendor: str) -> None:
     messages: Any = [{"role": "user", "content": "How many words are these?"}]
 
-    counted = world.client.beta.messages.count_tokens(model=WIRES[vendor], messages=messages)
+    counted = world.client.beta.messages.count_tokens(model=MODELS[vendor], messages=messages)
 
     assert counted.input_tokens > 0
 
@@ -303,7 +271,7 @@ def test_what_is_not_there_is_told(world: World) -> None:
 
 def test_who_speaks_the_dialect_knows_its_fields(world: World) -> None:
     world.client.messages.create(
-        model=WIRES["anthropic"], max_tokens=9, messages=[told(texts=["Yes."])], inference_geo="eu"
+        model=MODELS["anthropic"], max_tokens=9, messages=[told(texts=["Yes."])], inference_geo="eu"
     )
 
     assert "eu" == world.last("anthropic")["inference_geo"]
@@ -326,7 +294,7 @@ def test_a_failure_in_a_stream_is_raised(world: World) -> None:
 async def test_langchain_does_what_its_users_do(world: World) -> None:
     """What a vendor signed goes through it, too: the peer refuses calls without."""
     found = await clients.report(
-        "langchain_messages", url=world.platform.url, key=ADMIN_KEY, signing=WIRES["google"]
+        "langchain_messages", url=world.platform.url, key=ADMIN_KEY, signing=MODELS["google"]
     )
 
     assert found.pop("usage") > 0

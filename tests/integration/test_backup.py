@@ -339,7 +339,7 @@ async def test_an_old_chat_goes_on(copied: Copy) -> None:
     assert ("complete", "house") == (answer["status"], answer["provider"])
     assert before == after[: len(before)]
     assert ["And then?", answer["response"]] == [m["content"] for m in after[len(before) :]]
-    request = copied.world.peer.log()["requests"][-1]
+    request = copied.world.peer.asked()[-1]
     assert f"Bearer {KEY}" == request["headers"]["authorization"]
     sent = json.dumps(request["body"])
     assert all(json.dumps(text) in sent for text in (WORDS, "Look", "And then?"))

@@ -10,9 +10,9 @@ import httpx
 import psycopg
 import pytest
 from parley_tests.database import fresh_database
+from parley_tests.peers import RunningPeer, running_peer
 from parley_tests.platform import Platform, running_platform
 from parley_tests.sse import events, send, text_of
-from parley_tests.vendor import Vendor, running_vendor
 
 pytestmark = pytest.mark.integration
 
@@ -20,19 +20,19 @@ TURNS = 20
 
 
 @pytest.fixture(scope="module")
-def vendor() -> Iterator[Vendor]:
-    with running_vendor("--tokens", "40") as vendor:
+def vendor() -> Iterator[RunningPeer]:
+    with running_peer("openai", "--tokens", "40") as vendor:
         yield vendor
 
 
 @pytest.fixture(scope="module")
 def platform(
-    database_server: str, tmp_path_factory: pytest.TempPathFactory, vendor: Vendor
+    database_server: str, tmp_path_factory: pytest.TempPathFactory, vendor: RunningPeer
 ) -> Iterator[Platform]:
     logs = tmp_path_factory.mktemp("conversation")
     with (
         fresh_database(database_server) as url,
-        running_platform(url, logs, vendor.settings) as platform,
+        running_platform(url, logs, vendor.settings | {"DEFAULT_PROVIDER": "openai"}) as platform,
     ):
         yield platform
 
@@ -47,7 +47,7 @@ async def one_turn(client: httpx.AsyncClient, number: int) -> tuple[str, dict[st
     return text_of(turn), turn[-1].data
 
 
-async def test_20_turns_are_stored_byte_for_byte(platform: Platform, vendor: Vendor) -> None:
+async def test_20_turns_are_stored_byte_for_byte(platform: Platform, vendor: RunningPeer) -> None:
     vendor.script()
     async with platform.client() as client:
         turns = [await one_turn(client, number) for number in range(TURNS)]
@@ -69,7 +69,7 @@ async def test_20_turns_are_stored_byte_for_byte(platform: Platform, vendor: Ven
 
 
 async def test_the_model_is_given_the_whole_history_and_the_active_prompt(
-    platform: Platform, vendor: Vendor
+    platform: Platform, vendor: RunningPeer
 ) -> None:
     vendor.script()
     async with platform.client(await platform.new_user("pirate")) as client:
@@ -78,7 +78,7 @@ async def test_the_model_is_given_the_whole_history_and_the_active_prompt(
         await client.post("/chat", json={"message": "Two", "chat_id": "sea"})
         history = (await client.get("/chat/history/sea")).json()
 
-    given = vendor.log()["requests"][-1]["body"]["messages"]
+    given = vendor.asked()[-1]["body"]["messages"]
     assert [
         ("system", "Talk like a pirate."),
         ("user", "One"),
@@ -88,7 +88,7 @@ async def test_the_model_is_given_the_whole_history_and_the_active_prompt(
     assert 1 == history["messages"][1]["prompt_version"]
 
 
-async def test_the_ledger_equals_the_messages(platform: Platform, vendor: Vendor) -> None:
+async def test_the_ledger_equals_the_messages(platform: Platform, vendor: RunningPeer) -> None:
     vendor.script()
     async with platform.client(await platform.new_user("ledger")) as client:
         for number in range(4):
@@ -113,7 +113,7 @@ async def test_the_ledger_equals_the_messages(platform: Platform, vendor: Vendor
 
 
 async def test_the_first_delta_arrives_while_the_vendor_holds_back_the_second(
-    platform: Platform, vendor: Vendor
+    platform: Platform, vendor: RunningPeer
 ) -> None:
     vendor.script(texts=["first ", "second"], hold_after=1)
     body = {"message": "Wait for it", "stream": True}
@@ -132,7 +132,7 @@ async def test_the_first_delta_arrives_while_the_vendor_holds_back_the_second(
     assert "end" == after[-1].name
 
 
-async def test_two_users_may_use_the_same_chat_id(platform: Platform, vendor: Vendor) -> None:
+async def test_two_users_may_use_the_same_chat_id(platform: Platform, vendor: RunningPeer) -> None:
     vendor.script()
     keys = [await platform.new_user(name) for name in ("ann", "ben")]
     for key in keys:
@@ -148,7 +148,7 @@ async def test_two_users_may_use_the_same_chat_id(platform: Platform, vendor: Ve
 
 
 async def test_a_vendors_failure_is_a_problem_and_the_message_stays(
-    platform: Platform, vendor: Vendor
+    platform: Platform, vendor: RunningPeer
 ) -> None:
     vendor.script(error="rate_limit_exceeded", headers={"retry-after": "7"})
     async with platform.client() as client:

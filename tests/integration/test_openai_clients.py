@@ -6,7 +6,6 @@ import base64
 import json
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,12 @@ import pytest
 import yaml
 from openai import AsyncOpenAI, OpenAI
 from parley_tests import clients
-from parley_tests.database import fresh_database
-from parley_tests.peers import RunningPeer, running_peer
-from parley_tests.platform import ADMIN_KEY, Platform, running_platform
+from parley_tests.marketplace import MODELS, PICTURE, Marketplace, running_marketplace, told
+from parley_tests.platform import ADMIN_KEY
 from pydantic import BaseModel
 
 pytestmark = pytest.mark.integration
 
-PICTURE = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
 PICTURE_URL = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"
 ADD: Any = {
     "type": "function",
@@ -43,12 +38,6 @@ ADD: Any = {
     },
 }
 CALL = {"tool_call_id": "call_1", "name": "add", "arguments": '{"a": 1, "b": 2}'}
-WIRES = {
-    "openai": "openai/gpt-peer",
-    "anthropic": "anthropic/claude-haiku-4-5",
-    "ollama": "ollama/llama-peer:latest",
-    "google": "google/gemini-3-flash-peer",
-}
 DEMO = "demo/demo"
 
 
@@ -59,23 +48,12 @@ class City(BaseModel):
     people: int
 
 
-# How the wires call what is said.
-SAID = {"messages", "input", "contents"}
-
-
 @dataclass(frozen=True)
-class World:
-    """A platform, and the vendors behind it."""
+class World(Marketplace):
+    """A platform, the vendors behind it, and a client in front."""
 
-    platform: Platform
-    vendors: dict[str, RunningPeer]
     # The vendor's client, and nothing about it is ours but where it looks.
     client: OpenAI
-
-    def last(self, vendor: str) -> Any:
-        """What a vendor's model was asked last; for its models a vendor is asked at any time."""
-        bodies = (request["body"] for request in self.vendors[vendor].log()["requests"])
-        return [body for body in bodies if body and body.keys() & SAID][-1]
 
     def asynchronous(self) -> AsyncOpenAI:
         return AsyncOpenAI(api_key=ADMIN_KEY, base_url=self.client.base_url, max_retries=0)
@@ -83,28 +61,18 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(database_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with ExitStack() as stack:
-        vendors = {wire: stack.enter_context(running_peer(wire)) for wire in WIRES}
-        settings = {"OPENAI_WIRE": "responses"}
-        for vendor in vendors.values():
-            settings |= vendor.settings
-        url = stack.enter_context(fresh_database(database_server))
-        logs: Path = tmp_path_factory.mktemp("logs")
-        platform = stack.enter_context(running_platform(url, logs, settings))
-        client = OpenAI(api_key=ADMIN_KEY, base_url=f"{platform.url}/v1", max_retries=0)
-        yield World(platform, vendors, stack.enter_context(client))
-
-
-def told(**script: Any) -> Any:
-    """A message that says how the vendor's reply goes."""
-    return {"role": "user", "content": f"#peer {json.dumps(script)}"}
+    logs = tmp_path_factory.mktemp("logs")
+    with running_marketplace(database_server, logs) as running:
+        url = f"{running.platform.url}/v1"
+        with OpenAI(api_key=ADMIN_KEY, base_url=url, max_retries=0) as client:
+            yield World(running.platform, running.vendors, client)
 
 
 def user(content: Any) -> Any:
     return {"role": "user", "content": content}
 
 
-@pytest.mark.parametrize("model", WIRES.values())
+@pytest.mark.parametrize("model", MODELS.values())
 def test_text_comes_from_every_vendor(world: World, model: str) -> None:
     asked: Any = {
         "model": model,
@@ -129,11 +97,11 @@ def test_text_comes_from_every_vendor(world: World, model: str) -> None:
     assert whole.usage == streamed.usage
 
 
-@pytest.mark.parametrize("vendor", WIRES)
+@pytest.mark.parametrize("vendor", MODELS)
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 def test_tools_are_called_and_answered(world: World, vendor: str, streamed: bool) -> None:
     begun = told(reasoning=["Let me see."], texts=[], calls=[CALL])
-    asked: Any = {"model": WIRES[vendor], "tools": [ADD], "messages": [begun]}
+    asked: Any = {"model": MODELS[vendor], "tools": [ADD], "messages": [begun]}
 
     if streamed:
         with world.client.chat.completions.stream(**asked) as stream:
@@ -150,12 +118,12 @@ def test_tools_are_called_and_answered(world: World, vendor: str, streamed: bool
         {"role": "tool", "tool_call_id": called.id, "content": "3"},
         told(texts=["It is 3."]),
     ]
-    answer = world.client.chat.completions.create(model=WIRES[vendor], tools=[ADD], messages=back)
+    answer = world.client.chat.completions.create(model=MODELS[vendor], tools=[ADD], messages=back)
 
     assert "It is 3." == answer.choices[0].message.content
 
 
-@pytest.mark.parametrize("model", WIRES.values())
+@pytest.mark.parametrize("model", MODELS.values())
 def test_what_a_model_thought_goes_back_with_its_signature(world: World, model: str) -> None:
     """A vendor that signs its reasoning refuses the next request when anything was lost."""
     begun = told(reasoning=["Let me ", "see."], texts=["It is "], calls=[CALL])
@@ -210,14 +178,14 @@ def test_arguments_of_a_tool_are_parsed(world: World) -> None:
     assert City(name="Bern", people=1) == call.function.parsed_arguments
 
 
-@pytest.mark.parametrize("vendor", WIRES)
+@pytest.mark.parametrize("vendor", MODELS)
 def test_pictures_are_shown(world: World, vendor: str) -> None:
     parts = [
         {"type": "text", "text": "Look"},
         {"type": "image_url", "image_url": {"url": PICTURE_URL, "detail": "low"}},
     ]
 
-    world.client.chat.completions.create(model=WIRES[vendor], messages=[user(parts)])
+    world.client.chat.completions.create(model=MODELS[vendor], messages=[user(parts)])
 
     assert base64.b64encode(PICTURE).decode() in json.dumps(world.last(vendor))
 
@@ -329,7 +297,7 @@ def test_a_client_that_leaves_stops_the_vendor(world: World) -> None:
 def test_models_are_listed_and_found(world: World) -> None:
     listed = {model.id: model for model in world.client.models.list()}
 
-    assert {DEMO, *WIRES.values()} <= listed.keys()
+    assert {DEMO, *MODELS.values()} <= listed.keys()
     for name in (DEMO, "openai/gpt-peer"):
         assert listed[name] == world.client.models.retrieve(name)
     with pytest.raises(openai.NotFoundError):

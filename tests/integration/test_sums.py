@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from parley_tests.database import fresh_database
+from parley_tests.peers import RunningPeer, running_peer
 from parley_tests.platform import Platform, running_platform
 from parley_tests.sse import events
-from parley_tests.vendor import Vendor, running_vendor
 
 pytestmark = pytest.mark.integration
 
@@ -33,8 +33,8 @@ NOBODY_WAITS_SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")
-def vendor() -> Iterator[Vendor]:
-    with running_vendor("--tokens", "40") as vendor:
+def vendor() -> Iterator[RunningPeer]:
+    with running_peer("openai", "--tokens", "40") as vendor:
         yield vendor
 
 
@@ -46,10 +46,10 @@ def url(database_server: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def platform(
-    url: str, tmp_path_factory: pytest.TempPathFactory, vendor: Vendor
+    url: str, tmp_path_factory: pytest.TempPathFactory, vendor: RunningPeer
 ) -> Iterator[Platform]:
     logs = tmp_path_factory.mktemp("sums")
-    with running_platform(url, logs, vendor.settings) as platform:
+    with running_platform(url, logs, vendor.settings | {"DEFAULT_PROVIDER": "openai"}) as platform:
         with httpx.Client(base_url=platform.url, headers=platform.client().headers) as admin:
             price = {"price": {"input": "3", "output": "15"}}
             admin.patch(f"/providers/openai/models/{MODEL}", json=price).raise_for_status()
@@ -68,7 +68,7 @@ def platform(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 async def test_a_chat_costs_what_its_messages_and_the_ledger_say(
-    platform: Platform, vendor: Vendor, url: str, endings: list[str]
+    platform: Platform, vendor: RunningPeer, url: str, endings: list[str]
 ) -> None:
     async with platform.client() as client:
         chat_id = f"sum-{time.monotonic_ns()}"

@@ -322,7 +322,7 @@ def test_cve_2026_42203(world: World, vendor: RunningPeer, template: str) -> Non
     assert ask_peer(world).is_success
 
     assert template == kept["prompt"]
-    last = vendor.log()["requests"][-1]
+    last = vendor.asked()[-1]
     assert template in str(last["body"]["messages"]).replace("\\'", "'").replace("\\\\", "\\")
 
 
@@ -372,12 +372,12 @@ def test_cve_2026_35030(world: World) -> None:
 @pytest.mark.parametrize("field", ["api_base", "base_url", "api_key", "api_type", "headers"])
 def test_cve_2024_6587(world: World, vendor: RunningPeer, field: str) -> None:
     """A request said where the vendor is, and the vendor's key was sent there."""
-    before = len(vendor.log()["requests"])
+    before = len(vendor.asked())
 
     told = ask_peer(world, **{field: "http://evil.example"})
 
     assert 422 == told.status_code
-    assert before == len(vendor.log()["requests"])
+    assert before == len(vendor.asked())
 
 
 def test_cve_2024_6587_moving_a_provider_forgets_its_key(world: World) -> None:

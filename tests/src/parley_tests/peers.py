@@ -15,6 +15,8 @@ import httpx
 from parley_tests.settings import inherited_environment
 
 KEY = "sk-a-vendors-key"
+# How the wires call what is said.
+SAID = {"messages", "input", "contents"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class RunningPeer:
     def log(self) -> Any:
         """Return what the peer received so far."""
         return httpx.get(f"{self._root}/_log").raise_for_status().json()
+
+    def asked(self) -> list[Any]:
+        """Return the requests for replies, oldest first; for its models it is asked at any time."""
+        received = self.log()["requests"]
+        return [one for one in received if one["body"] and one["body"].keys() & SAID]
 
     @property
     def _root(self) -> str:
