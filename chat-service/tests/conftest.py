@@ -18,7 +18,7 @@ from parley_chat_service.bootstrap import ChatServer, Edges
 from parley_chat_service.core.model import Caller
 from parley_chat_service.migrations.upgrade import migrate
 from parley_chat_service.settings import Settings
-from parley_rpc.trust import OpenToAnybody
+from parley_tests.believing import OpenToAnybody
 from pydantic import SecretStr
 
 from .fakes import OnePrompt, ScriptedLedger, ScriptedProviders, until

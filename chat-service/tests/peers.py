@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from parley_rpc.context import ServerContext, caller_of
 from parley_rpc.faults import NotFound
 from parley_rpc.server import Server
-from parley_rpc.trust import OpenToAnybody
+from parley_tests.believing import OpenToAnybody
 
 from parley.prompt.v1 import prompt_pb2
 from parley.provider.v1 import model_pb2, reply_pb2, usage_pb2

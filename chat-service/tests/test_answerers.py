@@ -17,9 +17,8 @@ from parley_chat_service.core.outline import LARGEST_METADATA, Kind, Span
 from parley_chat_service.core.turn import Delta, End, Past, Send, Start, TurnEvent
 from parley_chat_service.settings import Settings
 from parley_rpc.client import Peer
-from parley_rpc.context import new_caller
 from parley_rpc.faults import Fault, Origin, RemoteFault, Unavailable
-from parley_rpc.trust import OpenToAnybody
+from parley_tests.believing import OpenToAnybody, new_caller
 from uuid_utils.compat import uuid7
 
 from parley.provider.v1.reply_pb2 import ModelChoice, Part

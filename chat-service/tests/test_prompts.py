@@ -9,8 +9,8 @@ import pytest
 from parley_chat_service.adapters.prompts import GrpcPrompts
 from parley_chat_service.core.model import Caller, Prompt
 from parley_rpc.client import Peer
-from parley_rpc.context import new_caller
 from parley_rpc.faults import RemoteFault
+from parley_tests.believing import new_caller
 
 from .peers import PromptPeer, ProviderPeer, serving
 

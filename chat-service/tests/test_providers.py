@@ -22,8 +22,8 @@ from parley_chat_service.core.outline import Kind, Span
 from parley_chat_service.core.running import RunningTurn
 from parley_chat_service.core.turn import Finished, Past, ReplyRequest
 from parley_rpc.client import Peer
-from parley_rpc.context import new_caller
 from parley_rpc.faults import DeadlineExceeded, RemoteFault, Unavailable, reason_of
+from parley_tests.believing import new_caller
 
 from parley.provider.v1 import reply_pb2
 from parley.provider.v1.reply_pb2 import ROLE_ASSISTANT, ROLE_USER, InputMessage, Part

@@ -10,9 +10,10 @@ from uuid import uuid4
 import pytest
 from parley_chat_service.api.servicer import NAME
 from parley_rpc.client import ACCEPTING, Peer
-from parley_rpc.context import Caller, new_caller
+from parley_rpc.context import Caller
 from parley_rpc.faults import RemoteFault, Unauthenticated, kind_of, reason_of
 from parley_rpc.server import SERVING
+from parley_tests.believing import new_caller
 
 from parley.chat.v1 import chat_pb2 as pb
 from parley.chat.v1.chat_pb2_grpc import ChatServiceStub

@@ -14,7 +14,7 @@ from parley_gateway.core.ports import LimitStore
 from parley_rpc.context import caller_of
 from parley_rpc.faults import DatabaseUnavailable, Fault
 from parley_rpc.server import SERVING, Server
-from parley_rpc.trust import OpenToAnybody
+from parley_tests.believing import OpenToAnybody
 from typing_extensions import override
 
 from parley.chat.v1 import chat_pb2, chat_pb2_grpc

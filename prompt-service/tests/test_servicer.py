@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 from parley_prompt_service.bootstrap import NAME, build_server
 from parley_rpc.client import Peer
-from parley_rpc.context import Metadata, new_caller
+from parley_rpc.context import Metadata
 from parley_rpc.faults import RemoteFault, reason_of
-from parley_rpc.trust import OpenToAnybody
+from parley_tests.believing import OpenToAnybody, new_caller
 
 from parley.prompt.v1 import prompt_pb2 as pb
 from parley.prompt.v1.prompt_pb2_grpc import PromptServiceStub

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2
 from parley_rpc.client import Peer
 from parley_rpc.context import ServerContext
 from parley_rpc.server import Server
-from parley_rpc.trust import OpenToAnybody
+from parley_tests.believing import OpenToAnybody
 from typing_extensions import override
 
 from parley.chat.v1 import chat_pb2

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from parley_rpc import faults
 from parley_rpc.client import CONNECT_WITHIN_SECONDS, Peer
-from parley_rpc.context import Caller, ServerContext, caller_of, new_caller
+from parley_rpc.context import Caller, ServerContext, caller_of
 from parley_rpc.faults import Fault, kind_of
+from parley_tests.believing import new_caller
 
 from parley.prompt.v1 import prompt_pb2, prompt_pb2_grpc
 

@@ -12,11 +12,11 @@ import pytest
 from grpc_health.v1 import health_pb2
 from parley_rpc import faults
 from parley_rpc.client import Peer
-from parley_rpc.context import Metadata, ServerContext, caller_of, new_caller
+from parley_rpc.context import Metadata, ServerContext, caller_of
 from parley_rpc.faults import Fault, reason_of
 from parley_rpc.log import JSONFormatter
 from parley_rpc.server import Server
-from parley_rpc.trust import OpenToAnybody
+from parley_tests.believing import OpenToAnybody, new_caller
 
 from parley.prompt.v1 import prompt_pb2, prompt_pb2_grpc
 

@@ -11,10 +11,10 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 from parley_rpc.client import ACCEPTING, Peer
-from parley_rpc.context import ServerContext, new_caller
+from parley_rpc.context import ServerContext
 from parley_rpc.faults import Unavailable, reason_of
 from parley_rpc.server import NOT_SERVING, SERVING, Server
-from parley_rpc.trust import OpenToAnybody
+from parley_tests.believing import OpenToAnybody, new_caller
 from typing_extensions import override
 
 from parley.prompt.v1 import prompt_pb2, prompt_pb2_grpc

@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from parley_rpc.client import MAX_MESSAGE_BYTES
 from parley_rpc.context import USER_CONTEXT
 from parley_rpc.server import NOT_SERVING, SERVING, Server
-from parley_rpc.trust import OpenToAnybody
+from parley_tests.believing import OpenToAnybody
 from parley_tests.installation import Installation
 
 from parley.context.v1.context_pb2 import UserContext

@@ -13,11 +13,12 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 from parley_rpc.client import Peer
-from parley_rpc.context import USER_CONTEXT, Caller, vouched
+from parley_rpc.context import USER_CONTEXT, Caller
 from parley_rpc.faults import Fault, reason_of
 from parley_rpc.keys import CONTEXT, SERVICE, Key, new_key, public
 from parley_rpc.tokens import Credential
 from parley_rpc.vouching import Voucher
+from parley_tests.believing import vouched
 from parley_tests.installation import Installation
 
 from parley.context.v1.context_pb2 import SignedUserContext, UserContext

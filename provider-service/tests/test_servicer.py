@@ -11,9 +11,9 @@ import parley_provider_sdk as sdk
 import pytest
 from parley_provider_service.bootstrap import NAME, build_server
 from parley_rpc.client import Peer
-from parley_rpc.context import ADMIN, USER, Metadata, new_caller
+from parley_rpc.context import ADMIN, USER, Metadata
 from parley_rpc.faults import DeadlineExceeded, Fault, RemoteFault, kind_of, reason_of
-from parley_rpc.trust import OpenToAnybody
+from parley_tests.believing import OpenToAnybody, new_caller
 from uuid_utils.compat import uuid7
 
 from parley.provider.v1 import model_pb2, provider_pb2, reply_pb2, usage_pb2

@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 from parley_provider_service.bootstrap import NAME, build_server
 from parley_rpc.client import Peer
-from parley_rpc.context import ADMIN, USER, new_caller
+from parley_rpc.context import ADMIN, USER
 from parley_rpc.faults import Fault, reason_of
-from parley_rpc.trust import OpenToAnybody
+from parley_tests.believing import OpenToAnybody, new_caller
 from uuid_utils.compat import uuid7
 
 from parley.provider.v1 import alias_pb2, model_pb2, reply_pb2

@@ -12,10 +12,10 @@ from google.rpc.status_pb2 import Status
 from parley_provider_service.bootstrap import NAME, build_server
 from parley_provider_service.core.sums import UsageFilter, UsageGroup, UsageSum
 from parley_rpc.client import Peer
-from parley_rpc.context import Metadata, vouched
+from parley_rpc.context import Metadata
 from parley_rpc.faults import LimitExceeded, kind_of, reason_of
 from parley_rpc.status import from_status
-from parley_rpc.trust import OpenToAnybody
+from parley_tests.believing import OpenToAnybody, vouched
 from uuid_utils.compat import uuid7
 
 from parley.context.v1 import context_pb2

@@ -12,9 +12,8 @@ import pytest
 from parley_provider_service.api import embedding
 from parley_provider_service.bootstrap import NAME, build_server
 from parley_rpc.client import Peer
-from parley_rpc.context import new_caller
 from parley_rpc.faults import Fault, reason_of
-from parley_rpc.trust import OpenToAnybody
+from parley_tests.believing import OpenToAnybody, new_caller
 from uuid_utils.compat import uuid7
 
 from parley.provider.v1 import embedding_pb2, reply_pb2

@@ -20,11 +20,12 @@ from typing import Any
 from uuid import uuid4
 
 from parley_rpc.client import Peer
-from parley_rpc.context import USER_CONTEXT, Caller, ServerContext, new_caller
+from parley_rpc.context import USER_CONTEXT, Caller, ServerContext
 from parley_rpc.scopes import needs_of
 from parley_rpc.server import Server
 from parley_rpc.tokens import AUTHORIZATION, Credential, token
-from parley_rpc.trust import Doorkeeper, OpenToAnybody
+from parley_rpc.trust import Doorkeeper
+from parley_tests.believing import OpenToAnybody, new_caller
 from parley_tests.installation import Installation
 from typing_extensions import override
 

@@ -82,21 +82,6 @@ class Admitted:
 ADMITTED: ContextVar[Admitted] = ContextVar("admitted")
 
 
-def new_caller(
-    user_id: str, key_id: str, request_id: str, *, valid_for: float, role: str = USER
-) -> Caller:
-    """Name a user without limits, unsigned: only a server that is open to anybody believes it."""
-    user = UserContext(user_id=user_id, key_id=key_id, role=role)
-    return vouched(user, request_id, valid_for=valid_for)
-
-
-def vouched(user: UserContext, request_id: str, *, valid_for: float) -> Caller:
-    """Name a user for `valid_for` seconds, unsigned (`vouching.Voucher` signs)."""
-    user.expires_at.FromDatetime(datetime.fromtimestamp(time.time() + valid_for, UTC))
-    signed = SignedUserContext(user_context=user.SerializeToString()).SerializeToString()
-    return caller(user, signed, request_id, time.monotonic() + valid_for)
-
-
 def caller(user: UserContext, signed: bytes, request_id: str, deadline: float) -> Caller:
     """Return the caller that a context speaks of."""
     scopes, allowances = frozenset(user.scopes), tuple(user.allowances)

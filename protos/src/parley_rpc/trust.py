@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
-from parley_rpc.context import USER_CONTEXT, Caller, context_in, read
+from parley_rpc.context import USER_CONTEXT, Caller
 from parley_rpc.faults import Unauthenticated
 from parley_rpc.keys import Trusted, Watched
 from parley_rpc.tls import Tls
 from parley_rpc.tokens import AUTHORIZATION, TokenCheck
-from parley_rpc.vouching import ContextCheck, believed
+from parley_rpc.vouching import ContextCheck
 
 # How far apart the clocks of two machines may be.
 LEEWAY_SECONDS = 30.0
@@ -73,23 +73,3 @@ class Trust:
             if latest is keys:
                 raise
             return judge(latest)
-
-
-class OpenToAnybody:
-    """Believes everybody everything: for tests of what lies behind, in one process."""
-
-    tls: Tls | None = None
-
-    def service(self, shown: Shown) -> str:
-        """Take anybody for the chat service, which may call in nobody's name."""
-        del shown
-        return "chat"
-
-    def caller(self, shown: Shown, service: str) -> Caller:
-        """Return the caller that is named; Unauthenticated when it is nobody, or was."""
-        del service
-        context = context_in(shown.get(USER_CONTEXT))
-        vouched = believed(read(context)[1], context)
-        if vouched.expires_at <= time.time():
-            raise Unauthenticated("The user context has expired.")
-        return vouched.caller
