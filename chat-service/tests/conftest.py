@@ -107,7 +107,7 @@ async def edges(request: pytest.FixtureRequest) -> AsyncIterator[Edges]:
 @contextlib.asynccontextmanager
 async def running(edges: Edges, settings: Settings | None = None) -> AsyncIterator[World]:
     """Run a service without its socket."""
-    server = ChatServer(settings or Settings(patience_seconds=0.5), edges, OpenToAnybody())
+    server = ChatServer(settings or Settings(), edges, OpenToAnybody())
     async with server.working():
         await until(lambda: server.worker.held)
         assert isinstance(edges.providers, ScriptedProviders)
@@ -119,6 +119,13 @@ async def running(edges: Edges, settings: Settings | None = None) -> AsyncIterat
 @pytest.fixture
 async def world(edges: Edges) -> AsyncIterator[World]:
     async with running(edges) as found:
+        yield found
+
+
+@pytest.fixture
+async def impatient(edges: Edges) -> AsyncIterator[World]:
+    """A service that waits for a provider service that is away, but half a second."""
+    async with running(edges, Settings(patience_seconds=0.5)) as found:
         yield found
 
 

@@ -121,14 +121,14 @@ async def test_who_answers_is_stored_before_its_text(world: World, ada: Caller) 
 
 
 async def test_a_provider_service_that_goes_away_before_a_word_has_not_half_answered(
-    world: World, ada: Caller
+    impatient: World, ada: Caller
 ) -> None:
-    world.providers.script = [ZETA, Unavailable("The provider service cannot be reached.")]
+    impatient.providers.script = [ZETA, Unavailable("The provider service cannot be reached.")]
 
     with pytest.raises(Unavailable):
-        await told(world.server, ada, Send("Hi", "c"))
+        await told(impatient.server, ada, Send("Hi", "c"))
 
-    assert Status.FAILED == (await answerer(world, ada))[2]
+    assert Status.FAILED == (await answerer(impatient, ada))[2]
 
 
 async def test_what_a_vendor_wants_back_goes_back_to_it_alone(world: World, ada: Caller) -> None:

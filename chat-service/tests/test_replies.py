@@ -198,14 +198,14 @@ async def test_a_reply_that_is_cut_off_is_never_complete(world: World, ada: Call
 
 @pytest.mark.parametrize(("said", "status"), [([], "failed"), (["Half"], "interrupted")])
 async def test_a_provider_service_that_goes_away_interrupts(
-    world: World, ada: Caller, said: list[str], status: str
+    impatient: World, ada: Caller, said: list[str], status: str
 ) -> None:
-    world.providers.script = [*said, Unavailable("The provider service cannot be reached.")]
+    impatient.providers.script = [*said, Unavailable("The provider service cannot be reached.")]
 
     with pytest.raises(Unavailable):
-        await told(world, ada, Send("Hi", "c"))
+        await told(impatient, ada, Send("Hi", "c"))
 
-    assert status == (await stored(world, ada, "c"))[1].status
+    assert status == (await stored(impatient, ada, "c"))[1].status
 
 
 async def test_our_own_mistake_ends_the_turn_too(world: World, ada: Caller) -> None:
