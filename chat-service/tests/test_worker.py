@@ -116,7 +116,7 @@ async def test_a_renewal_notices_a_turn_that_was_taken_away(
 
 
 async def test_a_turn_has_a_deadline(memory: MemoryStore, ada: Caller) -> None:
-    settings = Settings(turn_seconds=0.2)
+    settings = Settings(turn_seconds=1)
     async with running(memory_edges(memory), settings) as world:
         world.providers.script = ["Hello", asyncio.Event()]
         events = world.server.replies.send(ada, Send("Hi", "c"))

@@ -43,21 +43,27 @@ async def test_a_key_that_is_revoked_ends_what_it_asked_for(
     user_key: str,
     streamed: bool,
 ) -> None:
-    client = await listen()
+    client, said = await listen(), asyncio.Event()
     headers = {"x-api-key": user_key}
 
-    asking = asyncio.create_task(client.post(PATH, json=user(stream=streamed), headers=headers))
+    async def ask() -> tuple[bool, str]:
+        asked = client.stream("POST", PATH, json=user(stream=streamed), headers=headers)
+        async with asked as answer:
+            said.set()
+            text = b"".join([part async for part in answer.aiter_bytes()]).decode()
+            return answer.is_success, text
+
+    asking = asyncio.create_task(ask())
     async with asyncio.timeout(10):
-        await services.script.asked.wait()
-        await asyncio.sleep(0.05)
+        await (said if streamed else services.script.asked).wait()
         await end_keys(accounts, user_key)
-        answer = await asking
+        is_success, text = await asking
         await services.provider.left.wait()
 
-    lines = answer.text.strip().split("\n")
+    lines = text.strip().split("\n")
     told = json.loads(lines[-1].removeprefix("data: "))["error"]
-    assert ("invalid_api_key", streamed) == (told["code"], answer.status_code == 200)
-    assert "[DONE]" not in answer.text
+    assert ("invalid_api_key", streamed) == (told["code"], is_success)
+    assert "[DONE]" not in text
 
 
 async def test_a_gateway_that_stops_says_so_in_the_stream(

@@ -53,7 +53,7 @@ async def test_one_word_a_moment_ends_at_the_deadline_with_the_usage(new_ask: Ne
     events, fault = await scene.hear(ask)
 
     assert isinstance(fault, ProviderTimeout)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4  # all of it would take five seconds
     assert isinstance(events[-1], sdk.UsageUpdate)
     assert len(text_of(events)) > 3 * len(HI.text)
 

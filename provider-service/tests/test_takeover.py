@@ -103,9 +103,9 @@ async def test_a_process_takes_no_call_over_from_itself(new_ledger: NewLedger, a
 async def test_a_call_that_was_just_taken_over_is_not_swept(
     new_ledger: NewLedger, ada: UUID
 ) -> None:
-    lost, new, sweeper, hold = new_ledger(0.5), new_ledger(0.5), new_ledger(0.5), new_hold(ada)
+    lost, new, sweeper, hold = new_ledger(1.5), new_ledger(1.5), new_ledger(1.5), new_hold(ada)
     await lost.hold(hold)
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(1.6)
 
     # The new process has not had the time to say that it lives.
     assert await new.hold(hold)
@@ -219,9 +219,9 @@ async def test_a_hold_whose_answer_was_lost_is_swept_while_its_process_lives(
 ) -> None:
     worker, lost, known = uuid4(), new_hold(ada), new_hold(ada)
     await PostgresLedger(database, worker).hold(lost)
-    forgetful = PostgresLedger(database, worker, 0.2)
+    forgetful = PostgresLedger(database, worker, 1.5)
     await forgetful.hold(known)
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(1.6)
     await forgetful.record({known.usage_id: made(known, 1)})
 
     assert 1 == await forgetful.sweep()

@@ -38,13 +38,13 @@ async def test_a_stop_ends_the_wait_for_the_others_models(new_ask: NewAsk) -> No
 
 
 async def test_nobody_is_looked_for_beyond_the_deadline(new_ask: NewAsk) -> None:
-    town, ask = Town(acme=[REFUSAL], beta=[GOOD]), new_ask(fallbacks=[WHATEVER], seconds=0.6)
+    town, ask = Town(acme=[REFUSAL], beta=[GOOD]), new_ask(fallbacks=[WHATEVER], seconds=1.0)
     town.providers["beta"].listed = wait(30)
     began = time.monotonic()
 
     _, fault = await town.hear(ask)
 
-    assert time.monotonic() - began < 0.6
+    assert time.monotonic() - began < 10  # the other would be waited for three times as long
     assert isinstance(fault, ProviderAuth)
     assert {"acme": 1, "beta": 0} == town.calls()
 
@@ -52,7 +52,7 @@ async def test_nobody_is_looked_for_beyond_the_deadline(new_ask: NewAsk) -> None
 async def test_nobody_is_asked_instead_when_the_time_is_over(new_ask: NewAsk) -> None:
     late = ((wait(30), *GOOD),)
     town = Town(acme=late, beta=[GOOD])
-    ask = new_ask(fallbacks=[ModelChoice("beta", "small")], seconds=0.5, stream=False)
+    ask = new_ask(fallbacks=[ModelChoice("beta", "small")], seconds=1.0, stream=False)
 
     _, fault = await town.hear(ask)
 
