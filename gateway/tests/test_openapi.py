@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from fastapi import FastAPI
 from parley_gateway.api.openapi import describe
 from parley_gateway.api.problems import MEDIA_TYPE
+from parley_gateway.api.schemas import fields
 
 pytestmark = pytest.mark.unit
 
@@ -144,3 +147,13 @@ def test_what_one_operation_makes_others_are_linked_to(app: FastAPI) -> None:
         "message_id": "$response.body#/message_id",
     } == links["stop_message"]
     assert "update_model" not in links
+
+
+def test_what_is_blank_is_so_for_every_reader_of_the_document() -> None:
+    """The short form for it means other characters in ECMAScript, which JSON Schema follows."""
+    filled = re.compile(fields.FILLED["pattern"])
+
+    assert "\\s" not in filled.pattern
+    assert not [
+        code for code in range(1, 0x110000) if bool(filled.match(chr(code))) == chr(code).isspace()
+    ]

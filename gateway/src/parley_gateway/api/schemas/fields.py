@@ -88,7 +88,9 @@ CHOICE = re.compile(r"[a-z0-9][a-z0-9-]{0,49}(/[^\0]{1,200})?")
 LONGEST_CHOICE = 251
 MOST_CHOICES = 8
 NO_NUL = {"pattern": r"^[^\u0000]*$"}
-FILLED = {"pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"}
+# What `str.isspace` calls white; `\s` is not the same everywhere.
+WHITE = r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+FILLED = {"pattern": rf"^[^\u0000]*[^{WHITE}\u0000][^\u0000]*$"}
 Text = Annotated[str, AfterValidator(storable), Field(json_schema_extra=NO_NUL)]
 FilledText = Annotated[
     str, AfterValidator(storable), AfterValidator(not_blank), Field(json_schema_extra=FILLED)
