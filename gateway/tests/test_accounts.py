@@ -137,6 +137,7 @@ async def test_lists_are_paged(client: httpx.AsyncClient) -> None:
         {"name": 5},
         {"name": "k", "is_admin": True},
         {"name": "k", "user_id": "ada"},
+        {"name": "k", "user_id": "01990000000070008000000000000001"},
         {"name": "k", "expires_at": "tomorrow"},
         {"name": "k", "expires_at": 2000000000},
         {"name": "k", "expires_at": "2020-01-01T00:00:00Z"},

@@ -85,6 +85,11 @@ def test_options_that_no_message_holds_are_refused(value: Any) -> None:
         hand_on(GenerateReplyRequest(), {"odd": value}, Dialect.ANTHROPIC)
 
 
+def test_a_field_without_a_name_is_no_option() -> None:
+    with pytest.raises(InvalidArgument, match="no name"):
+        hand_on(GenerateReplyRequest(), {"": 1}, Dialect.OPENAI)
+
+
 @pytest.mark.parametrize("value", [{"a": [1, None, "ü"]}, {"most": 10**30}])
 def test_json_is_written_whatever_its_numbers(value: Any) -> None:
     written = json_of(value)

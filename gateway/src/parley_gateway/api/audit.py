@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from parley_rpc.faults import InvalidArgument
@@ -19,7 +18,7 @@ from parley_gateway.api.dependencies import (
 )
 from parley_gateway.api.openapi import refusals
 from parley_gateway.api.schemas import accounts
-from parley_gateway.api.schemas.fields import Moment
+from parley_gateway.api.schemas.fields import Moment, Uuid
 from parley_gateway.core.entries import EntryFilter
 from parley_gateway.core.model import Place
 
@@ -29,7 +28,7 @@ router = APIRouter(
 
 
 async def _entries(
-    actor: Annotated[UUID | None, Query(description="Of this user only.")] = None,
+    actor: Annotated[Uuid | None, Query(description="Of this user only.")] = None,
     action: Annotated[
         str | None, Query(description="Of this kind only.", pattern="^[a-z_]{1,100}$")
     ] = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 
@@ -17,6 +16,7 @@ from parley_gateway.api.dependencies import (
 )
 from parley_gateway.api.openapi import BODY_REFUSALS, refusals
 from parley_gateway.api.schemas import accounts
+from parley_gateway.api.schemas.fields import Uuid
 from parley_gateway.core.keys import is_key_id
 from parley_gateway.core.model import Place, Scope
 
@@ -40,7 +40,7 @@ async def list_keys(
     gateway: UsedGateway,
     by: ActingIdentity,
     page: AskedPage,
-    user_id: Annotated[UUID | None, Query(description="Whose; others' for administrators.")] = None,
+    user_id: Annotated[Uuid | None, Query(description="Whose; others' for administrators.")] = None,
 ) -> accounts.KeyPage:
     """List keys that are not revoked, newest first."""
     after = convert.place(page.token, is_key_id)

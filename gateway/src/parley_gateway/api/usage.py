@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -24,7 +23,7 @@ from parley_gateway.api.dependencies import (
 )
 from parley_gateway.api.openapi import Responses, refusals
 from parley_gateway.api.schemas import usage
-from parley_gateway.api.schemas.fields import Moment, Text
+from parley_gateway.api.schemas.fields import Moment, Text, Uuid
 from parley_gateway.core.model import Scope
 from parley_gateway.core.users import owner_or
 
@@ -60,7 +59,7 @@ async def _span(
         Moment | None,
         Query(alias="to", description="Leaves out what began then or later."),
     ] = None,
-    user_id: Annotated[UUID | None, Query(description="Whose; others' for administrators.")] = None,
+    user_id: Annotated[Uuid | None, Query(description="Whose; others' for administrators.")] = None,
     key_id: Annotated[Text, Query(description="Of this key only.", max_length=200)] = "",
 ) -> Span:
     if user_id is not None:

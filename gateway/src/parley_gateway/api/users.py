@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Path
 
@@ -18,13 +17,14 @@ from parley_gateway.api.dependencies import (
 )
 from parley_gateway.api.openapi import BODY_REFUSALS, refusals
 from parley_gateway.api.schemas import accounts
+from parley_gateway.api.schemas.fields import Uuid
 from parley_gateway.core.model import Place, Role
 
 router = APIRouter(
     route_class=guarded(reading=ADMINISTRATORS, changing=ADMINISTRATORS),
     tags=["Users and keys"],
 )
-UserId = Annotated[UUID, Path(description="The user's id.")]
+UserId = Annotated[Uuid, Path(description="The user's id.")]
 
 
 @router.get(

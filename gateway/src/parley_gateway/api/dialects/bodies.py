@@ -83,6 +83,8 @@ def hand_on(request: GenerateReplyRequest, options: Mapping[str, Any], dialect: 
     """Leave to the provider what only its vendor knows; InvalidArgument for what cannot be."""
     if not options:
         return
+    if "" in options:
+        raise InvalidArgument("A field of the body has no name.")
     for name, value in options.items():
         if depth_of(value) > DEEPEST_OPTIONS:
             raise InvalidArgument.of(name, "is nested too deep")

@@ -77,9 +77,15 @@ def request_body(
     [schema], found = msgspec.json.schema_components([struct], ref_template=template)
     parts = {f"{prefix}{name}": part for name, part in found.items()}
     for part in parts.values() if is_open else ():
-        part.pop("additionalProperties", None)
+        open_up(part)
     content = {"application/json": {"schema": schema, "example": example}}
     return {"requestBody": {"required": True, "content": content}, COMPONENTS: parts}
+
+
+def open_up(schema: Document) -> None:
+    """Allow an object any other fields, as long as they have names."""
+    if schema.pop("additionalProperties", None) is not None:
+        schema["propertyNames"] = {"minLength": 1}
 
 
 def stream_of(schema: Document, example: str, last: str) -> Document:

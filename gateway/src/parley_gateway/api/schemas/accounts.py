@@ -18,6 +18,7 @@ from parley_gateway.api.schemas.fields import (
     Name,
     Page,
     Text,
+    Uuid,
     body,
     example,
     whole,
@@ -102,7 +103,7 @@ class KeyCreate(BaseModel):
     model_config = body(examples.KEY_BODY)
 
     name: Name
-    user_id: Annotated[UUID | None, Field(description="Whose; others' for administrators.")] = None
+    user_id: Annotated[Uuid | None, Field(description="Whose; others' for administrators.")] = None
     scopes: Scopes | None = None
     expires_at: Instant | None = None
     limits: Limits | None = None

@@ -7,6 +7,7 @@ import binascii
 import re
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -75,6 +76,13 @@ def moment(value: Any) -> datetime:
     )
 
 
+def uuid_only(value: Any) -> Any:
+    """Refuse what RFC 9562 does not call the text of a UUID, such as one without its dashes."""
+    if isinstance(value, str) and not UUID_TEXT.fullmatch(value):
+        raise ValueError("It must be a UUID, as in 01990000-0000-7000-8000-000000000000.")
+    return value
+
+
 def model_choice(text: str) -> str:
     """Refuse what is neither `provider` nor `provider/model`."""
     if not CHOICE.fullmatch(storable(text)):
@@ -86,6 +94,7 @@ DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.]\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 CHOICE = re.compile(r"[a-z0-9][a-z0-9-]{0,49}(/[^\0]{1,200})?")
 LONGEST_CHOICE = 251
+UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 MOST_CHOICES = 8
 NO_NUL = {"pattern": r"^[^\u0000]*$"}
 # What `str.isspace` calls white; `\s` is not the same everywhere.
@@ -99,6 +108,11 @@ Name = Annotated[FilledText, Field(max_length=100)]
 Label = Annotated[Text, Field(min_length=1, max_length=200)]
 CHAT_ID = r"^[A-Za-z0-9_-]{1,50}$"
 ChatId = Annotated[str, Field(pattern=CHAT_ID)]
+Uuid = Annotated[
+    UUID,
+    BeforeValidator(uuid_only),
+    Field(json_schema_extra={"pattern": f"^{UUID_TEXT.pattern}$"}),
+]
 Instant = Annotated[
     AwareDatetime,
     BeforeValidator(text_only),

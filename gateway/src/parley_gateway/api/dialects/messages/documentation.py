@@ -9,6 +9,7 @@ from parley_gateway.api.dialects.documentation import (
     REFS,
     Document,
     Responses,
+    open_up,
 )
 from parley_gateway.api.dialects.messages.answers import AnthropicCount, AnthropicMessage
 from parley_gateway.api.dialects.messages.body import AnthropicBody, AnthropicPrompt
@@ -93,7 +94,7 @@ def described_by(
     A body may hold other fields, which are handed on; its parts may not.
     """
     [schema, _], parts = msgspec.json.schema_components([asked, answer], ref_template=REFS)
-    del parts[asked.__name__]["additionalProperties"]
+    open_up(parts[asked.__name__])
     content = {"application/json": {"schema": schema, "example": example}}
     return {
         "requestBody": {"required": True, "content": content},
