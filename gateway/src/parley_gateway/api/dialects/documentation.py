@@ -84,7 +84,8 @@ def request_body(
 
 def open_up(schema: Document) -> None:
     """Allow an object any other fields, as long as they have names."""
-    if schema.pop("additionalProperties", None) is not None:
+    if schema.get("type") == "object":
+        schema.pop("additionalProperties", None)
         schema["propertyNames"] = {"minLength": 1}
 
 

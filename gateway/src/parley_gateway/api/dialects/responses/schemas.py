@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from parley_gateway.api.dialects.documentation import COMPONENTS, REFS, Responses
+from parley_gateway.api.dialects.documentation import COMPONENTS, REFS, Responses, open_up
 from parley_gateway.api.dialects.responses import answers, items, names
 from parley_gateway.api.dialects.responses.asked import Asked, Body
 from parley_gateway.api.dialects.responses.tools import HOSTED, MODES, Allowed, Function, Named
@@ -27,6 +27,7 @@ def body(struct: type[msgspec.Struct], example: Document) -> Document:
     )
     # Of all items only messages may leave it out.
     parts["Message"]["required"].remove("type")
+    open_up(parts[struct.__name__])
     fields = parts[struct.__name__]["properties"]
     for one in fields["input"]["anyOf"]:
         if one["type"] == "array":
