@@ -18,6 +18,7 @@ pytestmark = pytest.mark.unit
 KEY = "sk-ant-secret-of-the-tests"
 MODEL = "claude-sonnet-5-5"
 HI: Any = {"role": "user", "content": "Hi 世界"}
+ADD: Any = {"name": "add", "input_schema": {"type": "object"}}
 ASKED: dict[str, Any] = {"model": MODEL, "max_tokens": 100, "messages": [HI]}
 CALL = {"tool_call_id": "toolu_1", "name": "add", "arguments": '{"a":1,"b":"世界"}'}
 
@@ -80,8 +81,9 @@ async def test_thinking_text_and_calls(
     # What came back unchanged is taken again.
     result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "2"}
     again: list[Any] = [HI, reply.to_param(), {"role": "user", "content": [result]}]
+    asked = {**ASKED, "messages": again, "tools": [ADD]}
     wire.script()
-    assert "end_turn" == (await client.messages.create(**{**ASKED, "messages": again})).stop_reason
+    assert "end_turn" == (await client.messages.create(**asked)).stop_reason
 
 
 async def test_a_stream_without_usage(client: anthropic.AsyncAnthropic, wire: Peer) -> None:
@@ -166,6 +168,16 @@ BUDGET = {"type": "enabled", "budget_tokens": 1000}
         ({"messages": [{"role": "user", "content": [RESULT]}]}, "unexpected `tool_use_id`"),
         ({"messages": [HI, {"role": "assistant", "content": [USE]}, HI]}, "without `tool_result`"),
         ({"messages": [HI, {"role": "assistant", "content": [USE]}]}, "without `tool_result`"),
+        (
+            {
+                "messages": [
+                    HI,
+                    {"role": "assistant", "content": [USE]},
+                    {"role": "user", "content": [RESULT]},
+                ]
+            },
+            "must define tools",
+        ),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": " "}]}]}, "non-white"),
         ({"temperature": 1.0}, "temperature: Extra inputs"),
         ({"model": "claude-haiku-4-5", "thinking": BUDGET}, "greater than or equal to 1024"),

@@ -17,6 +17,7 @@ from parley_provider_sdk import (
     Role,
     TextPart,
     Tool,
+    ToolCallPart,
     ToolChoice,
     ToolMode,
     Usage,
@@ -136,6 +137,19 @@ def test_the_choice_of_tools(
 ) -> None:
     asked = body(tools=[ADD], tool_choice=choice, parallel_tool_calls=parallel)
     assert made == asked.get("tool_choice")
+
+
+def test_what_was_called_is_a_tool_that_may_not_be_called_again() -> None:
+    calls = [ToolCallPart(f"c{name}", name, "{}") for name in ("add", "now", "add")]
+    history = [HI, Message(Role.ASSISTANT, calls), HI]
+    made = body(messages=history, tool_choice=ToolChoice(ToolMode.REQUIRED))
+    assert [
+        {"name": "add", "input_schema": {"type": "object"}},
+        {"name": "now", "input_schema": {"type": "object"}},
+    ] == made["tools"]
+    assert {"type": "none"} == made["tool_choice"]
+    asked = body(messages=history, tools=[ADD])
+    assert (["add"], None) == ([one["name"] for one in asked["tools"]], asked.get("tool_choice"))
 
 
 def test_a_choice_without_tools_is_not_sent() -> None:

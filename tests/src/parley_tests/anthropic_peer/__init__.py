@@ -27,7 +27,8 @@ Where the details of the wire come from, as files of the installed `anthropic` p
 
 The sentences of errors, which the package does not hold, and which the vendor's documentation and
 public reports quote: too long a prompt, spend limits, parameters that a model does not take,
-thinking that was changed, missing fields.
+thinking that was changed, missing fields. That calls need tools beside them was the vendor's rule
+until 2025-02-27 and is still that of other servers that speak its wire: the peer is the stricter.
 """
 
 from parley_tests.anthropic_peer.failures import ERRORS, error_body

@@ -66,6 +66,7 @@ def _wrong(version: str, body: Any, *, counts: bool) -> Iterator[str]:
     yield from _thinking(body)
     yield from _effort(body)
     yield from _turns(body["messages"])
+    yield from _undefined(body)
     for number, message in enumerate(body["messages"]):
         for position, block in enumerate(blocks_of(message)):
             yield from _block(f"messages.{number}.content.{position}", block)
@@ -151,6 +152,12 @@ def _results(number: int, message: Any, asked: set[str]) -> Iterator[str]:
             f"messages.{number - 1}: `tool_use` ids were found without `tool_result` blocks "
             f"immediately after: {', '.join(sorted(asked))}."
         )
+
+
+def _undefined(body: Any) -> Iterator[str]:
+    kinds = {one["type"] for message in body["messages"] for one in blocks_of(message)}
+    if kinds & {"tool_use", "tool_result"} and not body.get("tools"):
+        yield "Requests which include `tool_use` or `tool_result` blocks must define tools."
 
 
 def _block(path: str, block: Mapping[str, Any]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ from parley_provider_sdk import (
     OutputFormat,
     ReplyRequest,
     Tool,
+    ToolCallPart,
     ToolChoice,
     ToolMode,
     UnsupportedParameter,
@@ -159,13 +160,23 @@ def _add_plain(made: JSON, request: ReplyRequest) -> None:
 
 def _add_tools(made: JSON, request: ReplyRequest) -> None:
     tools = [*_vendors(request.provider_options), *map(_tool, request.tools)]
+    choice = _choice(request.tool_choice, request.parallel_tool_calls)
+    if not tools:
+        # Servers refuse calls in a history without tools; what was called may not be called again.
+        tools, choice = list(_called(request)), {"type": "none"}
     if not tools:
         return
     made["tools"] = tools
-    choice = _choice(request.tool_choice, request.parallel_tool_calls)
     # What the vendor does when nothing is said.
     if choice != {"type": "auto"}:
         made["tool_choice"] = choice
+
+
+def _called(request: ReplyRequest) -> Iterator[JSON]:
+    """Yields a tool for every name that was called, whose arguments nobody describes any more."""
+    parts = (part for message in request.messages for part in message.parts)
+    for name in dict.fromkeys(part.name for part in parts if isinstance(part, ToolCallPart)):
+        yield {"name": name, "input_schema": {"type": "object"}}
 
 
 def _vendors(options: Mapping[str, Any]) -> list[Any]:
