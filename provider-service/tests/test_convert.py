@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -32,14 +33,17 @@ from parley.provider.v1.reply_pb2 import Blob, Part
 
 pytestmark = pytest.mark.unit
 
-USAGE = sdk.Usage(1, 2, 3, 4)
+USAGE = sdk.Usage(1, 2, 3, 4, cache_write_tokens=5, long_cache_write_tokens=6)
 PB_USAGE = reply_pb2.Usage(
     input_tokens=1,
     output_tokens=2,
     cached_input_tokens=3,
     reasoning_tokens=4,
     source=reply_pb2.USAGE_SOURCE_REPORTED,
+    cache_write_tokens=5,
+    long_cache_write_tokens=6,
 )
+PRICE = Price(1, 2, 3, "list 1", 0, 5)
 CALLER = Caller("0198a000-0000-7000-8000-00000000000a", "key", b"")
 
 
@@ -300,7 +304,7 @@ def test_a_checkup_is_written() -> None:
 
 
 def test_a_model_is_written_with_and_without_its_price() -> None:
-    model = Model("acme", "s", "S", 5, 6, frozenset({"tools", "text"}), Price(1, 2, 3, "list 1"))
+    model = Model("acme", "s", "S", 5, 6, frozenset({"tools", "text"}), PRICE)
 
     written = configurations.to_model(model)
 
@@ -314,6 +318,11 @@ def test_a_model_is_written_with_and_without_its_price() -> None:
         written.price.output_nano_usd_per_million,
         written.price.version,
     )
+    now = datetime(2026, 11, 27, tzinfo=UTC)
+    read = configurations.from_price(written.price, now)
+    assert replace(PRICE, version="set by an administrator 2026-11-27") == read
+    unsaid = configurations.from_price(configurations.to_price(Price(1, 2, None, "x")), now)
+    assert (None, None, None) == (unsaid.cached_input, unsaid.cache_write, unsaid.long_cache_write)
     assert not configurations.to_model(Model("acme", "s", "S")).HasField("price")
 
 

@@ -278,8 +278,11 @@ async def test_what_was_used_in_vain_is_held_beside_the_next_try(new_ask: NewAsk
 def test_the_dearest_kind_of_input_counts() -> None:
     price = Price(2_000_000, 5_000_000, 3_000_000, "list 1")
 
-    assert Demand(30, 10 * 3 + 20 * 5) == demand_of(10, 20, price)
-    assert Demand(30, 0) == demand_of(10, 20, None)
+    assert Demand(30, 10 * 3 + 20 * 5) == demand_of(10, 20, price, lasting=False)
+    writes = replace(price, cache_write=4_000_000, long_cache_write=7_000_000)
+    assert Demand(30, 10 * 4 + 20 * 5) == demand_of(10, 20, writes, lasting=False)
+    assert Demand(30, 10 * 7 + 20 * 5) == demand_of(10, 20, writes, lasting=True)
+    assert Demand(30, 0) == demand_of(10, 20, None, lasting=True)
 
 
 def test_all_that_a_model_is_given_counts() -> None:

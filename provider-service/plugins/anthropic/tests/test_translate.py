@@ -313,8 +313,12 @@ def test_all_input_is_counted_and_what_was_cached_is_named() -> None:
         "output_tokens": 7,
         "thinking_tokens": 4,
     }
-    assert Usage(10, 7, 3, 4) == translate.usage(counts)
+    assert Usage(10, 7, 3, 4, cache_write_tokens=2) == translate.usage(counts)
     assert Usage(0, 0) == translate.usage({})
+    # Some servers tell the parts of a sum only.
+    apart = {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4}
+    written = Usage(9, 0, cache_write_tokens=7, long_cache_write_tokens=4)
+    assert written == translate.usage({"input_tokens": 2, **apart})
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,10 @@ class Usage:
     cached_input_tokens: int = 0
     reasoning_tokens: int = 0
     source: UsageSource = UsageSource.REPORTED
+    # Input tokens that the vendor wrote to its cache, none of them cached ones; how many it keeps
+    # long.
+    cache_write_tokens: int = 0
+    long_cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +309,9 @@ class Price:
     version: str
     # None means as other input.
     cached_input_nano_usd_per_million: int | None = None
+    # For what is written to a cache: None means as other input, of what is kept long as the rest.
+    cache_write_nano_usd_per_million: int | None = None
+    long_cache_write_nano_usd_per_million: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

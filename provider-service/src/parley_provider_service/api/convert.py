@@ -139,6 +139,8 @@ def to_usage(usage: sdk.Usage) -> reply_pb2.Usage:
         cached_input_tokens=usage.cached_input_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         source=SOURCES[usage.source],
+        cache_write_tokens=usage.cache_write_tokens,
+        long_cache_write_tokens=usage.long_cache_write_tokens,
     )
 
 

@@ -133,12 +133,16 @@ def left_out(request: ReplyRequest, max_tokens: int | None = None) -> frozenset[
 def usage(counts: Mapping[str, int]) -> Usage:
     """Adds up the vendor's counts, which tell apart what was cached from what was not."""
     cached = counts.get("cache_read_input_tokens", 0)
-    written = counts.get("cache_creation_input_tokens", 0)
+    lasting = counts.get("ephemeral_1h_input_tokens", 0)
+    apart = lasting + counts.get("ephemeral_5m_input_tokens", 0)
+    written = max(counts.get("cache_creation_input_tokens", 0), apart)
     return Usage(
         input_tokens=counts.get("input_tokens", 0) + cached + written,
         output_tokens=counts.get("output_tokens", 0),
         cached_input_tokens=cached,
         reasoning_tokens=counts.get("thinking_tokens", 0),
+        cache_write_tokens=written,
+        long_cache_write_tokens=lasting,
     )
 
 
