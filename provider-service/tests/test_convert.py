@@ -211,6 +211,29 @@ def test_an_image_may_be_an_address_and_belong_to_an_answer_of_a_tool() -> None:
     ] == read
 
 
+def test_marks_are_read() -> None:
+    keep = reply_pb2.KEEP_LONG
+    call = reply_pb2.ToolCall(tool_call_id="c", name="a")
+    given: list[Part] = [
+        Part(text="Hi", keep=keep),
+        Part(image=Blob(url="http://acme.example/a"), keep=keep),
+        Part(file=Blob(data=b"a"), keep=keep),
+        Part(tool_call=call, keep=keep),
+        Part(tool_result=reply_pb2.ToolResult(tool_call_id="c"), keep=keep),
+        Part(text="End"),
+    ]
+    tools = [reply_pb2.Tool(name="a", keep=reply_pb2.KEEP_SHORT), reply_pb2.Tool(name="b")]
+    marks = [reply_pb2.SystemMark(end=2, keep=keep)]
+
+    request = ask(messages=[user(*given)], tools=tools, system="abc", system_marks=marks).request
+
+    long = sdk.Keep.LONG
+    parts = [part for part in request.messages[0].parts if not isinstance(part, sdk.ReasoningPart)]
+    assert [long] * 5 + [None] == [part.keep for part in parts]
+    assert [sdk.Keep.SHORT, None] == [tool.keep for tool in request.tools]
+    assert [sdk.SystemMark(2, long)] == list(request.system_marks)
+
+
 def of_image(**blob: Any) -> dict[str, Any]:
     return {"messages": [user(Part(image=Blob(**blob)))]}
 

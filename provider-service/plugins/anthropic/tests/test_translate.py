@@ -10,11 +10,13 @@ from parley_provider_sdk import (
     BadRequest,
     Effort,
     FinishReason,
+    Keep,
     Message,
     OutputFormat,
     ReasoningPart,
     ReplyRequest,
     Role,
+    SystemMark,
     TextPart,
     Tool,
     ToolCallPart,
@@ -119,6 +121,38 @@ def test_tools_have_a_schema_even_without_arguments() -> None:
         },
         {"name": "now", "input_schema": {"type": "object", "properties": {}}, "strict": True},
     ] == body(tools=[ADD, Tool("now", strict=True)])["tools"]
+
+
+def test_a_tool_is_marked() -> None:
+    marked = body(tools=[Tool("now", keep=Keep.LONG)])["tools"][0]
+    assert {"type": "ephemeral", "ttl": "1h"} == marked["cache_control"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "made"),
+    [
+        ([], "a\n\nb\n\n "),
+        ([(1, Keep.LONG)], [("a", "1h"), ("\n\nb\n\n ", None)]),
+        ([(1, Keep.LONG), (4, Keep.SHORT)], [("a", "1h"), ("\n\nb", "5m")]),
+        # What is blank the vendor refuses: it goes with what follows, and its mark before it.
+        ([(3, Keep.SHORT)], [("a\n\n", "5m"), ("b\n\n ", None)]),
+        ([(1, Keep.LONG), (3, Keep.LONG)], [("a", "1h"), ("\n\nb\n\n ", None)]),
+        ([(7, Keep.SHORT)], [("a\n\nb\n\n ", "5m")]),
+    ],
+)
+def test_an_instruction_is_cut_where_it_is_marked(ends: list[tuple[int, Keep]], made: Any) -> None:
+    marks = [SystemMark(*one) for one in ends]
+    system = body(system="a\n\nb\n\n ", system_marks=marks)["system"]
+    if isinstance(system, list):
+        marked = [(one["text"], one.get("cache_control")) for one in system]
+        system = [(text, mark and mark.get("ttl", "5m")) for text, mark in marked]
+    assert made == system
+
+
+def test_words_that_ask_for_json_follow_a_marked_instruction() -> None:
+    marks = [SystemMark(1, Keep.SHORT)]
+    made = body(system="a", system_marks=marks, output=OutputFormat())["system"]
+    assert ["a", "Reply with one JSON object and nothing else."] == [one["text"] for one in made]
 
 
 @pytest.mark.parametrize(

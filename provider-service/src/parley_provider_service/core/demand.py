@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import parley_provider_sdk as sdk
 
 from parley_provider_service.core.allowances import PERIODS, Allowance, Balance, Meter, Share
+from parley_provider_service.core.marks import marks_of
 from parley_provider_service.core.model import Price
 from parley_provider_service.core.pricing import MILLION, rounded_up
 
@@ -65,7 +66,7 @@ def dearest(price: Price, *, lasting: bool) -> int:
 
 def may_last(request: sdk.ReplyRequest) -> bool:
     """Say whether a vendor may be told to keep the input long; what options say only it knows."""
-    return bool(request.provider_options)
+    return bool(request.provider_options) or sdk.Keep.LONG in marks_of(request)
 
 
 def affordable(

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from parley_tests.anthropic_peer.cache import wrong_marks
+
 VERSIONS = ("2023-06-01", "2026-10-21")
 SAMPLING = ("temperature", "top_p", "top_k")
 # The models that take no sampling and no thinking by budget, as those after Opus 4.6 do.
@@ -67,6 +69,7 @@ def _wrong(version: str, body: Any, *, counts: bool) -> Iterator[str]:
     yield from _effort(body)
     yield from _turns(body["messages"])
     yield from _undefined(body)
+    yield from wrong_marks(body)
     for number, message in enumerate(body["messages"]):
         for position, block in enumerate(blocks_of(message)):
             yield from _block(f"messages.{number}.content.{position}", block)

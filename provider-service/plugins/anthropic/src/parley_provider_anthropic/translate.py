@@ -22,7 +22,7 @@ from parley_provider_sdk import (
     Usage,
 )
 
-from parley_provider_anthropic.blocks import messages
+from parley_provider_anthropic.blocks import marked, messages
 from parley_provider_anthropic.generations import (
     BUDGETS,
     LEVELS,
@@ -155,11 +155,27 @@ def _add_plain(made: JSON, request: ReplyRequest) -> None:
     """Adds what the wire has under other names, and only what was asked for."""
     plain = {
         "max_tokens": request.max_tokens,
-        "system": request.system or None,
+        "system": _system(request) or None,
         "stop_sequences": list(request.stop) or None,
         "stream": request.stream or None,
     }
     made |= {name: value for name, value in plain.items() if value is not None}
+
+
+def _system(request: ReplyRequest) -> str | list[JSON]:
+    """Returns the instruction, in blocks where it is marked; a blank one the vendor refuses."""
+    if not request.system_marks:
+        return request.system
+    made, begin = list[JSON](), 0
+    ends = [(mark.end, mark.keep) for mark in request.system_marks]
+    for end, keep in (*ends, (len(request.system), None)):
+        text = request.system[begin:end]
+        if text.strip():
+            made.append(marked({"type": "text", "text": text}, keep))
+            begin = end
+        elif made and keep:
+            marked(made[-1], keep)
+    return made
 
 
 def _add_tools(made: JSON, request: ReplyRequest) -> None:
@@ -207,7 +223,7 @@ def _tool(tool: Tool) -> JSON:
     made["input_schema"] = _schema(tool.parameters or _NO_ARGUMENTS)
     if tool.strict:
         made["strict"] = True
-    return made
+    return marked(made, tool.keep)
 
 
 def _add_thinking(made: JSON, request: ReplyRequest, generation: Generation) -> None:
@@ -294,7 +310,11 @@ def _add_output(made: JSON, output: OutputFormat | None) -> None:
     if output is None:
         return
     if not output.schema:
-        made["system"] = "\n\n".join(filter(None, (made.get("system"), _ANY_JSON)))
+        system = made.get("system") or ""
+        if isinstance(system, list):
+            made["system"] = [*system, {"type": "text", "text": _ANY_JSON}]
+        else:
+            made["system"] = "\n\n".join(filter(None, (system, _ANY_JSON)))
         return
     form = {"type": "json_schema", "schema": _closed(_schema(output.schema))}
     made["output_config"] = {**made.get("output_config", {}), "format": form}
