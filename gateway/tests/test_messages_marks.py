@@ -42,6 +42,9 @@ def asked(*content: Fields, role: str = "user", **fields: Any) -> GenerateReplyR
     return request_of(*decode(json.dumps(body).encode(), AnthropicPrompt))
 
 
+FIVE = [text(one) for one in "abcde"]
+
+
 def keeps(request: GenerateReplyRequest) -> list[int]:
     return [part.keep for message in request.messages for part in message.parts]
 
@@ -116,8 +119,9 @@ def test_the_mark_of_a_body_is_that_of_its_last_block() -> None:
             {"messages": [{"role": "assistant", "content": [THOUGHT | {"cache_control": SHORT}]}]},
             "null",
         ),
-        ({"system": [text(one) for one in "abcde"]}, "A maximum of 4 .* Found 5"),
+        ({"system": FIVE}, "A maximum of 4 .* Found 5"),
         ({"system": [text(one) for one in "abcd"], "cache_control": SHORT}, "Found 5"),
+        ({"messages": [{"role": "user", "content": [result(*FIVE)]}]}, "Found 5"),
         (
             {
                 "system": [text("a"), text("b")],

@@ -136,7 +136,8 @@ def test_a_tool_is_marked() -> None:
         ([(1, Keep.LONG), (4, Keep.SHORT)], [("a", "1h"), ("\n\nb", "5m")]),
         # What is blank the vendor refuses: it goes with what follows, and its mark before it.
         ([(3, Keep.SHORT)], [("a\n\n", "5m"), ("b\n\n ", None)]),
-        ([(1, Keep.LONG), (3, Keep.LONG)], [("a", "1h"), ("\n\nb\n\n ", None)]),
+        ([(1, Keep.SHORT), (3, Keep.LONG)], [("a", "1h"), ("\n\nb\n\n ", None)]),
+        ([(1, Keep.LONG), (3, Keep.SHORT)], [("a", "1h"), ("\n\nb\n\n ", None)]),
         ([(7, Keep.SHORT)], [("a\n\nb\n\n ", "5m")]),
     ],
 )

@@ -12,6 +12,7 @@ from parley_provider_sdk import (
     BadRequest,
     Effort,
     FinishReason,
+    Keep,
     OutputFormat,
     ReplyRequest,
     Tool,
@@ -173,7 +174,7 @@ def _system(request: ReplyRequest) -> str | list[JSON]:
         if text.strip():
             made.append(marked({"type": "text", "text": text}, keep))
             begin = end
-        elif made and keep:
+        elif made and keep is Keep.LONG:
             marked(made[-1], keep)
     return made
 

@@ -8,8 +8,13 @@ from parley_rpc.faults import InvalidArgument
 
 from parley.provider.v1 import reply_pb2
 from parley.provider.v1.reply_pb2 import GenerateReplyRequest, Keep, Part
-from parley_gateway.api.dialects.messages.blocks import Control
-from parley_gateway.api.dialects.messages.body import AnthropicPrompt
+from parley_gateway.api.dialects.messages.blocks import (
+    AnthropicBlock,
+    AnthropicInstruction,
+    AnthropicToolResultBlock,
+    Control,
+)
+from parley_gateway.api.dialects.messages.body import AnthropicPrompt, AnthropicTool
 
 FIELD = "cache_control"
 # What the dialect has room for.
@@ -33,33 +38,43 @@ def kept(text: str, control: Control) -> bool:
 
 def mark_all(request: GenerateReplyRequest, body: AnthropicPrompt) -> None:
     """Mark all of the prompt, where that is asked for; InvalidArgument for too many marks."""
-    keep = keep_of(body.cache_control)
-    if keep:
-        mark_last(request, keep)
-    found = sum(tool.cache_control is not None for tool in body.tools or ())
-    found += len(request.system_marks)
-    found += sum(part.keep != 0 for part in parts_of(request))
+    found = sum(one.cache_control is not None for one in markable(body))
+    if body.cache_control is not None:
+        found += mark_last(request, keep_of(body.cache_control))
     if found > MOST_MARKS:
         rule = f"A maximum of {MOST_MARKS} blocks with cache_control may be provided."
         raise InvalidArgument.of(FIELD, f"{rule} Found {found}.")
 
 
-def mark_last(request: GenerateReplyRequest, keep: Keep.ValueType) -> None:
-    """Mark the last piece that can be; InvalidArgument when it is marked otherwise."""
-    last = next((part for part in reversed([*parts_of(request)]) if can_be_marked(part)), None)
-    if last is None:
-        return
-    if last.keep not in (reply_pb2.KEEP_UNSPECIFIED, keep):
+def markable(
+    body: AnthropicPrompt,
+) -> Iterator[AnthropicTool | AnthropicInstruction | AnthropicBlock]:
+    """Yield all that may have a mark."""
+    yield from body.tools or ()
+    for content in (body.system, *(message.content for message in body.messages)):
+        if content is None or isinstance(content, str):
+            continue
+        yield from content
+        for block in content:
+            if isinstance(block, AnthropicToolResultBlock) and isinstance(block.content, list):
+                yield from block.content
+
+
+def mark_last(request: GenerateReplyRequest, keep: Keep.ValueType) -> bool:
+    """Mark the last piece that can be; say whether it was not before.
+
+    InvalidArgument when it is marked otherwise.
+    """
+    parts = (part for message in reversed(request.messages) for part in reversed(message.parts))
+    last = next(filter(can_be_marked, parts), None)
+    if last is None or last.keep == keep:
+        return False
+    if last.keep:
         raise InvalidArgument.of(FIELD, "must have the ttl that the last block asks for")
     last.keep = keep
+    return True
 
 
 def can_be_marked(part: Part) -> bool:
     """Say whether a piece ends what can be kept: thoughts do not, nor does an empty text."""
     return not part.HasField("reasoning") and not (part.HasField("text") and not part.text)
-
-
-def parts_of(request: GenerateReplyRequest) -> Iterator[Part]:
-    """Yield the pieces of all messages."""
-    for message in request.messages:
-        yield from message.parts
