@@ -37,6 +37,8 @@ from .turns import vendor_fault
 
 pytestmark = pytest.mark.unit
 
+PROMPT_DETAILS = {"cached_tokens": 2, "cache_write_tokens": 0, "audio_tokens": 0}
+
 PATH = "/v1/chat/completions"
 FUNCTION = {"name": "weather", "parameters": {"type": "object"}}
 
@@ -72,7 +74,7 @@ async def test_a_reply_comes_back_whole(client: httpx.AsyncClient, script: Scrip
             "prompt_tokens": 7,
             "completion_tokens": 3,
             "total_tokens": 10,
-            "prompt_tokens_details": {"cached_tokens": 2, "audio_tokens": 0},
+            "prompt_tokens_details": PROMPT_DETAILS,
             "completion_tokens_details": {
                 "reasoning_tokens": 1,
                 "audio_tokens": 0,

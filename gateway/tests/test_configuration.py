@@ -294,7 +294,8 @@ async def test_an_override_is_sent_on(client: httpx.AsyncClient, script: Script)
         "context_window": 1000,
         "max_output_tokens": 10.0,
         "capabilities": [],
-        "price": {"input": "1.25", "output": "10", "cached_input": "0.000000001"},
+        "price": {"input": "1.25", "output": "10", "cached_input": "0.000000001"}
+        | {"cache_write": "0.000000002", "long_cache_write": "0.000000003"},
     }
 
     await client.patch("/providers/demo/models/large", json=body)
@@ -302,10 +303,12 @@ async def test_an_override_is_sent_on(client: httpx.AsyncClient, script: Script)
     sent = script.last.request
     assert ("Large", 1000, 10) == (sent.display_name, sent.context_window, sent.max_output_tokens)
     assert (True, []) == (sent.set_capabilities, list(sent.capabilities))
-    assert (1_250_000_000, 10_000_000_000, 1) == (
+    assert (1_250_000_000, 10_000_000_000, 1, 2, 3) == (
         sent.price.input_nano_usd_per_million,
         sent.price.output_nano_usd_per_million,
         sent.price.cached_input_nano_usd_per_million,
+        sent.price.cache_write_nano_usd_per_million,
+        sent.price.long_cache_write_nano_usd_per_million,
     )
 
 

@@ -56,7 +56,7 @@ def told(role: str, content: Any) -> list[tuple[str, list[Fields]]]:
     ("block", "part"),
     [
         (text("Hi"), {"text": "Hi"}),
-        (text("Hi") | {"cache_control": {"type": "ephemeral"}, "citations": None}, {"text": "Hi"}),
+        (text("Hi") | {"cache_control": None, "citations": None}, {"text": "Hi"}),
         (
             {"type": "image", "source": PICTURE, "cache_control": None},
             {"image": {"media_type": "image/png", "data": DATA}},

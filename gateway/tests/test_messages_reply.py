@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from parley_gateway.api.dialects.messages.answers import AnthropicMessage
+from parley_gateway.api.dialects.messages.answers import AnthropicMessage, AnthropicUsage
 from parley_gateway.api.dialects.messages.blocks import AnthropicAssistantMessage
 from parley_gateway.api.dialects.messages.carried import Owner, written
 from parley_gateway.api.dialects.messages.conversation import said
 from parley_gateway.api.dialects.messages.frames import Frames
-from parley_gateway.api.dialects.messages.message import Whole
+from parley_gateway.api.dialects.messages.message import Whole, usage
 from parley_gateway.api.dialects.opaque import wrapped
 
 from parley.provider.v1 import reply_pb2
@@ -248,6 +248,24 @@ def test_what_was_cached_counts_apart() -> None:
         "output_tokens": 5,
         "output_tokens_details": {"thinking_tokens": 2},
     } == whole()["usage"]
+
+
+def test_what_was_written_to_a_cache_counts_apart_by_how_long_it_is_kept() -> None:
+    used = Usage(
+        input_tokens=9, cached_input_tokens=4, cache_write_tokens=3, long_cache_write_tokens=1
+    )
+
+    made = usage(used)
+
+    msgspec.convert(made, AnthropicUsage)
+    assert (2, 3, 4) == (
+        made["input_tokens"],
+        made["cache_creation_input_tokens"],
+        made["cache_read_input_tokens"],
+    )
+    assert {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 1} == made[
+        "cache_creation"
+    ]
 
 
 def test_a_stream_begins_with_what_is_known() -> None:

@@ -128,7 +128,6 @@ def told(**fields: Any) -> Fields:
         ({"output_format": SCHEMA}, OUTPUT),
         # Hints, and what says nothing.
         ({"metadata": {"user_id": "u"}, "service_tier": "auto"}, {}),
-        ({"cache_control": {"type": "ephemeral"}}, {}),
         ({"speed": "standard", "container": None, "tools": None, "thinking": None}, {}),
         # What only who speaks the dialect knows.
         (

@@ -101,18 +101,23 @@ async def test_a_provider_without_a_key_has_no_credential(
     assert ("bare", None) == (shown["kind"], shown["configuration"]["credential"])
 
 
+PRICED = Price(
+    input_nano_usd_per_million=1_250_000_000,
+    output_nano_usd_per_million=10_000_000_000,
+    cached_input_nano_usd_per_million=0,
+    cache_write_nano_usd_per_million=0,
+    long_cache_write_nano_usd_per_million=1,
+    version="prices 1",
+)
+
+
 async def test_models_are_listed(client: httpx.AsyncClient, script: Script) -> None:
     known = Model(
         name="demo-1",
         display_name="Demo 1",
         context_window=1000,
         capabilities=["text"],
-        price=Price(
-            input_nano_usd_per_million=1_250_000_000,
-            output_nano_usd_per_million=10_000_000_000,
-            cached_input_nano_usd_per_million=0,
-            version="prices 1",
-        ),
+        price=PRICED,
         overridden=True,
         gone_at=AT,
     )
@@ -131,6 +136,8 @@ async def test_models_are_listed(client: httpx.AsyncClient, script: Script) -> N
             "input": "1.25",
             "output": "10",
             "cached_input": "0",
+            "cache_write": "0",
+            "long_cache_write": "0.000000001",
             "currency": "USD",
             "version": "prices 1",
         },

@@ -27,6 +27,8 @@ FIGURES = {
     "reasoning_tokens": 4,
     "cost": {"amount": "0.00084", "currency": "USD"},
     "unpriced_requests": 1,
+    "cache_write_tokens": 6,
+    "long_cache_write_tokens": 5,
 }
 
 
@@ -40,6 +42,8 @@ def summed(**groups: str) -> usage_pb2.UsageSum:
         reasoning_tokens=4,
         cost_nano_usd=840_000,
         unpriced_requests=1,
+        cache_write_tokens=6,
+        long_cache_write_tokens=5,
     )
 
 
@@ -188,7 +192,8 @@ async def test_sums_are_a_table_when_one_is_wanted(
     assert 'attachment; filename="usage.csv"' == answer.headers["content-disposition"]
     assert (
         "day,model,requests,input_tokens,output_tokens,cached_input_tokens,reasoning_tokens,cost,"
-        "currency,unpriced_requests\r\n2026-11-23,large,2,24,68,3,4,0.00084,USD,1\r\n"
+        "currency,unpriced_requests,cache_write_tokens,long_cache_write_tokens\r\n"
+        "2026-11-23,large,2,24,68,3,4,0.00084,USD,1,6,5\r\n"
     ) == answer.text
 
 
@@ -198,7 +203,7 @@ async def test_a_table_of_the_total_has_one_row(client: httpx.AsyncClient, scrip
     header, row = (await client.get("/usage?format=csv")).text.split()
 
     assert header.startswith("requests,")
-    assert "2,24,68,3,4,0.00084,USD,1" == row
+    assert "2,24,68,3,4,0.00084,USD,1,6,5" == row
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "@", "-", "\t", "\r", "\n"])
@@ -214,7 +219,7 @@ async def test_no_cell_begins_a_formula(
     assert ["acme", f"'{name}"] == rows[1][:2]
 
 
-USED = Usage(input_tokens=7, output_tokens=3, source=USAGE_SOURCE_ESTIMATED)
+USED = Usage(input_tokens=7, output_tokens=3, source=USAGE_SOURCE_ESTIMATED, cache_write_tokens=2)
 PAID = Cost(nano_usd=420_000, price_version="prices 1")
 ENDED = usage_pb2.UsageRecord(
     usage_id="u1",
@@ -240,6 +245,8 @@ SPENT = {
         "cached_input_tokens": 0,
         "reasoning_tokens": 0,
         "source": "estimated",
+        "cache_write_tokens": 2,
+        "long_cache_write_tokens": 0,
     },
     "cost": {"amount": "0.00042", "currency": "USD", "price_version": "prices 1"},
 }

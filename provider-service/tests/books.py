@@ -349,4 +349,6 @@ def added(before: UsageSum | None, line: UsageRecord, groups: Sequence[UsageGrou
         reasoning_tokens=total.reasoning_tokens + usage.reasoning_tokens,
         cost_nano_usd=total.cost_nano_usd + (line.cost.nano_usd if line.cost else 0),
         unpriced_requests=total.unpriced_requests + unpriced,
+        cache_write_tokens=total.cache_write_tokens + usage.cache_write_tokens,
+        long_cache_write_tokens=total.long_cache_write_tokens + usage.long_cache_write_tokens,
     )

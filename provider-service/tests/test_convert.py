@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -32,14 +33,17 @@ from parley.provider.v1.reply_pb2 import Blob, Part
 
 pytestmark = pytest.mark.unit
 
-USAGE = sdk.Usage(1, 2, 3, 4)
+USAGE = sdk.Usage(1, 2, 3, 4, cache_write_tokens=5, long_cache_write_tokens=6)
 PB_USAGE = reply_pb2.Usage(
     input_tokens=1,
     output_tokens=2,
     cached_input_tokens=3,
     reasoning_tokens=4,
     source=reply_pb2.USAGE_SOURCE_REPORTED,
+    cache_write_tokens=5,
+    long_cache_write_tokens=6,
 )
+PRICE = Price(1, 2, 3, "list 1", 0, 5)
 CALLER = Caller("0198a000-0000-7000-8000-00000000000a", "key", b"")
 
 
@@ -207,6 +211,29 @@ def test_an_image_may_be_an_address_and_belong_to_an_answer_of_a_tool() -> None:
     ] == read
 
 
+def test_marks_are_read() -> None:
+    keep = reply_pb2.KEEP_LONG
+    call = reply_pb2.ToolCall(tool_call_id="c", name="a")
+    given: list[Part] = [
+        Part(text="Hi", keep=keep),
+        Part(image=Blob(url="http://acme.example/a"), keep=keep),
+        Part(file=Blob(data=b"a"), keep=keep),
+        Part(tool_call=call, keep=keep),
+        Part(tool_result=reply_pb2.ToolResult(tool_call_id="c"), keep=keep),
+        Part(text="End"),
+    ]
+    tools = [reply_pb2.Tool(name="a", keep=reply_pb2.KEEP_SHORT), reply_pb2.Tool(name="b")]
+    marks = [reply_pb2.SystemMark(end=2, keep=keep)]
+
+    request = ask(messages=[user(*given)], tools=tools, system="abc", system_marks=marks).request
+
+    long = sdk.Keep.LONG
+    parts = [part for part in request.messages[0].parts if not isinstance(part, sdk.ReasoningPart)]
+    assert [long] * 5 + [None] == [part.keep for part in parts]
+    assert [sdk.Keep.SHORT, None] == [tool.keep for tool in request.tools]
+    assert [sdk.SystemMark(2, long)] == list(request.system_marks)
+
+
 def of_image(**blob: Any) -> dict[str, Any]:
     return {"messages": [user(Part(image=Blob(**blob)))]}
 
@@ -300,7 +327,7 @@ def test_a_checkup_is_written() -> None:
 
 
 def test_a_model_is_written_with_and_without_its_price() -> None:
-    model = Model("acme", "s", "S", 5, 6, frozenset({"tools", "text"}), Price(1, 2, 3, "list 1"))
+    model = Model("acme", "s", "S", 5, 6, frozenset({"tools", "text"}), PRICE)
 
     written = configurations.to_model(model)
 
@@ -314,6 +341,11 @@ def test_a_model_is_written_with_and_without_its_price() -> None:
         written.price.output_nano_usd_per_million,
         written.price.version,
     )
+    now = datetime(2026, 11, 27, tzinfo=UTC)
+    read = configurations.from_price(written.price, now)
+    assert replace(PRICE, version="set by an administrator 2026-11-27") == read
+    unsaid = configurations.from_price(configurations.to_price(Price(1, 2, None, "x")), now)
+    assert (None, None, None) == (unsaid.cached_input, unsaid.cache_write, unsaid.long_cache_write)
     assert not configurations.to_model(Model("acme", "s", "S")).HasField("price")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import parley_provider_sdk as sdk
 import pytest
@@ -15,6 +16,7 @@ from parley_provider_service.core.demand import (
     Demand,
     demand_of,
     input_tokens_of,
+    may_last,
 )
 from parley_provider_service.core.generation import Limits
 from parley_provider_service.core.model import Ask, Facts, ModelChoice, Price
@@ -278,8 +280,26 @@ async def test_what_was_used_in_vain_is_held_beside_the_next_try(new_ask: NewAsk
 def test_the_dearest_kind_of_input_counts() -> None:
     price = Price(2_000_000, 5_000_000, 3_000_000, "list 1")
 
-    assert Demand(30, 10 * 3 + 20 * 5) == demand_of(10, 20, price)
-    assert Demand(30, 0) == demand_of(10, 20, None)
+    assert Demand(30, 10 * 3 + 20 * 5) == demand_of(10, 20, price, lasting=False)
+    writes = replace(price, cache_write=4_000_000, long_cache_write=7_000_000)
+    assert Demand(30, 10 * 4 + 20 * 5) == demand_of(10, 20, writes, lasting=False)
+    assert Demand(30, 10 * 7 + 20 * 5) == demand_of(10, 20, writes, lasting=True)
+    assert Demand(30, 0) == demand_of(10, 20, None, lasting=True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "lasting"),
+    [
+        ({}, False),
+        ({"tools": [sdk.Tool("a", keep=sdk.Keep.SHORT)]}, False),
+        ({"tools": [sdk.Tool("a", keep=sdk.Keep.LONG)]}, True),
+        ({"system": "a", "system_marks": [sdk.SystemMark(1, sdk.Keep.LONG)]}, True),
+        ({"messages": [sdk.Message(sdk.Role.USER, [sdk.TextPart("a", keep=sdk.Keep.LONG)])]}, True),
+        ({"provider_options": {"a": 1}}, True),
+    ],
+)
+def test_a_vendor_keeps_long_only_what_it_is_told_to(fields: Any, lasting: bool) -> None:
+    assert lasting == may_last(sdk.ReplyRequest(**{"model": "small", "messages": (), **fields}))
 
 
 def test_all_that_a_model_is_given_counts() -> None:

@@ -142,6 +142,10 @@ async def test_a_used_id_is_refused_and_changes_nothing(new_ask: NewAsk) -> None
         ({"top_k": 0}, "top_k"),
         ({"top_logprobs": -1}, "top_logprobs"),
         ({"top_logprobs": 21}, "top_logprobs"),
+        ({"tools": [sdk.Tool("a", keep=sdk.Keep.SHORT)] * 5}, "keep"),
+        ({"system": "ab", "system_marks": [sdk.SystemMark(3, sdk.Keep.SHORT)]}, "system_marks"),
+        ({"system": "ab", "system_marks": [sdk.SystemMark(0, sdk.Keep.SHORT)]}, "system_marks"),
+        ({"system": "ab", "system_marks": [sdk.SystemMark(1, sdk.Keep.LONG)] * 2}, "system_marks"),
         ({"reasoning_tokens": 0}, "reasoning_tokens"),
     ],
 )

@@ -20,7 +20,7 @@ def new_hold(owner: UUID, *, input_chars: int = 10, price: Price | None = PRICE)
 
 
 def settlement_of(hold: Hold) -> Settlement:
-    usage = Usage(10, 20, cached_input_tokens=4, reasoning_tokens=5)
+    usage = Usage(10, 20, 4, 5, cache_write_tokens=3, long_cache_write_tokens=2)
     return Settlement(hold.usage_id, "stop", usage, Cost(220_000, "list 1"), 80)
 
 

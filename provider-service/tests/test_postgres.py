@@ -9,11 +9,14 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from parley_provider_sdk import Usage
 from parley_provider_service.adapters.database import SCHEMA, Database
 from parley_provider_service.adapters.ledger import PostgresLedger
+from parley_provider_service.adapters.ledger.reading import attempted, facts_of
+from parley_provider_service.adapters.ledger.statements import SETTLE
 from parley_provider_service.adapters.store import PostgresCatalogStore
 from parley_provider_service.adapters.tables import metadata
-from parley_provider_service.core.model import Config, Hold, Model, Price, Settlement
+from parley_provider_service.core.model import Attempted, Config, Hold, Model, Price, Settlement
 from parley_provider_service.migrations.upgrade import migrate
 from parley_provider_service.settings import Settings
 from parley_rpc.faults import DatabaseUnavailable
@@ -170,6 +173,38 @@ async def test_what_an_administrator_decides_and_overrides_is_read(
         Model("acme", "small", "Small", 9, price=Price(7, 2, None, "list 1"), overridden=True),
         Model("acme", "own", "Own", overridden=True),
     ] == list(models)
+
+
+def test_the_driver_remembers_how_settlements_are_written() -> None:
+    """It does for statements of so many characters."""
+    assert len(SETTLE) <= 4_096
+
+
+def test_an_attempt_is_read_by_the_release_before() -> None:
+    """It takes five figures of a usage, and knows nothing of what was written to a cache."""
+    usage = Usage(10, 20, 4, 5, cache_write_tokens=3, long_cache_write_tokens=2)
+    facts = facts_of(Attempted("acme", "small", "stop", usage))
+    old = {name: value for name, value in facts.items() if name != "cache_writes"}
+
+    assert [10, 20, 4, 5, "reported"] == facts["usage"]
+    assert usage == attempted(facts).usage
+    assert Usage(10, 20, 4, 5) == attempted(old).usage
+
+
+async def test_a_price_that_the_release_before_set_says_nothing_of_writes(
+    database: Database, settings: Settings
+) -> None:
+    store = PostgresCatalogStore(database)
+    await store.configs([installed("acme")])
+    listed = Model("acme", "small", "Small", price=Price(1, 2, None, "list 1", 3, 4))
+    assert [listed] == list(await store.save("acme", [listed]))
+    price = '{"input_price": 7, "output_price": 8, "cached_input_price": null}'
+    statement = f"update provider.provider_models set overrides = '{price}'"  # noqa: S608  (ours)
+    owned(settings, statement)
+
+    [model] = await store.models()
+
+    assert Price(7, 8, None, "list 1") == model.price
 
 
 async def test_settlement_waits_for_a_database_that_is_away(ada: UUID) -> None:

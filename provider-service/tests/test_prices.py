@@ -32,6 +32,14 @@ async def test_a_model_is_found_by_its_providers_name(prices: GenAIPrices) -> No
     assert 128_000 == facts["gpt-4o"].context_window
 
 
+async def test_what_is_written_to_a_cache_has_two_prices(prices: GenAIPrices) -> None:
+    facts = await prices.facts("anthropic", "", ["claude-opus-4-5"])
+    price = facts["claude-opus-4-5"].price
+
+    assert price is not None
+    assert (5_000_000_000, 500_000_000, 6_250_000_000, 10_000_000_000) == price.rates
+
+
 async def test_an_address_that_is_known_says_more_than_a_name(prices: GenAIPrices) -> None:
     named = await prices.facts("acme", "https://api.openai.com/v1", ["gpt-4o"])
     elsewhere = await prices.facts("openai", "http://127.0.0.1:8080/v1", ["gpt-4o"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import parley_provider_sdk as sdk
 import pytest
 from parley_provider_service.core.model import FREE, Cost, Price
@@ -16,6 +18,8 @@ from parley_provider_service.core.pricing import (
 pytestmark = pytest.mark.unit
 
 PRICE = Price(2_500_000_000, 10_000_000_000, 1_250_000_000, "list 1")
+WRITES = replace(PRICE, cache_write=3_125_000_000, long_cache_write=5_000_000_000)
+WRITTEN = sdk.Usage(10, 0, cached_input_tokens=4, cache_write_tokens=6, long_cache_write_tokens=2)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +32,11 @@ PRICE = Price(2_500_000_000, 10_000_000_000, 1_250_000_000, "list 1")
         (sdk.Usage(10, 20, cached_input_tokens=999), PRICE, 212_500),
         (sdk.Usage(10, 20, cached_input_tokens=4), Price(1_000_000, 0, None, "x"), 10),
         (sdk.Usage(10, 20, reasoning_tokens=15), PRICE, 225_000),
+        # 4 cached, 6 written, and of these 2 for long; more than there are count as all there are.
+        (replace(WRITTEN, input_tokens=14), WRITES, 4 * 1_250 + 4 * 2_500 + 4 * 3_125 + 2 * 5_000),
+        (WRITTEN, replace(WRITES, long_cache_write=None), 4 * 1_250 + 6 * 3_125),
+        (WRITTEN, PRICE, 4 * 1_250 + 6 * 2_500),
+        (replace(WRITTEN, input_tokens=5), WRITES, 4 * 1_250 + 5_000),
         (sdk.Usage(1, 0), Price(1, 0, None, "x"), 1),
         (sdk.Usage(1, 1), Price(1, 1, None, "x"), 1),
         (sdk.Usage(0, 0), PRICE, 0),

@@ -9,7 +9,7 @@ from .fakes import installed
 
 SMALL = Model("acme", "small", "Small", 128_000, 4_096, frozenset({"text", "tools"}), FREE)
 LARGE = Model("acme", "large", "Large", price=Price(1, 2, None, "list 1"))
-OTHER = Model("other", "small", "small", price=Price(1, 2, 3, "list 1"))
+OTHER = Model("other", "small", "small", price=Price(1, 2, 3, "list 1", 4, 5))
 
 
 async def test_a_new_provider_is_undecided(store: CatalogStore) -> None:

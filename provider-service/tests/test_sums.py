@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -25,8 +26,9 @@ async def settled(ledger: Ledger, hold: Hold, *attempts: Attempted) -> None:
     await ledger.settle(Settlement(hold.usage_id, last, usage, total_cost(attempts), 0, attempts))
 
 
+WRITTEN = Usage(10, 20, 4, 8, cache_write_tokens=3, long_cache_write_tokens=1)
 FAILED = Attempted("acme", "small", "overloaded", Usage(5, 0), Cost(12, "list 1"), 30)
-DONE = Attempted("beta", "large", "stop", Usage(10, 20, 4, 8), Cost(700, "list 2"), 400)
+DONE = Attempted("beta", "large", "stop", WRITTEN, Cost(700, "list 2"), 400)
 FREE = Attempted("demo", "demo", "stop", Usage(1, 2), Cost(0, "free"), 5)
 UNPRICED = Attempted("acme", "odd", "stop", Usage(3, 4), None, 5)
 NOTHING = Attempted("acme", "small", "unreachable", None, None, 1)
@@ -41,7 +43,7 @@ async def test_a_row_names_who_answered_and_every_attempt(new_ledger: NewLedger,
 
     row = rows[hold.usage_id]
     assert ("beta", "large", (FAILED, DONE)) == (row.provider, row.model, row.attempts)
-    assert Usage(15, 20, 4, 8) == row.usage
+    assert replace(WRITTEN, input_tokens=15) == row.usage
     assert Cost(712, "list 1 + list 2") == row.cost
     assert () == rows[once.usage_id].attempts
 
@@ -107,6 +109,8 @@ async def test_sums_are_those_of_the_rows_divided_as_asked(
             reasoning_tokens=16,
             cost_nano_usd=1_412,
             unpriced_requests=1,
+            cache_write_tokens=6,
+            long_cache_write_tokens=2,
         )
         == total
     )

@@ -6,9 +6,11 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import anthropic
+import httpx
 import pytest
 from anthropic import Anthropic, AsyncAnthropic, beta_tool
 from anthropic.types import Message
@@ -28,6 +30,7 @@ TOOL: Any = {
         "required": ["a", "b"],
     },
 }
+KEPT = {"type": "ephemeral"}
 THINKERS = MODELS | {"openai": "openai/o9-peer"}
 
 
@@ -275,6 +278,48 @@ def test_who_speaks_the_dialect_knows_its_fields(world: World) -> None:
     )
 
     assert "eu" == world.last("anthropic")["inference_geo"]
+
+
+def test_what_is_marked_is_kept_and_billed(world: World) -> None:
+    """Once written, for long or not, and then read; each at its own price."""
+    asked: Any = {
+        "model": MODELS["anthropic"],
+        "max_tokens": 9,
+        "system": [
+            {"type": "text", "text": "Be brief. " * 40, "cache_control": {**KEPT, "ttl": "1h"}}
+        ],
+        "messages": [{"role": "user", "content": "How are you? " * 40}],
+        "cache_control": KEPT,
+    }
+    whole = world.client.messages.create(**asked).usage
+    with world.client.messages.stream(**asked) as stream:
+        streamed = stream.get_final_message().usage
+    records = httpx.get(
+        f"{world.platform.url}/usage/records?page_size=2",
+        headers={"Authorization": f"Bearer {ADMIN_KEY}"},
+    ).json()["records"]
+
+    total = whole.cache_creation_input_tokens or 0
+    long = whole.cache_creation.ephemeral_1h_input_tokens if whole.cache_creation else 0
+    assert (0, 0, True, True) == (
+        whole.input_tokens,
+        whole.cache_read_input_tokens,
+        total > long,
+        long > 0,
+    )
+    assert (0, 0, total) == (
+        streamed.input_tokens,
+        streamed.cache_creation_input_tokens,
+        streamed.cache_read_input_tokens,
+    )
+    # In thousandths of a dollar for a million: of output, cached, written, and written for long.
+    costs = [
+        5_000 * streamed.output_tokens + 100 * total,
+        5_000 * whole.output_tokens + 1_250 * (total - long) + 2_000 * long,
+    ]
+    assert costs == [Decimal(one["cost"]["amount"]) * 10**9 for one in records]
+    assert [0, long] == [one["usage"]["long_cache_write_tokens"] for one in records]
+    assert KEPT == world.last("anthropic")["messages"][0]["content"][0]["cache_control"]
 
 
 def test_a_failure_in_a_stream_is_raised(world: World) -> None:

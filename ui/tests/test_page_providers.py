@@ -51,8 +51,9 @@ def test_a_price_tells_what_cached_input_costs(
     visit: Callable[..., AppTest], gateway: FakeGateway
 ) -> None:
     price = {"input": "1.25", "output": "10", "cached_input": "0.125", "currency": "USD"}
+    price["cache_write"] = "1.5"
     gateway.models["demo", "demo-fast"] = {"price": price}
     page = visit("providers").run()
     page.session_state["models_demo"] = True
     prices = page.run().dataframe[0].value["Price per million tokens"].tolist()
-    assert prices[0] == "1.25 in, 0.125 cached, 10 out (USD)"
+    assert prices[0] == "1.25 in, 0.125 cached, 1.5 to cache, 10 out (USD)"

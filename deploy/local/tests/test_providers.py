@@ -268,10 +268,12 @@ def test_one_that_cannot_say_its_models_keeps_nobody_else_back(
 
 def test_a_model_is_priced_and_reset(run: Run, gateway: FakeGateway) -> None:
     prices = ["--input-price", "1.25", "--output-price", "1E1", "--cached-input-price", "0"]
+    prices += ["--cache-write-price", "1.5", "--long-cache-write-price", "2"]
     done = run("models", "set", "demo", "org/m:free", *prices, "--capabilities", "text,tools")
     assert (done.exit_code, done.stdout) == (0, "org/m:free of demo is set.\n")
     assert gateway.received[-1].body == {
-        "price": {"input": "1.25", "output": "10", "cached_input": "0"},
+        "price": {"input": "1.25", "output": "10", "cached_input": "0"}
+        | {"cache_write": "1.5", "long_cache_write": "2"},
         "capabilities": ["text", "tools"],
     }
     assert run("models", "reset", "demo", "org/m:free").exit_code == 0

@@ -109,6 +109,19 @@ class CountsNothing(Honest):
         yield Finished(FinishReason.STOP, Usage(0, 0))
 
 
+class CountsWritesBeside(Honest):
+    @override
+    async def chat_completion(self, request: ReplyRequest) -> ReplyStream:
+        yield Finished(FinishReason.STOP, Usage(5, 1, 3, cache_write_tokens=3))
+
+
+class CountsMoreThanItWrites(Honest):
+    @override
+    async def chat_completion(self, request: ReplyRequest) -> ReplyStream:
+        usage = Usage(5, 1, cache_write_tokens=3, long_cache_write_tokens=4)
+        yield Finished(FinishReason.STOP, usage)
+
+
 class SharesState(Honest):
     @override
     async def chat_completion(self, request: ReplyRequest) -> ReplyStream:
@@ -342,6 +355,8 @@ WRONG: list[tuple[type[Honest], Test, tuple[Any, ...]]] = [
     (TrimsWhatNobodyWatches, CONTRACT.test_unwatched_reply_is_the_same, ()),
     (CountsDown, CONTRACT.test_usage_is_there_and_never_shrinks, ()),
     (CountsNothing, CONTRACT.test_usage_is_there_and_never_shrinks, ()),
+    (CountsWritesBeside, CONTRACT.test_usage_is_there_and_never_shrinks, ()),
+    (CountsMoreThanItWrites, CONTRACT.test_usage_is_there_and_never_shrinks, ()),
     (SharesState, CONTRACT.test_replies_run_side_by_side, ()),
     (StaysOnTheLine, CONTRACT.test_cancelling_hangs_up, ()),
     (StaysOnTheLine, CONTRACT.test_closing_hangs_up, ()),

@@ -17,6 +17,8 @@ class UsageTotal:
     cached_input_tokens: int = 0
     reasoning_tokens: int = 0
     unpriced_requests: int = 0
+    cache_write_tokens: int = 0
+    long_cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,9 @@ from typing import TypedDict, Unpack
 from parley_client import types
 from parley_client.call import Call, into, known, list_of, nothing, path
 
+# What of a price may be set.
+FIGURES = ("input", "output", "cached_input", "cache_write", "long_cache_write")
+
 
 class ProviderChange(TypedDict, total=False):
     """What is to change in a provider; None takes a choice back, where there can be none."""
@@ -95,7 +98,7 @@ def update_model(provider: str, model: str, **change: Unpack[ModelChange]) -> Ca
     body = dict(change)
     if "price" in change:
         price = change["price"]
-        figures = {name: getattr(price, name) for name in ("input", "output", "cached_input")}
+        figures = {name: getattr(price, name) for name in FIGURES}
         body["price"] = known(figures)
     where = path("/providers", provider, "models", model)
     return Call("PATCH", where, into(types.Model), body=body, repeatable=True)

@@ -52,13 +52,18 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a reply took; `source` is reported, counted or estimated, or None when unknown."""
+    """What a reply took; `source` is reported, counted or estimated, or None when unknown.
+
+    Input that a vendor wrote to its cache is told of calls in the ledger only.
+    """
 
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
     reasoning_tokens: int = 0
     source: str | None = "reported"
+    cache_write_tokens: int = 0
+    long_cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,13 +249,19 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a million tokens cost; cached input costs as any when `cached_input` is None."""
+    """What a million tokens cost; cached input costs as any when `cached_input` is None.
+
+    So does what is written to a cache, by `cache_write`. What is kept there long costs as that,
+    unless `long_cache_write` says otherwise.
+    """
 
     input: Decimal | None = None
     output: Decimal | None = None
     currency: str = "USD"
     version: str | None = None
     cached_input: Decimal | None = None
+    cache_write: Decimal | None = None
+    long_cache_write: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

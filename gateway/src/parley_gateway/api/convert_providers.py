@@ -14,11 +14,19 @@ from parley_gateway.api.schemas import providers
 PROVIDER_STATUSES = words(provider_pb2.ProviderStatus, "PROVIDER_STATUS_")
 CIRCUITS = words(provider_pb2.Circuit, "CIRCUIT_")
 CREDENTIAL_SOURCES = words(provider_pb2.CredentialSource, "CREDENTIAL_SOURCE_")
+# What input costs that does not cost as any.
+SPECIAL_RATES = (
+    "cached_input_nano_usd_per_million",
+    "cache_write_nano_usd_per_million",
+    "long_cache_write_nano_usd_per_million",
+)
 # What a price's fields are called in HTTP.
 PRICE_NAMES: Mapping[str, str] = {
     "price.input_nano_usd_per_million": "price.input",
     "price.output_nano_usd_per_million": "price.output",
     "price.cached_input_nano_usd_per_million": "price.cached_input",
+    "price.cache_write_nano_usd_per_million": "price.cache_write",
+    "price.long_cache_write_nano_usd_per_million": "price.long_cache_write",
 }
 
 
@@ -104,11 +112,16 @@ def offered_model(known: model_pb2.Model) -> providers.Model:
 
 def price(known: model_pb2.Price) -> providers.Price:
     """Return a price."""
-    cached = known.HasField("cached_input_nano_usd_per_million")
+    said = {field.name: value for field, value in known.ListFields()}
+    cached, write, lasting = (
+        dollars(said[name]) if name in said else None for name in SPECIAL_RATES
+    )
     return providers.Price(
         input=dollars(known.input_nano_usd_per_million),
         output=dollars(known.output_nano_usd_per_million),
-        cached_input=dollars(known.cached_input_nano_usd_per_million) if cached else None,
+        cached_input=cached,
+        cache_write=write,
+        long_cache_write=lasting,
         version=known.version,
     )
 
@@ -127,9 +140,15 @@ def model_update(
 
 def price_set(body: providers.PriceSet) -> model_pb2.Price:
     """Write a price as the contract has it."""
-    cached = body.cached_input
     return model_pb2.Price(
         input_nano_usd_per_million=nano_dollars(body.input),
         output_nano_usd_per_million=nano_dollars(body.output),
-        cached_input_nano_usd_per_million=None if cached is None else nano_dollars(cached),
+        cached_input_nano_usd_per_million=special_rate(body.cached_input),
+        cache_write_nano_usd_per_million=special_rate(body.cache_write),
+        long_cache_write_nano_usd_per_million=special_rate(body.long_cache_write),
     )
+
+
+def special_rate(amount: str | None) -> int | None:
+    """Read what some input costs; None when it costs as any."""
+    return None if amount is None else nano_dollars(amount)

@@ -29,6 +29,8 @@ FIGURES = (
     "cost",
     "currency",
     "unpriced_requests",
+    "cache_write_tokens",
+    "long_cache_write_tokens",
 )
 # What a spreadsheet takes for the begin of a formula.
 FORMULA = ("=", "+", "@", "-", "\t", "\r", "\n")
@@ -44,6 +46,8 @@ def total(summed: usage_pb2.UsageSum) -> dict[str, Any]:
         "reasoning_tokens": summed.reasoning_tokens,
         "cost": schemas.Money(amount=dollars(summed.cost_nano_usd), currency="USD"),
         "unpriced_requests": summed.unpriced_requests,
+        "cache_write_tokens": summed.cache_write_tokens,
+        "long_cache_write_tokens": summed.long_cache_write_tokens,
     }
 
 
@@ -120,4 +124,8 @@ def attempt(one: usage_pb2.Attempt) -> schemas.Attempt:
 
 def counted(of: usage_pb2.UsageRecord | usage_pb2.Attempt) -> dict[str, Any]:
     """Return what was used and what it cost, each null when it is not known."""
-    return {"usage": usage(of), "cost": cost(of)}
+    used = usage(of)
+    if used is not None:
+        used["cache_write_tokens"] = of.usage.cache_write_tokens
+        used["long_cache_write_tokens"] = of.usage.long_cache_write_tokens
+    return {"usage": used, "cost": cost(of)}

@@ -153,6 +153,8 @@ MODEL: Example = {
         "input": "1.25",
         "output": "10",
         "cached_input": "0.125",
+        "cache_write": None,
+        "long_cache_write": None,
         "currency": "USD",
         "version": "2026-11",
     },
@@ -174,6 +176,7 @@ PROVIDER_HEALTH: Example = {
     "checked_at": AT,
     "detail": "It answers.",
 }
+WRITES: Example = {"cache_write_tokens": 0, "long_cache_write_tokens": 0}
 USAGE_TOTAL: Example = {
     "requests": 2,
     "input_tokens": 24,
@@ -182,6 +185,7 @@ USAGE_TOTAL: Example = {
     "reasoning_tokens": 0,
     "cost": {"amount": "0.00084", "currency": "USD"},
     "unpriced_requests": 0,
+    **WRITES,
 }
 USAGE_REPORT: Example = {
     "rows": [{"day": "2026-11-23", "model": "demo", **USAGE_TOTAL}],
@@ -189,8 +193,8 @@ USAGE_REPORT: Example = {
 }
 USAGE_CSV = """\
 day,model,requests,input_tokens,output_tokens,cached_input_tokens,reasoning_tokens,cost,currency,\
-unpriced_requests
-2026-11-23,demo,2,24,68,0,0,0.00084,USD,0
+unpriced_requests,cache_write_tokens,long_cache_write_tokens
+2026-11-23,demo,2,24,68,0,0,0.00084,USD,0,0,0
 """
 ATTEMPT: Example = {
     "provider": "acme",

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.unit
 KEY = "sk-ant-secret-of-the-tests"
 MODEL = "claude-sonnet-5-5"
 HI: Any = {"role": "user", "content": "Hi 世界"}
+ADD: Any = {"name": "add", "input_schema": {"type": "object"}}
 ASKED: dict[str, Any] = {"model": MODEL, "max_tokens": 100, "messages": [HI]}
 CALL = {"tool_call_id": "toolu_1", "name": "add", "arguments": '{"a":1,"b":"世界"}'}
 
@@ -34,7 +35,7 @@ async def test_a_whole_reply(client: anthropic.AsyncAnthropic) -> None:
     reply = await client.messages.create(**ASKED)
     assert ["text"] == [block.type for block in reply.content]
     assert "end_turn" == reply.stop_reason
-    assert (prompt_tokens(ASKED), 64, 3) == (
+    assert (prompt_tokens(ASKED), 64, 0) == (
         reply.usage.input_tokens,
         reply.usage.output_tokens,
         reply.usage.cache_read_input_tokens,
@@ -80,8 +81,9 @@ async def test_thinking_text_and_calls(
     # What came back unchanged is taken again.
     result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "2"}
     again: list[Any] = [HI, reply.to_param(), {"role": "user", "content": [result]}]
+    asked = {**ASKED, "messages": again, "tools": [ADD]}
     wire.script()
-    assert "end_turn" == (await client.messages.create(**{**ASKED, "messages": again})).stop_reason
+    assert "end_turn" == (await client.messages.create(**asked)).stop_reason
 
 
 async def test_a_stream_without_usage(client: anthropic.AsyncAnthropic, wire: Peer) -> None:
@@ -150,6 +152,35 @@ async def test_an_unknown_model_and_a_wrong_key(wire: Peer) -> None:
             await client.models.list()
 
 
+SHORT = {"type": "ephemeral"}
+LONG = {"type": "ephemeral", "ttl": "1h"}
+KEPT: dict[str, Any] = {"type": "text", "text": "Keep this.", "cache_control": SHORT}
+
+
+def says(*blocks: Any) -> Any:
+    return {"role": "user", "content": list(blocks)}
+
+
+async def test_what_is_marked_is_written_once_and_read_then(
+    client: anthropic.AsyncAnthropic,
+) -> None:
+    asked = {**ASKED, "system": [KEPT | {"cache_control": LONG}], "messages": [says(KEPT, KEPT)]}
+    first, again = [(await client.messages.create(**asked)).usage for _ in range(2)]
+    more = (await client.messages.create(**asked | {"messages": [says(KEPT, KEPT, KEPT)]})).usage
+    whole = prompt_tokens(asked)
+    assert (0, whole, 0) == counted(first)
+    assert first.cache_creation is not None
+    assert whole // 3 == first.cache_creation.ephemeral_1h_input_tokens
+    assert (0, 0, whole) == counted(again)
+    assert more.cache_creation_input_tokens
+    assert more.cache_read_input_tokens
+
+
+def counted(usage: Any) -> tuple[int, int, int]:
+    written, read = usage.cache_creation_input_tokens, usage.cache_read_input_tokens
+    return usage.input_tokens, written, read
+
+
 USE = {"type": "tool_use", "id": "t1", "name": "add", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "t1", "content": "2"}
 BUDGET = {"type": "enabled", "budget_tokens": 1000}
@@ -166,6 +197,16 @@ BUDGET = {"type": "enabled", "budget_tokens": 1000}
         ({"messages": [{"role": "user", "content": [RESULT]}]}, "unexpected `tool_use_id`"),
         ({"messages": [HI, {"role": "assistant", "content": [USE]}, HI]}, "without `tool_result`"),
         ({"messages": [HI, {"role": "assistant", "content": [USE]}]}, "without `tool_result`"),
+        (
+            {
+                "messages": [
+                    HI,
+                    {"role": "assistant", "content": [USE]},
+                    {"role": "user", "content": [RESULT]},
+                ]
+            },
+            "must define tools",
+        ),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": " "}]}]}, "non-white"),
         ({"temperature": 1.0}, "temperature: Extra inputs"),
         ({"model": "claude-haiku-4-5", "thinking": BUDGET}, "greater than or equal to 1024"),
@@ -186,6 +227,11 @@ BUDGET = {"type": "enabled", "budget_tokens": 1000}
             "Thinking may not be enabled",
         ),
         ({"tool_choice": {"type": "any"}}, 'type "tool" and "any" are not supported'),
+        ({"messages": [says(*[KEPT] * 5)]}, "A maximum of 4 blocks with cache_control"),
+        ({"messages": [says(*[KEPT] * 4)], "cache_control": SHORT}, "Found 5."),
+        ({"messages": [says(KEPT | {"text": ""})]}, "for empty text blocks"),
+        ({"messages": [says(KEPT, KEPT | {"cache_control": LONG})]}, "must not come after"),
+        ({"system": [KEPT | {"cache_control": {**LONG, "ttl": "2h"}}]}, "its ttl"),
     ],
 )
 async def test_what_the_vendor_refuses(wire: Peer, changes: dict[str, Any], said: str) -> None:

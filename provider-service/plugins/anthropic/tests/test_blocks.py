@@ -10,6 +10,7 @@ from parley_provider_sdk import (
     BadRequest,
     FilePart,
     ImagePart,
+    Keep,
     Message,
     Part,
     ReasoningPart,
@@ -187,3 +188,23 @@ def test_unsigned_reasoning_goes_back_too() -> None:
 def test_a_part_in_the_wrong_place_is_refused(role: Role, part: Part) -> None:
     with pytest.raises(BadRequest, match=type(part).__name__):
         content(part, role=role)
+
+
+def test_marks_go_with_their_blocks() -> None:
+    long, short = {"type": "ephemeral", "ttl": "1h"}, {"type": "ephemeral"}
+    image = ImagePart("", b"", url="https://example.com/a", keep=Keep.LONG)
+    file = FilePart("text/plain", b"a", keep=Keep.SHORT)
+    result = ToolResultPart("c", "2", keep=Keep.LONG)
+    made = content(TextPart("Hi", keep=Keep.SHORT), image, file, result, TextPart("End"))
+    assert [
+        ("tool_result", long),
+        ("text", short),
+        ("image", long),
+        ("document", short),
+        ("text", None),
+    ] == [(one["type"], one.get("cache_control")) for one in made]
+    call = ToolCallPart("c", "add", "{}", keep=Keep.SHORT)
+    assert short == content(call, role=Role.ASSISTANT)[0]["cache_control"]
+    assert [{"type": "text", "text": "Hi", "cache_control": long}] == content(
+        TextPart("Hi", keep=Keep.LONG)
+    )

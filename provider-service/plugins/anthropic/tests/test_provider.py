@@ -88,7 +88,7 @@ async def test_the_text_is_the_vendors(
     wire.script(**script)
     reply = await fold(provider.chat_completion(ask(stream=stream)))
     assert "".join(words("Hi")) == reply.text
-    assert (64, 3, UsageSource.REPORTED) == (
+    assert (64, 0, UsageSource.REPORTED) == (
         reply.usage.output_tokens,
         reply.usage.cached_input_tokens,
         reply.usage.source,
@@ -123,6 +123,19 @@ async def test_calls_and_thinking_make_the_round_trip(
         ("tool_use", None),
         ("tool_use", None),
     ] == [(one["type"], one.get("thinking")) for one in received]
+
+
+@pytest.mark.parametrize("counts", [True, False])
+async def test_a_history_of_calls_is_taken_without_tools(
+    provider: AnthropicProvider, wire: Peer, counts: bool
+) -> None:
+    called = Message(Role.ASSISTANT, [ToolCallPart("toolu_1", "add", "{}")])
+    request = ask(HI, called, Message(Role.TOOL, [ToolResultPart("toolu_1", "2")]))
+    if counts:
+        assert await provider.count_tokens(request)
+    else:
+        assert FinishReason.STOP == (await fold(provider.chat_completion(request))).reason
+    assert {"type": "none"} == wire.requests[-1].body["tool_choice"]
 
 
 async def test_changed_thinking_is_refused_by_the_peer(

@@ -1,5 +1,6 @@
 """A reply is read to its end, or it has failed."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -164,6 +165,10 @@ def test_counts_grow_and_the_last_ones_count() -> None:
             "usage": {
                 "input_tokens": 5,
                 "cache_creation_input_tokens": 2,
+                "cache_creation": {
+                    "ephemeral_5m_input_tokens": 1,
+                    "ephemeral_1h_input_tokens": 1,
+                },
                 "cache_read_input_tokens": 3,
                 "output_tokens": 1,
             }
@@ -173,9 +178,10 @@ def test_counts_grow_and_the_last_ones_count() -> None:
     last = finish(usage={"output_tokens": 7, "output_tokens_details": details})
     reading = MessagesReading(REQUEST, "", "here")
     reading.feed(begin)
-    assert Usage(10, 1, 3) == reading.usage
+    written = Usage(10, 1, 3, cache_write_tokens=2, long_cache_write_tokens=1)
+    assert written == reading.usage
     reading.feed(last + STOP)
-    assert Usage(10, 7, 3, 4) == reading.end().usage
+    assert replace(written, output_tokens=7, reasoning_tokens=4) == reading.end().usage
 
 
 def test_counts_that_come_at_the_end_only_are_taken() -> None:
@@ -190,10 +196,12 @@ def test_a_reply_without_counts_is_estimated() -> None:
 
 
 def test_what_was_counted_of_the_input_is_kept_in_an_estimate() -> None:
-    usage = {"input_tokens": 50, "cache_read_input_tokens": 7, "output_tokens": 1}
+    usage = {"input_tokens": 48, "cache_read_input_tokens": 7, "output_tokens": 1}
+    usage["cache_creation_input_tokens"] = 2
     begin = event("message_start", message={"usage": usage})
     end = end_of(read(begin + TEXT + said("12345"), finish() + STOP))
-    assert Usage(57, 2, 7, source=UsageSource.ESTIMATED) == end.usage
+    expected = Usage(57, 2, 7, source=UsageSource.ESTIMATED, cache_write_tokens=2)
+    assert expected == end.usage
 
 
 def test_what_was_counted_of_the_output_is_kept_in_an_estimate() -> None:

@@ -10,13 +10,16 @@ from parley_provider_sdk import (
     BadRequest,
     Effort,
     FinishReason,
+    Keep,
     Message,
     OutputFormat,
     ReasoningPart,
     ReplyRequest,
     Role,
+    SystemMark,
     TextPart,
     Tool,
+    ToolCallPart,
     ToolChoice,
     ToolMode,
     Usage,
@@ -120,6 +123,39 @@ def test_tools_have_a_schema_even_without_arguments() -> None:
     ] == body(tools=[ADD, Tool("now", strict=True)])["tools"]
 
 
+def test_a_tool_is_marked() -> None:
+    marked = body(tools=[Tool("now", keep=Keep.LONG)])["tools"][0]
+    assert {"type": "ephemeral", "ttl": "1h"} == marked["cache_control"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "made"),
+    [
+        ([], "a\n\nb\n\n "),
+        ([(1, Keep.LONG)], [("a", "1h"), ("\n\nb\n\n ", None)]),
+        ([(1, Keep.LONG), (4, Keep.SHORT)], [("a", "1h"), ("\n\nb", "5m")]),
+        # What is blank the vendor refuses: it goes with what follows, and its mark before it.
+        ([(3, Keep.SHORT)], [("a\n\n", "5m"), ("b\n\n ", None)]),
+        ([(1, Keep.SHORT), (3, Keep.LONG)], [("a", "1h"), ("\n\nb\n\n ", None)]),
+        ([(1, Keep.LONG), (3, Keep.SHORT)], [("a", "1h"), ("\n\nb\n\n ", None)]),
+        ([(7, Keep.SHORT)], [("a\n\nb\n\n ", "5m")]),
+    ],
+)
+def test_an_instruction_is_cut_where_it_is_marked(ends: list[tuple[int, Keep]], made: Any) -> None:
+    marks = [SystemMark(*one) for one in ends]
+    system = body(system="a\n\nb\n\n ", system_marks=marks)["system"]
+    if isinstance(system, list):
+        marked = [(one["text"], one.get("cache_control")) for one in system]
+        system = [(text, mark and mark.get("ttl", "5m")) for text, mark in marked]
+    assert made == system
+
+
+def test_words_that_ask_for_json_follow_a_marked_instruction() -> None:
+    marks = [SystemMark(1, Keep.SHORT)]
+    made = body(system="a", system_marks=marks, output=OutputFormat())["system"]
+    assert ["a", "Reply with one JSON object and nothing else."] == [one["text"] for one in made]
+
+
 @pytest.mark.parametrize(
     ("choice", "parallel", "made"),
     [
@@ -136,6 +172,19 @@ def test_the_choice_of_tools(
 ) -> None:
     asked = body(tools=[ADD], tool_choice=choice, parallel_tool_calls=parallel)
     assert made == asked.get("tool_choice")
+
+
+def test_what_was_called_is_a_tool_that_may_not_be_called_again() -> None:
+    calls = [ToolCallPart(f"c{name}", name, "{}") for name in ("add", "now", "add")]
+    history = [HI, Message(Role.ASSISTANT, calls), HI]
+    made = body(messages=history, tool_choice=ToolChoice(ToolMode.REQUIRED))
+    assert [
+        {"name": "add", "input_schema": {"type": "object"}},
+        {"name": "now", "input_schema": {"type": "object"}},
+    ] == made["tools"]
+    assert {"type": "none"} == made["tool_choice"]
+    asked = body(messages=history, tools=[ADD])
+    assert (["add"], None) == ([one["name"] for one in asked["tools"]], asked.get("tool_choice"))
 
 
 def test_a_choice_without_tools_is_not_sent() -> None:
@@ -299,8 +348,12 @@ def test_all_input_is_counted_and_what_was_cached_is_named() -> None:
         "output_tokens": 7,
         "thinking_tokens": 4,
     }
-    assert Usage(10, 7, 3, 4) == translate.usage(counts)
+    assert Usage(10, 7, 3, 4, cache_write_tokens=2) == translate.usage(counts)
     assert Usage(0, 0) == translate.usage({})
+    # Some servers tell the parts of a sum only.
+    apart = {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4}
+    written = Usage(9, 0, cache_write_tokens=7, long_cache_write_tokens=4)
+    assert written == translate.usage({"input_tokens": 2, **apart})
 
 
 @pytest.mark.parametrize(

@@ -209,10 +209,10 @@ def test_counts_are_read_with_their_details() -> None:
     counts = {
         "prompt_tokens": 9,
         "completion_tokens": 5,
-        "prompt_tokens_details": {"cached_tokens": 4},
+        "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 2},
         "completion_tokens_details": {"reasoning_tokens": 3},
     }
-    assert usage(counts) == Usage(9, 5, cached_input_tokens=4, reasoning_tokens=3)
+    assert usage(counts) == Usage(9, 5, 4, 3, cache_write_tokens=2)
 
 
 def test_counts_left_out_are_zero() -> None:

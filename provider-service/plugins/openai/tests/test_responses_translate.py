@@ -296,10 +296,10 @@ def test_counts_are_read_with_their_details() -> None:
     counts = {
         "input_tokens": 9,
         "output_tokens": 5,
-        "input_tokens_details": {"cached_tokens": 4},
+        "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 2},
         "output_tokens_details": {"reasoning_tokens": 3},
     }
-    assert usage(counts) == Usage(9, 5, cached_input_tokens=4, reasoning_tokens=3)
+    assert usage(counts) == Usage(9, 5, 4, 3, cache_write_tokens=2)
     assert usage(None) is None
 
 

@@ -49,6 +49,19 @@ class Effort(StrEnum):
     XHIGH = "xhigh"
 
 
+class Keep(StrEnum):
+    """How long a vendor is asked to keep the prompt up to a mark, for the next that begins alike.
+
+    A prompt is its tools, then the instruction, then the messages. A provider whose vendor takes
+    no marks, or keeps prompts unasked, ignores them.
+    """
+
+    # For some minutes.
+    SHORT = "short"
+    # For about an hour.
+    LONG = "long"
+
+
 class UsageSource(StrEnum):
     # The vendor said so.
     REPORTED = "reported"
@@ -62,6 +75,8 @@ class UsageSource(StrEnum):
 class TextPart:
     text: str
     provider_metadata: bytes = b""
+    # Asks to keep the prompt up to the end of this piece.
+    keep: Keep | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,7 @@ class ImagePart:
     provider_metadata: bytes = b""
     # Where the vendor fetches it, http or https, in place of data; the media type may be unknown.
     url: str = ""
+    keep: Keep | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,7 @@ class FilePart:
     provider_metadata: bytes = b""
     # Where the vendor fetches it, http or https, in place of data; the media type may be unknown.
     url: str = ""
+    keep: Keep | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +108,7 @@ class ToolCallPart:
     # JSON text, exactly as the model wrote it; it may not even be JSON.
     arguments: str
     provider_metadata: bytes = b""
+    keep: Keep | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +119,7 @@ class ToolResultPart:
     provider_metadata: bytes = b""
     # Belong to the answer, after its text.
     images: Sequence[ImagePart] = ()
+    keep: Keep | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +145,16 @@ class Tool:
     parameters: str = ""
     # Whether the vendor must keep to the schema, where it makes that difference.
     strict: bool = False
+    # Asks to keep the tools up to this one.
+    keep: Keep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SystemMark:
+    """Asks to keep the tools and the beginning of the instruction, of so many characters."""
+
+    end: int
+    keep: Keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +226,8 @@ class ReplyRequest:
     top_logprobs: int | None = None
     # The most tokens to think with, for vendors that count them; the effort is for all others.
     reasoning_tokens: int | None = None
+    # In order of their ends, which lie within the instruction.
+    system_marks: Sequence[SystemMark] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +239,10 @@ class Usage:
     cached_input_tokens: int = 0
     reasoning_tokens: int = 0
     source: UsageSource = UsageSource.REPORTED
+    # Input tokens that the vendor wrote to its cache, none of them cached ones; how many it keeps
+    # long.
+    cache_write_tokens: int = 0
+    long_cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +340,9 @@ class Price:
     version: str
     # None means as other input.
     cached_input_nano_usd_per_million: int | None = None
+    # For what is written to a cache: None means as other input, of what is kept long as the rest.
+    cache_write_nano_usd_per_million: int | None = None
+    long_cache_write_nano_usd_per_million: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ ROLE = "parley_provider"
 JOBS = "parley_provider_jobs"
 ROLES = (ROLE, JOBS)
 # What `serve` needs. Revisions are numbered, so that a newer one is known to be newer.
-SCHEMA_REVISION = "0005"
+SCHEMA_REVISION = "0006"
 
 # What one waits for a connection; and what when the one before waited in vain.
 ACQUIRE_WITHIN_SECONDS = 0.75

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
 
 NANO_PER_USD = 10**9
+# The list has one price of what is written to a cache, which is that of a short stay. A long one
+# costs twice the input wherever a vendor has both.
+LONG_WRITE = 2
 
 
 class GenAIPrices(Prices):
@@ -67,7 +70,9 @@ class GenAIPrices(Prices):
         given, made = rate(prices.input_mtok), rate(prices.output_mtok)
         if given is None or made is None:
             return None
-        return Price(given, made, rate(prices.cache_read_mtok), self._version)
+        write = rate(prices.cache_write_mtok)
+        lasting = None if write is None else max(write, LONG_WRITE * given)
+        return Price(given, made, rate(prices.cache_read_mtok), self._version, write, lasting)
 
 
 def rate(price: Any) -> int | None:

@@ -67,16 +67,21 @@ update provider_configs c set credential = r.after, updated_at = now()
   from unnest(%(names)s::text[], %(before)s::bytea[], %(after)s::bytea[]) as r(name, before, after)
  where c.name = r.name and c.credential = r.before returning 1"""
 
-# What an administrator overrides is laid over what the vendor lists, and kept when that changes.
+# What an administrator overrides is laid over what the vendor lists, and kept when that changes. A
+# price is one thing: one that the release before wrote says nothing of writes to a cache.
 MODELS = """
 select m.provider, m.name, o.display_name, o.context_window, o.max_output_tokens,
        o.capabilities, m.gone_at, m.added_by_hand or m.overrides <> '{}',
-       o.input_price, o.output_price, o.cached_input_price, o.price_version
+       o.input_price, o.output_price, o.cached_input_price, o.price_version,
+       w.cache_write_price, w.long_cache_write_price
   from provider_models m
  cross join lateral jsonb_to_record(m.listed || m.overrides)
     as o(display_name text, context_window bigint, max_output_tokens bigint,
          capabilities text[], input_price bigint, output_price bigint,
          cached_input_price bigint, price_version text)
+ cross join lateral jsonb_to_record(
+       case when m.overrides ? 'input_price' then m.overrides else m.listed end)
+    as w(cache_write_price bigint, long_cache_write_price bigint)
  where %(provider)s::text is null or m.provider = %(provider)s
  order by m.provider, m.gone_at is not null, m.place, m.name"""
 
@@ -275,16 +280,19 @@ def price_facts(price: Price) -> dict[str, Any]:
         "output_price": price.output,
         "cached_input_price": price.cached_input,
         "price_version": price.version,
+        "cache_write_price": price.cache_write,
+        "long_cache_write_price": price.long_cache_write,
     }
 
 
 def model_of(row: Sequence[Any]) -> Model:
     """Read a row; a model whose input or output has no price has none."""
     provider, name, display_name, window, most, capabilities, gone_at, overridden, *prices = row
-    given, made, cached, version = prices
+    given, made, cached, version, write, lasting = prices
     price = None
     if given is not None and made is not None:
-        price = Price(given, made, cached, version or "set by an administrator")
+        said = version or "set by an administrator"
+        price = Price(given, made, cached, said, write, lasting)
     return Model(
         provider=provider,
         name=name,

@@ -146,6 +146,9 @@ provider_usage = Table(
     Column("hold_meters", ARRAY(Text)),
     Column("hold_amounts", ARRAY(BigInteger)),
     Column("hold_windows", ARRAY(DateTime(timezone=True))),
+    # Of the input, what was written to a cache, and of that what is kept long.
+    Column("cache_write_tokens", BigInteger, nullable=False, server_default=text("0")),
+    Column("long_cache_write_tokens", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint("status in ('held', 'settled')", name="status"),
     CheckConstraint("(status = 'settled') = (settled_at is not null)", name="settled_at"),
     Index("ix_provider_usage_held", "started_at", postgresql_where=text("status = 'held'")),
@@ -174,6 +177,9 @@ usage_days = Table(
     Column("cost_nano_usd", BigInteger, nullable=False, server_default=text("0")),
     # Calls that used tokens at an unknown price.
     Column("unpriced_requests", BigInteger, nullable=False, server_default=text("0")),
+    # Of the input, what was written to a cache, and of that what is kept long.
+    Column("cache_write_tokens", BigInteger, nullable=False, server_default=text("0")),
+    Column("long_cache_write_tokens", BigInteger, nullable=False, server_default=text("0")),
     Index("ix_usage_days_owner_id", "owner_id", "day"),
 )
 

@@ -114,11 +114,7 @@ def to_model(model: Model) -> model_pb2.Model:
         overridden=model.overridden,
     )
     if model.price is not None:
-        written.price.input_nano_usd_per_million = model.price.input
-        written.price.output_nano_usd_per_million = model.price.output
-        written.price.version = model.price.version
-        if model.price.cached_input is not None:
-            written.price.cached_input_nano_usd_per_million = model.price.cached_input
+        written.price.CopyFrom(to_price(model.price))
     if model.gone_at is not None:
         written.gone_at.FromDatetime(model.gone_at)
     return written
@@ -153,12 +149,26 @@ def from_model_change(request: model_pb2.UpdateModelRequest, today: datetime) ->
     )
 
 
+def to_price(price: Price) -> model_pb2.Price:
+    """Write a price."""
+    return model_pb2.Price(
+        input_nano_usd_per_million=price.input,
+        output_nano_usd_per_million=price.output,
+        version=price.version,
+        cached_input_nano_usd_per_million=price.cached_input,
+        cache_write_nano_usd_per_million=price.cache_write,
+        long_cache_write_nano_usd_per_million=price.long_cache_write,
+    )
+
+
 def from_price(price: model_pb2.Price, today: datetime) -> Price:
     """Read a price that is in force from today."""
-    has_cached = price.HasField("cached_input_nano_usd_per_million")
+    said = {field.name: value for field, value in price.ListFields()}
     return Price(
         price.input_nano_usd_per_million,
         price.output_nano_usd_per_million,
-        price.cached_input_nano_usd_per_million if has_cached else None,
+        said.get("cached_input_nano_usd_per_million"),
         f"set by an administrator {today:%Y-%m-%d}",
+        cache_write=said.get("cache_write_nano_usd_per_million"),
+        long_cache_write=said.get("long_cache_write_nano_usd_per_million"),
     )

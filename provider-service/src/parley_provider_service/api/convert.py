@@ -59,6 +59,10 @@ EFFORTS = {
     reply_pb2.EFFORT_HIGH: sdk.Effort.HIGH,
     reply_pb2.EFFORT_XHIGH: sdk.Effort.XHIGH,
 }
+KEEPS = {
+    reply_pb2.KEEP_SHORT: sdk.Keep.SHORT,
+    reply_pb2.KEEP_LONG: sdk.Keep.LONG,
+}
 BLOB_BYTES = 20 * 1024 * 1024
 
 
@@ -139,6 +143,8 @@ def to_usage(usage: sdk.Usage) -> reply_pb2.Usage:
         cached_input_tokens=usage.cached_input_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         source=SOURCES[usage.source],
+        cache_write_tokens=usage.cache_write_tokens,
+        long_cache_write_tokens=usage.long_cache_write_tokens,
     )
 
 
@@ -180,7 +186,9 @@ def from_request(request: reply_pb2.GenerateReplyRequest) -> sdk.ReplyRequest:
         max_tokens=given(request, "max_tokens"),
         stream=request.stream,
         tools=[
-            sdk.Tool(tool.name, tool.description, tool.parameters, tool.strict)
+            sdk.Tool(
+                tool.name, tool.description, tool.parameters, tool.strict, from_keep(tool.keep)
+            )
             for tool in request.tools
         ],
         provider_options=from_options(request.provider_options),
@@ -196,7 +204,21 @@ def from_request(request: reply_pb2.GenerateReplyRequest) -> sdk.ReplyRequest:
         top_k=given(request, "top_k"),
         top_logprobs=given(request, "top_logprobs"),
         reasoning_tokens=given(request, "reasoning_tokens"),
+        system_marks=[from_mark(mark) for mark in request.system_marks],
     )
+
+
+def from_mark(mark: reply_pb2.SystemMark) -> sdk.SystemMark:
+    """Read a mark within the instruction; InvalidArgument."""
+    keep = from_keep(mark.keep)
+    if keep is None:
+        raise InvalidArgument.of("system_marks.keep", "must be short or long")
+    return sdk.SystemMark(mark.end, keep)
+
+
+def from_keep(keep: reply_pb2.Keep.ValueType) -> sdk.Keep | None:
+    """Read how long a vendor is to keep what comes before; None for what is no mark."""
+    return KEEPS.get(keep)
 
 
 def given(request: reply_pb2.GenerateReplyRequest, name: str) -> Any:
@@ -233,29 +255,31 @@ def from_message(message: reply_pb2.InputMessage) -> sdk.Message:
 
 def from_part(part: reply_pb2.Part) -> sdk.Part:
     """Read one piece of a message."""
-    extra = part.provider_metadata
+    extra, keep = part.provider_metadata, from_keep(part.keep)
     match part.WhichOneof("kind"):
         case "text":
-            return sdk.TextPart(part.text, extra)
+            return sdk.TextPart(part.text, extra, keep)
         case "reasoning":
             return sdk.ReasoningPart(part.reasoning, extra)
         case "image":
-            return from_image(part.image, extra)
+            return from_image(part.image, extra, keep)
         case "file":
-            return sdk.FilePart(*from_blob(part.file), extra, part.file.url)
+            return sdk.FilePart(*from_blob(part.file), extra, part.file.url, keep)
         case "tool_call":
             call = part.tool_call
-            return sdk.ToolCallPart(call.tool_call_id, call.name, call.arguments, extra)
+            return sdk.ToolCallPart(call.tool_call_id, call.name, call.arguments, extra, keep)
         case "tool_result":
             result = part.tool_result
             said = (result.tool_call_id, result.content, result.is_error, extra)
-            return sdk.ToolResultPart(*said, tuple(map(from_image, result.images)))
+            return sdk.ToolResultPart(*said, tuple(map(from_image, result.images)), keep)
     raise InvalidArgument.of("messages.parts", "must hold text, a file, or a tool's words")
 
 
-def from_image(blob: reply_pb2.Blob, extra: bytes = b"") -> sdk.ImagePart:
+def from_image(
+    blob: reply_pb2.Blob, extra: bytes = b"", keep: sdk.Keep | None = None
+) -> sdk.ImagePart:
     """Read an image."""
-    return sdk.ImagePart(*from_blob(blob), extra, blob.url)
+    return sdk.ImagePart(*from_blob(blob), extra, blob.url, keep)
 
 
 def from_blob(blob: reply_pb2.Blob) -> tuple[str, bytes, str]:

@@ -88,6 +88,8 @@ def to_sum(one: UsageSum) -> usage_pb2.UsageSum:
         reasoning_tokens=one.reasoning_tokens,
         cost_nano_usd=one.cost_nano_usd,
         unpriced_requests=one.unpriced_requests,
+        cache_write_tokens=one.cache_write_tokens,
+        long_cache_write_tokens=one.long_cache_write_tokens,
     )
 
 

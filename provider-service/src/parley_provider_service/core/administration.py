@@ -147,7 +147,7 @@ class Administration:
             if value is not None and value < 1:
                 raise InvalidArgument.of(field, "must be at least 1")
         price = change.price
-        if price and min(price.input, price.output, price.cached_input or 0) < 0:
+        if price and min(price.output, *price.rates) < 0:
             raise InvalidArgument.of("price", "must not be negative")
         models = await self.store.overlay(name, model, change)
         await self.catalog.refresh()

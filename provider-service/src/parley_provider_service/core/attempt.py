@@ -11,7 +11,7 @@ from parley_rpc.faults import Fault, reason_of
 
 from parley_provider_service.core.faults import BadProviderResponse
 from parley_provider_service.core.model import Attempted, Event, Model, Vectors
-from parley_provider_service.core.pricing import cost_of, larger, usage_so_far
+from parley_provider_service.core.pricing import cost_of, counts_of, larger, usage_so_far
 
 LARGEST_COUNT = 2**53
 # For a token that could not have come; JSON has no infinity.
@@ -129,12 +129,7 @@ class Attempt:
 
     def _counted(self, usage: object) -> sdk.Usage:
         if isinstance(usage, sdk.Usage) and isinstance(usage.source, sdk.UsageSource):
-            counts = (
-                usage.input_tokens,
-                usage.output_tokens,
-                usage.cached_input_tokens,
-                usage.reasoning_tokens,
-            )
+            counts = counts_of(usage)
             if all(isinstance(count, int) and 0 <= count < LARGEST_COUNT for count in counts):
                 return usage
         raise self.broken("counted what is no usage")

@@ -281,8 +281,13 @@ def described(info: sdk.ModelInfo, provider: str, facts: Facts | None, *, free: 
     if info.price is not None:
         said = info.price
         rates = (said.input_nano_usd_per_million, said.output_nano_usd_per_million)
-        cached = said.cached_input_nano_usd_per_million
-        price = Price(*rates, cached_input=cached, version=said.version)
+        price = Price(
+            *rates,
+            cached_input=said.cached_input_nano_usd_per_million,
+            version=said.version,
+            cache_write=said.cache_write_nano_usd_per_million,
+            long_cache_write=said.long_cache_write_nano_usd_per_million,
+        )
     return Model(
         provider=provider,
         name=info.name,

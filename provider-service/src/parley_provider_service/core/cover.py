@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from parley_provider_service.core.allowances import PERIODS, Exhausted, Meter, refusal
-from parley_provider_service.core.demand import Demand, affordable, demand_of, input_tokens_of
+from parley_provider_service.core.demand import (
+    Demand,
+    affordable,
+    demand_of,
+    input_tokens_of,
+    may_last,
+)
 from parley_provider_service.core.faults import PriceUnknown, UsageExists
 from parley_provider_service.core.model import Attempted, Model
 from parley_provider_service.core.parameters import takes
@@ -85,7 +91,8 @@ class Cover:
 
     def _demand(self, reply: Reply, model: Model, length: int) -> Demand:
         if length or reply.ask.embedding is not None:
-            return demand_of(reply.input_tokens, length, model.price)
+            lasting = may_last(reply.ask.request)
+            return demand_of(reply.input_tokens, length, model.price, lasting=lasting)
         return Demand()
 
     def _check_price(self, reply: Reply, model: Model) -> None:
@@ -118,9 +125,9 @@ class Cover:
 
         Only where nobody asked for a length, and the model keeps to one.
         """
-        price = admission.model.price
+        price, lasting = admission.model.price, may_last(reply.ask.request)
         for balance in exhausted.balances:
-            enough = affordable(balance, reply.input_tokens, price)
+            enough = affordable(balance, reply.input_tokens, price, lasting=lasting)
             length = length if enough is None else min(length, enough)
         if reply.output_limit is None or length < SHORTEST_OUTPUT_TOKENS:
             raise exhausted

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import parley_provider_sdk as sdk
 
 from parley_provider_service.core.allowances import PERIODS, Allowance, Balance, Meter, Share
+from parley_provider_service.core.marks import marks_of
 from parley_provider_service.core.model import Price
 from parley_provider_service.core.pricing import MILLION, rounded_up
 
@@ -43,16 +44,34 @@ class Demand:
         return 1
 
 
-def demand_of(input_tokens: int, output_tokens: int, price: Price | None) -> Demand:
-    """Return the most that so many tokens take and cost."""
+def demand_of(
+    input_tokens: int, output_tokens: int, price: Price | None, *, lasting: bool
+) -> Demand:
+    """Return the most that so many tokens take and cost.
+
+    `lasting` when a vendor may be told to keep the input long.
+    """
     nano_usd = 0
     if price is not None:
-        dearest = max(price.input, price.cached_input or 0)
-        nano_usd = rounded_up(input_tokens * dearest + output_tokens * price.output, MILLION)
+        given = input_tokens * dearest(price, lasting=lasting)
+        nano_usd = rounded_up(given + output_tokens * price.output, MILLION)
     return Demand(input_tokens + output_tokens, nano_usd)
 
 
-def affordable(balance: Balance, input_tokens: int, price: Price | None) -> int | None:
+def dearest(price: Price, *, lasting: bool) -> int:
+    """Return the most that input costs. Vendors may write to a cache unasked, but not for long."""
+    given, cached, write, long_write = price.rates
+    return max(given, cached, write, long_write if lasting else 0)
+
+
+def may_last(request: sdk.ReplyRequest) -> bool:
+    """Say whether a vendor may be told to keep the input long; what options say only it knows."""
+    return bool(request.provider_options) or sdk.Keep.LONG in marks_of(request)
+
+
+def affordable(
+    balance: Balance, input_tokens: int, price: Price | None, *, lasting: bool
+) -> int | None:
     """Return how many tokens of output an allowance is enough for; None for any number."""
     meter = balance.allowance.meter
     if meter is Meter.TOKENS_PER_MINUTE:
@@ -61,8 +80,8 @@ def affordable(balance: Balance, input_tokens: int, price: Price | None) -> int 
         return 0
     if price is None or not price.output:
         return None
-    dearest = max(price.input, price.cached_input or 0)
-    return (balance.left * MILLION - input_tokens * dearest) // price.output
+    given = input_tokens * dearest(price, lasting=lasting)
+    return (balance.left * MILLION - given) // price.output
 
 
 def input_tokens_of(request: sdk.ReplyRequest) -> int:

@@ -157,6 +157,18 @@ class Price:
     cached_input: int | None
     # Where the price comes from, and its date.
     version: str
+    # For input that the vendor writes to its cache; None means as any other.
+    cache_write: int | None = None
+    # For what of that it keeps long; None means as the rest of it.
+    long_cache_write: int | None = None
+
+    @property
+    def rates(self) -> tuple[int, int, int, int]:
+        """What input costs: any, cached, written to a cache, and kept there long."""
+        cached = self.input if self.cached_input is None else self.cached_input
+        write = self.input if self.cache_write is None else self.cache_write
+        lasting = write if self.long_cache_write is None else self.long_cache_write
+        return self.input, cached, write, lasting
 
 
 FREE = Price(0, 0, 0, "free")

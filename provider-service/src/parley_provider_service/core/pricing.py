@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from operator import mul
 
 import parley_provider_sdk as sdk
 from parley_provider_sdk import Usage, UsageSource
@@ -35,26 +37,16 @@ def usage_so_far(
         return estimate(input_chars, output_chars) if output_chars else None
     if not uncounted_chars:
         return reported
-    return Usage(
-        input_tokens=reported.input_tokens,
-        output_tokens=reported.output_tokens + rounded_up(uncounted_chars, CHARACTERS_PER_TOKEN),
-        cached_input_tokens=reported.cached_input_tokens,
-        reasoning_tokens=reported.reasoning_tokens,
-        source=UsageSource.ESTIMATED,
-    )
+    made = reported.output_tokens + rounded_up(uncounted_chars, CHARACTERS_PER_TOKEN)
+    return replace(reported, output_tokens=made, source=UsageSource.ESTIMATED)
 
 
 def larger(one: Usage | None, other: Usage) -> Usage:
     """Return a usage that is in no figure less than either; the later one says where from."""
     if one is None:
         return other
-    return Usage(
-        input_tokens=max(one.input_tokens, other.input_tokens),
-        output_tokens=max(one.output_tokens, other.output_tokens),
-        cached_input_tokens=max(one.cached_input_tokens, other.cached_input_tokens),
-        reasoning_tokens=max(one.reasoning_tokens, other.reasoning_tokens),
-        source=other.source,
-    )
+    pairs = zip(counts_of(one), counts_of(other), strict=True)
+    return usage_of((max(pair) for pair in pairs), other.source)
 
 
 def cost_of(usage: Usage, price: Price | None) -> Cost | None:
@@ -62,12 +54,10 @@ def cost_of(usage: Usage, price: Price | None) -> Cost | None:
     if price is None:
         return None
     cached = min(usage.cached_input_tokens, usage.input_tokens)
-    cached_price = price.input if price.cached_input is None else price.cached_input
-    total = (
-        (usage.input_tokens - cached) * price.input
-        + cached * cached_price
-        + usage.output_tokens * price.output
-    )
+    written = min(usage.cache_write_tokens, usage.input_tokens - cached)
+    lasting = min(usage.long_cache_write_tokens, written)
+    counts = (usage.input_tokens - cached - written, cached, written - lasting, lasting)
+    total = sum(map(mul, counts, price.rates)) + usage.output_tokens * price.output
     return Cost(rounded_up(total, MILLION), price.version)
 
 
@@ -77,13 +67,26 @@ def total_usage(usages: Sequence[Usage | None]) -> Usage | None:
     if len(used) < MANY:
         return used[0] if used else None
     estimated = any(usage.source is UsageSource.ESTIMATED for usage in used)
-    return Usage(
-        input_tokens=sum(usage.input_tokens for usage in used),
-        output_tokens=sum(usage.output_tokens for usage in used),
-        cached_input_tokens=sum(usage.cached_input_tokens for usage in used),
-        reasoning_tokens=sum(usage.reasoning_tokens for usage in used),
-        source=UsageSource.ESTIMATED if estimated else used[-1].source,
+    source = UsageSource.ESTIMATED if estimated else used[-1].source
+    return usage_of(map(sum, zip(*map(counts_of, used), strict=True)), source)
+
+
+def counts_of(usage: Usage) -> tuple[int, ...]:
+    """Return all counts of a usage."""
+    return (
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_input_tokens,
+        usage.reasoning_tokens,
+        usage.cache_write_tokens,
+        usage.long_cache_write_tokens,
     )
+
+
+def usage_of(counts: Iterable[int], source: UsageSource) -> Usage:
+    """Return a usage of such counts."""
+    given, made, cached, reasoning, written, lasting = counts
+    return Usage(given, made, cached, reasoning, source, written, lasting)
 
 
 def total_cost(attempts: Sequence[Attempted]) -> Cost | None:

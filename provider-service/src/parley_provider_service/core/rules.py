@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from parley_provider_sdk import EmbeddingRequest, ReplyRequest
 from parley_rpc.faults import InvalidArgument, Violation
 
+from parley_provider_service.core.marks import broken_marks
 from parley_provider_service.core.model import Ask
 
 UUID_VERSION = 7
@@ -68,6 +69,7 @@ def broken_parameters(request: ReplyRequest) -> Iterator[Violation]:
     if len(request.stop) > MOST_STOPS or not all(request.stop):
         yield Violation("stop", f"must be at most {MOST_STOPS} texts, none of them empty")
     yield from broken_choices(request)
+    yield from broken_marks(request)
 
 
 def broken_choices(request: ReplyRequest) -> Iterator[Violation]:

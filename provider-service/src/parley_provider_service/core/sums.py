@@ -47,3 +47,5 @@ class UsageSum:
     reasoning_tokens: int = 0
     cost_nano_usd: int = 0
     unpriced_requests: int = 0
+    cache_write_tokens: int = 0
+    long_cache_write_tokens: int = 0

@@ -17,6 +17,8 @@ Where the details of the wire come from, as files of the installed `anthropic` p
   …/tool_result_block_param.py
 - whole replies, reasons to stop: types/message.py, types/stop_reason.py
 - counts of tokens: types/usage.py, types/message_delta_usage.py, types/output_tokens_details.py
+- what is kept of prompts, and told of it: types/cache_control_ephemeral_param.py,
+  types/cache_creation.py
 - models and pages of them: types/model_info.py, types/model_capabilities.py, pagination.py
 - counting: types/message_tokens_count.py
 - error bodies: types/shared/error_response.py, …/error_type.py, _exceptions.py; causes by
@@ -27,7 +29,8 @@ Where the details of the wire come from, as files of the installed `anthropic` p
 
 The sentences of errors, which the package does not hold, and which the vendor's documentation and
 public reports quote: too long a prompt, spend limits, parameters that a model does not take,
-thinking that was changed, missing fields.
+thinking that was changed, missing fields. That calls need tools beside them was the vendor's rule
+until 2025-02-27 and is still that of other servers that speak its wire: the peer is the stricter.
 """
 
 from parley_tests.anthropic_peer.failures import ERRORS, error_body

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from parley_tests.anthropic_peer.cache import wrong_marks
+
 VERSIONS = ("2023-06-01", "2026-10-21")
 SAMPLING = ("temperature", "top_p", "top_k")
 # The models that take no sampling and no thinking by budget, as those after Opus 4.6 do.
@@ -66,6 +68,8 @@ def _wrong(version: str, body: Any, *, counts: bool) -> Iterator[str]:
     yield from _thinking(body)
     yield from _effort(body)
     yield from _turns(body["messages"])
+    yield from _undefined(body)
+    yield from wrong_marks(body)
     for number, message in enumerate(body["messages"]):
         for position, block in enumerate(blocks_of(message)):
             yield from _block(f"messages.{number}.content.{position}", block)
@@ -151,6 +155,12 @@ def _results(number: int, message: Any, asked: set[str]) -> Iterator[str]:
             f"messages.{number - 1}: `tool_use` ids were found without `tool_result` blocks "
             f"immediately after: {', '.join(sorted(asked))}."
         )
+
+
+def _undefined(body: Any) -> Iterator[str]:
+    kinds = {one["type"] for message in body["messages"] for one in blocks_of(message)}
+    if kinds & {"tool_use", "tool_result"} and not body.get("tools"):
+        yield "Requests which include `tool_use` or `tool_result` blocks must define tools."
 
 
 def _block(path: str, block: Mapping[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from parley_provider_sdk.testing import Answer, Dialect, Received, Script
 from typing_extensions import override
 
 from parley_tests.anthropic_peer import checks
+from parley_tests.anthropic_peer.cache import PromptCache
 from parley_tests.anthropic_peer.failures import ERRORS, body_of, error_body
 
 MODELS = ("claude-sonnet-5-5", "claude-opus-5-5", "claude-opus-4-6", "claude-haiku-4-5")
@@ -17,7 +18,6 @@ REDACTED = "#redacted "
 _PIECE = 7
 _PING = {"type": "ping"}
 _NOT_STOPPED = {"stop_reason": None, "stop_sequence": None}
-_CACHED = {"cache_creation_input_tokens": 2, "cache_read_input_tokens": 3}
 # What an event and a delta may be that no client knows yet.
 _UNKNOWN_EVENT = {"type": "weather", "index": 0, "delta": {"type": "rain_delta", "rain": "heavy"}}
 _UNKNOWN_DELTA = {"type": "rain_delta", "rain": "heavy"}
@@ -27,6 +27,9 @@ class AnthropicDialect(Dialect):
     """Anthropic's Messages API; the package's docstring says where its details come from."""
 
     models = MODELS
+
+    def __init__(self) -> None:
+        self._cache = PromptCache()
 
     @override
     def key_of(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
@@ -56,13 +59,13 @@ class AnthropicDialect(Dialect):
 
     @override
     def events(self, body: Any, texts: Sequence[str], script: Script) -> list[bytes]:
-        return _Stream(body, script).events(texts)
+        return _Stream(body, script, self._usage(body, 1)).events(texts)
 
     @override
     def whole(self, body: Any, texts: Sequence[str], script: Script) -> bytes:
         message = _message(body["model"], _content(texts, script), _stopped(body, script))
         if script.usage:
-            message["usage"] = {**_usage(body, _said(texts, script)), **_details(script)}
+            message["usage"] = {**self._usage(body, _said(texts, script)), **_details(script)}
         return _dumped({**message, "weather": "fine"} if script.unknown else message)
 
     @override
@@ -82,6 +85,9 @@ class AnthropicDialect(Dialect):
                 return self._count(asked.body)
         return None
 
+    def _usage(self, body: Any, output: int) -> dict[str, Any]:
+        return {**self._cache.take(body, prompt_tokens(body)), "output_tokens": output}
+
     def _count(self, body: Any) -> Answer:
         if body["model"] not in MODELS:
             return self.failure("model_not_found", model=body["model"])
@@ -93,14 +99,16 @@ def prompt_tokens(body: Any) -> int:
     texts = (
         block.get("text", "") for message in body["messages"] for block in checks.blocks_of(message)
     )
-    return 4 * len(body["messages"]) + len("".join(texts)) // 4 + len(str(body.get("system", "")))
+    system = sum(len(one["text"]) for one in checks.blocks_of({"content": body.get("system", "")}))
+    return 4 * len(body["messages"]) + len("".join(texts)) // 4 + system
 
 
 class _Stream:
     """Makes the events of one stream, block after block."""
 
-    def __init__(self, body: Any, script: Script) -> None:
+    def __init__(self, body: Any, script: Script, usage: Mapping[str, Any]) -> None:
         self._body = body
+        self._usage = usage
         self._script = script
         self._index = 0
         self._open = ""
@@ -116,7 +124,7 @@ class _Stream:
     def _opening(self) -> bytes:
         message = _message(self._body["model"], [], _NOT_STOPPED)
         if self._script.usage:
-            message["usage"] = {**_usage(self._body, 1), "service_tier": "standard"}
+            message["usage"] = {**self._usage, "service_tier": "standard"}
         return _event({"type": "message_start", "message": message}) + _event(_PING)
 
     def _think(self, text: str) -> Iterator[bytes]:
@@ -217,10 +225,6 @@ def _stopped(body: Any, script: Script) -> dict[str, Any]:
 
 def _said(texts: Sequence[str], script: Script) -> int:
     return len(script.reasoning) + len(texts) + len(script.calls)
-
-
-def _usage(body: Any, output: int) -> dict[str, Any]:
-    return {"input_tokens": prompt_tokens(body), **_CACHED, "output_tokens": output}
 
 
 def _details(script: Script) -> dict[str, Any]:

@@ -113,8 +113,12 @@ def offered(fake: FakeGateway, provider: JSON) -> list[JSON]:
     return [{**listed(one), **fake.models.get((name, one), {})} for one in names]
 
 
+# What costs as any input.
+UNSAID: JSON = {"cached_input": None, "cache_write": None, "long_cache_write": None}
+
+
 def listed(model: str) -> JSON:
-    price: JSON = {"input": "1.25", "output": "10", "cached_input": None}
+    price: JSON = {"input": "1.25", "output": "10", **UNSAID}
     price |= {"currency": "USD", "version": "2026-11"}
     limits = {"context_window": 128_000, "max_output_tokens": 8_192, "capabilities": ["streaming"]}
     marks = {"overridden": False, "gone_at": None}
@@ -139,7 +143,7 @@ async def update_model(request: web.Request) -> web.Response:
     fake, provider, body = administered(request), asked(request), await request.json()
     model = request.match_info["model"]
     if "price" in body:
-        unsaid: dict[str, Any] = {"cached_input": None, "currency": "USD", "version": "override"}
+        unsaid: dict[str, Any] = {**UNSAID, "currency": "USD", "version": "override"}
         body["price"] = {**unsaid, **body["price"]}
     known = fake.models.setdefault((provider["name"], model), {"overridden": True})
     known |= body

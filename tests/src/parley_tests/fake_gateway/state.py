@@ -12,6 +12,7 @@ JSON = dict[str, Any]
 STEP = 0.005  # how often something looks whether it may go on, in seconds
 ADMIN = "ada"  # the id of the user of the fake's own key
 SHARED = ("Default", "Code assistant", "Research assistant")
+UNSPENT = MappingProxyType({"cache_write_tokens": 0, "long_cache_write_tokens": 0})
 COST = MappingProxyType({"amount": "0.000125", "currency": "USD", "price_version": "2026-11"})
 
 
@@ -148,7 +149,7 @@ class FakeGateway:
                 "model": model,
                 "settled": True,
                 "outcome": "stop",
-                "usage": {"cached_input_tokens": 0, "reasoning_tokens": 0, **spent},
+                "usage": {**UNSPENT, "cached_input_tokens": 0, "reasoning_tokens": 0, **spent},
                 "cost": dict(COST),
                 "started_at": f"{day}T12:00:00Z",
                 "settled_at": f"{day}T12:00:01Z",

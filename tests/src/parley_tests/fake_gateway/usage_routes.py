@@ -10,6 +10,7 @@ from parley_tests.fake_gateway.state import JSON
 
 FIELDS = ("day", "provider", "model", "user_id", "key_id")
 TOKENS = ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens")
+WRITES = ("cache_write_tokens", "long_cache_write_tokens")
 usage_routes = web.RouteTableDef()
 
 
@@ -29,7 +30,7 @@ def summed(rows: Iterable[JSON]) -> JSON:
     amounts = [Decimal(row["cost"]["amount"]) for row in rows if row["cost"]]
     return {
         "requests": len(rows),
-        **{name: sum(row["usage"][name] for row in rows) for name in TOKENS},
+        **{name: sum(row["usage"][name] for row in rows) for name in (*TOKENS, *WRITES)},
         "cost": {"amount": f"{sum(amounts, Decimal(0)):f}", "currency": "USD"},
         "unpriced_requests": sum(row["cost"] is None for row in rows),
     }

@@ -148,7 +148,8 @@ def _price(price: Price | None) -> str:
     if not price.input and not price.output:
         return "free"
     cached = f", {price.cached_input} cached" if price.cached_input is not None else ""
-    return f"{price.input} in{cached}, {price.output} out ({price.currency})"
+    writes = f", {price.cache_write} to cache" if price.cache_write is not None else ""
+    return f"{price.input} in{cached}{writes}, {price.output} out ({price.currency})"
 
 
 def _remark(model: Model) -> str:

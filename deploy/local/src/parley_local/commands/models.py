@@ -85,6 +85,8 @@ def set_model(  # noqa: PLR0913 - each is an option of the command
     input_price: Annotated[Decimal | None, Dollars] = None,
     output_price: Annotated[Decimal | None, Dollars] = None,
     cached_input_price: Annotated[Decimal | None, Dollars] = None,
+    cache_write_price: Annotated[Decimal | None, Dollars] = None,
+    long_cache_write_price: Annotated[Decimal | None, Dollars] = None,
     context_window: Annotated[int | None, typer.Option(help="In tokens.")] = None,
     max_output_tokens: Annotated[int | None, typer.Option(help="In tokens.")] = None,
     capabilities: Annotated[str | None, typer.Option(help="Such as text,images,tools.")] = None,
@@ -93,7 +95,15 @@ def set_model(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Lays something over what is known of a model, or adds one that its vendor does not list."""
     asked: dict[str, Any] = {
-        "price": _price(input_price, output_price, cached_input_price),
+        "price": _price(
+            Price(
+                input=input_price,
+                output=output_price,
+                cached_input=cached_input_price,
+                cache_write=cache_write_price,
+                long_cache_write=long_cache_write_price,
+            )
+        ),
         "context_window": context_window,
         "max_output_tokens": max_output_tokens,
         "capabilities": None if capabilities is None else split(capabilities),
@@ -166,14 +176,12 @@ def _all_models(client: Client, *, include_gone: bool) -> dict[str, tuple[Model,
     return offered
 
 
-def _price(
-    input_price: Decimal | None, output_price: Decimal | None, cached: Decimal | None
-) -> Price | None:
-    if input_price is None and output_price is None and cached is None:
+def _price(asked: Price) -> Price | None:
+    if asked == Price():
         return None
-    if input_price is None or output_price is None:
+    if asked.input is None or asked.output is None:
         raise typer.BadParameter("A price needs both --input-price and --output-price.")
-    return Price(input=input_price, output=output_price, cached_input=cached)
+    return asked
 
 
 def _row(model: Model) -> tuple[str, ...]:

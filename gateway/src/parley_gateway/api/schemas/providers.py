@@ -180,6 +180,10 @@ class ProviderList(BaseModel):
     providers: list[Provider]
 
 
+AS_INPUT = "Of input that the vendor writes to its cache. Null means as any input."
+AS_WRITE = "Of what it keeps there long. Null means as other input that it writes to its cache."
+
+
 class PriceSet(BaseModel):
     """What a million tokens cost, in USD."""
 
@@ -188,6 +192,8 @@ class PriceSet(BaseModel):
     input: Dollars
     output: Dollars
     cached_input: Annotated[Dollars | None, Field(description="Null means as any input.")] = None
+    cache_write: Annotated[Dollars | None, Field(description=AS_INPUT)] = None
+    long_cache_write: Annotated[Dollars | None, Field(description=AS_WRITE)] = None
 
 
 class ModelUpdate(BaseModel):
@@ -211,6 +217,8 @@ class Price(BaseModel):
     input: str
     output: str
     cached_input: Annotated[str | None, Field(description="Null means as any input.")]
+    cache_write: Annotated[str | None, Field(description=AS_INPUT)]
+    long_cache_write: Annotated[str | None, Field(description=AS_WRITE)]
     currency: Literal["USD"] = "USD"
     version: str
 

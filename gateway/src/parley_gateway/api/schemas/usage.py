@@ -19,6 +19,17 @@ class Money(BaseModel):
     currency: Literal["USD"] = "USD"
 
 
+Writes = Annotated[int, Field(description="Input tokens that vendors wrote to their caches.")]
+LongWrites = Annotated[int, Field(description="Those of them that are kept long.")]
+
+
+class LedgerUsage(Usage):
+    """The tokens of a call."""
+
+    cache_write_tokens: Writes
+    long_cache_write_tokens: LongWrites
+
+
 class UsageTotal(BaseModel):
     """What calls that have ended took and cost together."""
 
@@ -31,6 +42,8 @@ class UsageTotal(BaseModel):
     unpriced_requests: Annotated[
         int, Field(description="Calls that used tokens at an unknown price, so no cost tells them.")
     ]
+    cache_write_tokens: Writes
+    long_cache_write_tokens: LongWrites
 
 
 class UsageGroups(BaseModel):
@@ -62,7 +75,7 @@ class Attempt(BaseModel):
     provider: str
     model: str
     outcome: str
-    usage: Usage | None
+    usage: LedgerUsage | None
     cost: Cost | None
     duration_ms: int
 
@@ -80,7 +93,7 @@ class UsageRecord(BaseModel):
         str | None,
         Field(description="A finish reason, a failure's reason, `stopped` or `interrupted`."),
     ]
-    usage: Usage | None
+    usage: LedgerUsage | None
     cost: Annotated[Cost | None, Field(description="Null when the price is unknown.")]
     started_at: datetime
     settled_at: datetime | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import orjson
@@ -16,6 +17,7 @@ from parley_provider_sdk import (
     BadRequest,
     FilePart,
     ImagePart,
+    Keep,
     Message,
     Part,
     ReasoningPart,
@@ -30,6 +32,10 @@ JSON: TypeAlias = dict[str, Any]
 # Tells our metadata from other vendors'.
 MARK = "anthropic"
 _PDF = "application/pdf"
+# What asks to keep the prompt.
+_MARKS = MappingProxyType(
+    {Keep.SHORT: {"type": "ephemeral"}, Keep.LONG: {"type": "ephemeral", "ttl": "1h"}}
+)
 
 
 def messages(given: Sequence[Message], origin: str) -> list[JSON]:
@@ -58,9 +64,16 @@ def redacted(data: str, origin: str) -> bytes:
     return orjson.dumps({MARK: {"from": origin, "data": data}})
 
 
+def marked(block: JSON, keep: Keep | None) -> JSON:
+    """Returns a block or a tool up to which the vendor is to keep the prompt, where it is."""
+    if keep is not None:
+        block["cache_control"] = dict(_MARKS[keep])
+    return block
+
+
 def _content(blocks: list[JSON]) -> str | list[JSON]:
     """Returns what nearly every message is as the plain text that it is."""
-    if len(blocks) == 1 and blocks[0]["type"] == "text":
+    if len(blocks) == 1 and blocks[0].keys() == {"type", "text"}:
         text: str = blocks[0]["text"]
         return text
     # A stable sort: what is no result keeps its order behind them.
@@ -73,11 +86,11 @@ def _users(message: Message) -> Iterator[JSON]:
             case TextPart():
                 yield from _text(part)
             case ImagePart():
-                yield _image(part)
+                yield marked(_image(part), part.keep)
             case FilePart():
-                yield _file(part)
+                yield marked(_file(part), part.keep)
             case ToolResultPart():
-                yield _result(part)
+                yield marked(_result(part), part.keep)
             case _:
                 raise BadRequest(f"A user's message cannot hold a {type(part).__name__}.")
 
@@ -90,7 +103,7 @@ def _assistants(message: Message, origin: str) -> Iterator[JSON]:
             case ReasoningPart():
                 yield from _reasoning(part, origin)
             case ToolCallPart():
-                yield _call(part)
+                yield marked(_call(part), part.keep)
             case _:
                 yield from _misplaced(part)
 
@@ -101,7 +114,7 @@ def _misplaced(part: Part) -> Iterator[JSON]:
 
 def _text(part: TextPart) -> Iterator[JSON]:
     if part.text.strip():
-        yield {"type": "text", "text": part.text}
+        yield marked({"type": "text", "text": part.text}, part.keep)
 
 
 def _image(part: ImagePart | FilePart) -> JSON:

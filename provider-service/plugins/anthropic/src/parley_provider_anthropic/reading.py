@@ -22,6 +22,8 @@ _COUNTS = (
     "cache_read_input_tokens",
     "output_tokens",
 )
+# What was written to the cache, by how long it is kept.
+_WRITES = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 
 
 @dataclass(slots=True)
@@ -97,6 +99,8 @@ class MessagesReading(Reading):
         if self._is_asked_counted:
             facts["input_tokens"] = known.input_tokens
             facts["cached_input_tokens"] = known.cached_input_tokens
+            facts["cache_write_tokens"] = known.cache_write_tokens
+            facts["long_cache_write_tokens"] = known.long_cache_write_tokens
         if self._is_counted:
             facts["output_tokens"] = known.output_tokens
             facts["reasoning_tokens"] = known.reasoning_tokens
@@ -179,6 +183,8 @@ class MessagesReading(Reading):
         details = usage.get("output_tokens_details")
         said = {name: usage.get(name) for name in _COUNTS}
         said["thinking_tokens"] = details.get("thinking_tokens") if isinstance(details, dict) else 0
+        writes = usage.get("cache_creation")
+        said |= {name: writes.get(name) for name in _WRITES} if isinstance(writes, dict) else {}
         for name, count in said.items():
             if isinstance(count, int):
                 self._counts[name] = max(count, self._counts.get(name, 0))

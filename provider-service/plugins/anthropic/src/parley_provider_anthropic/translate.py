@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -12,16 +12,18 @@ from parley_provider_sdk import (
     BadRequest,
     Effort,
     FinishReason,
+    Keep,
     OutputFormat,
     ReplyRequest,
     Tool,
+    ToolCallPart,
     ToolChoice,
     ToolMode,
     UnsupportedParameter,
     Usage,
 )
 
-from parley_provider_anthropic.blocks import messages
+from parley_provider_anthropic.blocks import marked, messages
 from parley_provider_anthropic.generations import (
     BUDGETS,
     LEVELS,
@@ -132,12 +134,16 @@ def left_out(request: ReplyRequest, max_tokens: int | None = None) -> frozenset[
 def usage(counts: Mapping[str, int]) -> Usage:
     """Adds up the vendor's counts, which tell apart what was cached from what was not."""
     cached = counts.get("cache_read_input_tokens", 0)
-    written = counts.get("cache_creation_input_tokens", 0)
+    lasting = counts.get("ephemeral_1h_input_tokens", 0)
+    apart = lasting + counts.get("ephemeral_5m_input_tokens", 0)
+    written = max(counts.get("cache_creation_input_tokens", 0), apart)
     return Usage(
         input_tokens=counts.get("input_tokens", 0) + cached + written,
         output_tokens=counts.get("output_tokens", 0),
         cached_input_tokens=cached,
         reasoning_tokens=counts.get("thinking_tokens", 0),
+        cache_write_tokens=written,
+        long_cache_write_tokens=lasting,
     )
 
 
@@ -150,22 +156,48 @@ def _add_plain(made: JSON, request: ReplyRequest) -> None:
     """Adds what the wire has under other names, and only what was asked for."""
     plain = {
         "max_tokens": request.max_tokens,
-        "system": request.system or None,
+        "system": _system(request) or None,
         "stop_sequences": list(request.stop) or None,
         "stream": request.stream or None,
     }
     made |= {name: value for name, value in plain.items() if value is not None}
 
 
+def _system(request: ReplyRequest) -> str | list[JSON]:
+    """Returns the instruction, in blocks where it is marked; a blank one the vendor refuses."""
+    if not request.system_marks:
+        return request.system
+    made, begin = list[JSON](), 0
+    ends = [(mark.end, mark.keep) for mark in request.system_marks]
+    for end, keep in (*ends, (len(request.system), None)):
+        text = request.system[begin:end]
+        if text.strip():
+            made.append(marked({"type": "text", "text": text}, keep))
+            begin = end
+        elif made and keep is Keep.LONG:
+            marked(made[-1], keep)
+    return made
+
+
 def _add_tools(made: JSON, request: ReplyRequest) -> None:
     tools = [*_vendors(request.provider_options), *map(_tool, request.tools)]
+    choice = _choice(request.tool_choice, request.parallel_tool_calls)
+    if not tools:
+        # Servers refuse calls in a history without tools; what was called may not be called again.
+        tools, choice = list(_called(request)), {"type": "none"}
     if not tools:
         return
     made["tools"] = tools
-    choice = _choice(request.tool_choice, request.parallel_tool_calls)
     # What the vendor does when nothing is said.
     if choice != {"type": "auto"}:
         made["tool_choice"] = choice
+
+
+def _called(request: ReplyRequest) -> Iterator[JSON]:
+    """Yields a tool for every name that was called, whose arguments nobody describes any more."""
+    parts = (part for message in request.messages for part in message.parts)
+    for name in dict.fromkeys(part.name for part in parts if isinstance(part, ToolCallPart)):
+        yield {"name": name, "input_schema": {"type": "object"}}
 
 
 def _vendors(options: Mapping[str, Any]) -> list[Any]:
@@ -192,7 +224,7 @@ def _tool(tool: Tool) -> JSON:
     made["input_schema"] = _schema(tool.parameters or _NO_ARGUMENTS)
     if tool.strict:
         made["strict"] = True
-    return made
+    return marked(made, tool.keep)
 
 
 def _add_thinking(made: JSON, request: ReplyRequest, generation: Generation) -> None:
@@ -279,7 +311,11 @@ def _add_output(made: JSON, output: OutputFormat | None) -> None:
     if output is None:
         return
     if not output.schema:
-        made["system"] = "\n\n".join(filter(None, (made.get("system"), _ANY_JSON)))
+        system = made.get("system") or ""
+        if isinstance(system, list):
+            made["system"] = [*system, {"type": "text", "text": _ANY_JSON}]
+        else:
+            made["system"] = "\n\n".join(filter(None, (system, _ANY_JSON)))
         return
     form = {"type": "json_schema", "schema": _closed(_schema(output.schema))}
     made["output_config"] = {**made.get("output_config", {}), "format": form}

@@ -12,12 +12,13 @@ from psycopg import sql
 from parley_provider_service.adapters.database import Database
 from parley_provider_service.core.model import Attempted, Cost, UsageRecord
 from parley_provider_service.core.ports import MOST_SUMS
+from parley_provider_service.core.pricing import counts_of, usage_of
 from parley_provider_service.core.sums import UsageFilter, UsageGroup, UsageSum
 
 ROW = """
 usage_id, status = 'settled', input_tokens, output_tokens, cached_input_tokens,
-reasoning_tokens, source, cost_nano_usd, price_version, owner_id, key_id, provider, model,
-outcome, started_at, settled_at, attempts"""
+reasoning_tokens, cache_write_tokens, long_cache_write_tokens, source, cost_nano_usd,
+price_version, owner_id, key_id, provider, model, outcome, started_at, settled_at, attempts"""
 
 FIND = f"""
 select {ROW} from provider_usage
@@ -43,7 +44,9 @@ SUMS = """
 select {groups}, coalesce(sum(requests), 0)::bigint, coalesce(sum(input_tokens), 0)::bigint,
        coalesce(sum(output_tokens), 0)::bigint, coalesce(sum(cached_input_tokens), 0)::bigint,
        coalesce(sum(reasoning_tokens), 0)::bigint, coalesce(sum(cost_nano_usd), 0)::bigint,
-       coalesce(sum(unpriced_requests), 0)::bigint
+       coalesce(sum(unpriced_requests), 0)::bigint,
+       coalesce(sum(cache_write_tokens), 0)::bigint,
+       coalesce(sum(long_cache_write_tokens), 0)::bigint
   from usage_days
  where (%(owner)s::uuid is null or owner_id = %(owner)s)
    and (%(provider)s::text is null or provider = %(provider)s)
@@ -55,6 +58,9 @@ select {groups}, coalesce(sum(requests), 0)::bigint, coalesce(sum(input_tokens),
         or day < %(until)s::timestamptz at time zone 'UTC')
 {grouping} limit %(most)s"""
 
+# Figures of a usage in a row.
+COUNTED = 6
+NO_WRITES = (0, 0)
 COLUMNS = {
     UsageGroup.DAY: "day",
     UsageGroup.PROVIDER: "provider",
@@ -115,11 +121,10 @@ def conditions(which: UsageFilter) -> Mapping[str, Any]:
 
 def record(row: Sequence[Any]) -> UsageRecord:
     """Read a row of the ledger; zero tokens without a source are no usage."""
-    usage_id, settled, given, made, cached, reasoning, source, cost, version, *rest = row
+    usage_id, settled, *counts = row[: 2 + COUNTED]
+    source, cost, version, *rest = row[2 + COUNTED :]
     owner_id, key_id, provider, model, outcome, started_at, settled_at, attempts = rest
-    usage = None
-    if source is not None:
-        usage = Usage(given, made, cached, reasoning, UsageSource(source))
+    usage = None if source is None else usage_of(counts, UsageSource(source))
     return UsageRecord(
         usage_id,
         settled,
@@ -143,25 +148,26 @@ def attempted(facts: Mapping[str, Any]) -> Attempted:
         facts["provider"],
         facts["model"],
         facts["outcome"],
-        usage_of(usage) if usage else None,
+        attempt_usage(usage, facts.get("cache_writes")) if usage else None,
         Cost(*cost) if cost else None,
         facts["duration_ms"],
     )
 
 
-def usage_of(counted: Sequence[Any]) -> Usage:
+def attempt_usage(counted: Sequence[Any], writes: Sequence[int] | None) -> Usage:
     """Read what an attempt used."""
-    given, made, cached, reasoning, source = counted
-    return Usage(given, made, cached, reasoning, UsageSource(source))
+    *counts, source = counted
+    return usage_of([*counts, *(writes or NO_WRITES)], UsageSource(source))
 
 
 def facts_of(attempt: Attempted) -> Mapping[str, Any]:
-    """Write one attempt as a JSON object."""
+    """Write one attempt as a JSON object; the release before reads five figures of its usage."""
     usage, cost = attempt.usage, attempt.cost
     counted: list[Any] | None = None
+    writes: Sequence[int] = NO_WRITES
     if usage is not None:
-        counted = [usage.input_tokens, usage.output_tokens, usage.cached_input_tokens]
-        counted += [usage.reasoning_tokens, usage.source.value]
+        *counts, written, lasting = counts_of(usage)
+        counted, writes = [*counts, usage.source.value], (written, lasting)
     return {
         "provider": attempt.provider,
         "model": attempt.model,
@@ -169,6 +175,7 @@ def facts_of(attempt: Attempted) -> Mapping[str, Any]:
         "usage": counted,
         "cost": None if cost is None else [cost.nano_usd, cost.price_version],
         "duration_ms": attempt.duration_ms,
+        **({"cache_writes": writes} if any(writes) else {}),
     }
 
 
@@ -187,4 +194,6 @@ COUNTS = (
     "reasoning_tokens",
     "cost_nano_usd",
     "unpriced_requests",
+    "cache_write_tokens",
+    "long_cache_write_tokens",
 )

@@ -37,10 +37,11 @@ ROLL_UP = """
 rolled as (
     insert into usage_days as d
            (day, owner_id, key_id, provider, model, requests, input_tokens, output_tokens,
-            cached_input_tokens, reasoning_tokens, cost_nano_usd, unpriced_requests)
+            cached_input_tokens, reasoning_tokens, cost_nano_usd, unpriced_requests,
+            cache_write_tokens, long_cache_write_tokens)
     select day, owner_id, key_id, provider, model, sum(requests), sum(input_tokens),
-           sum(output_tokens), sum(cached_input_tokens), sum(reasoning_tokens),
-           coalesce(sum(cost), 0), count(*) filter (where used and cost is null)
+           sum(output_tokens), sum(cached), sum(reasoning), coalesce(sum(cost), 0),
+           count(*) filter (where used and cost is null), sum(written), sum(lasting)
       from lines where requests > 0 or used group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
     on conflict (day, owner_id, key_id, provider, model) do update
        set requests = d.requests + excluded.requests,
@@ -49,7 +50,10 @@ rolled as (
            cached_input_tokens = d.cached_input_tokens + excluded.cached_input_tokens,
            reasoning_tokens = d.reasoning_tokens + excluded.reasoning_tokens,
            cost_nano_usd = d.cost_nano_usd + excluded.cost_nano_usd,
-           unpriced_requests = d.unpriced_requests + excluded.unpriced_requests)
+           unpriced_requests = d.unpriced_requests + excluded.unpriced_requests,
+           cache_write_tokens = d.cache_write_tokens + excluded.cache_write_tokens,
+           long_cache_write_tokens
+               = d.long_cache_write_tokens + excluded.long_cache_write_tokens)
 select usage_id from done"""
 
 # The status makes it exactly once, whoever else settles; the worker leaves a call alone that
@@ -60,30 +64,33 @@ with done as (
        set status = 'settled', settled_at = now(), outcome = s.outcome,
            provider = coalesce(s.provider, u.provider), model = coalesce(s.model, u.model),
            output_chars = s.output_chars, source = s.source, input_tokens = s.input_tokens,
-           output_tokens = s.output_tokens, cached_input_tokens = s.cached_input_tokens,
-           reasoning_tokens = s.reasoning_tokens, cost_nano_usd = s.cost,
+           output_tokens = s.output_tokens, cached_input_tokens = s.cached,
+           reasoning_tokens = s.reasoning, cache_write_tokens = s.written,
+           long_cache_write_tokens = s.lasting, cost_nano_usd = s.cost,
            price_version = coalesce(s.price_version, u.price_version), attempts = s.attempts
       from unnest(%(usage_id)s::uuid[], %(outcome)s::text[], %(provider)s::text[],
                   %(model)s::text[], %(output_chars)s::bigint[], %(source)s::text[],
                   %(input_tokens)s::bigint[], %(output_tokens)s::bigint[],
-                  %(cached_input_tokens)s::bigint[], %(reasoning_tokens)s::bigint[],
-                  %(cost)s::bigint[], %(price_version)s::text[], %(attempts)s::jsonb[])
+                  %(cached)s::bigint[], %(reasoning)s::bigint[], %(written)s::bigint[],
+                  %(lasting)s::bigint[], %(cost)s::bigint[], %(price_version)s::text[],
+                  %(attempts)s::jsonb[])
         as s(usage_id, outcome, provider, model, output_chars, source, input_tokens,
-             output_tokens, cached_input_tokens, reasoning_tokens, cost, price_version, attempts)
+             output_tokens, cached, reasoning, written, lasting, cost, price_version, attempts)
      where u.usage_id = s.usage_id and u.status = 'held' and u.worker_id = %(worker)s
     returning u.*),
 lines as (
     select usage_id, (done.started_at at time zone 'UTC')::date as day, done.owner_id, done.key_id,
            coalesce(l.provider, done.provider) as provider, coalesce(l.model, done.model) as model,
-           l.requests, l.input_tokens, l.output_tokens, l.cached_input_tokens,
-           l.reasoning_tokens, l.cost, l.used
+           requests, l.input_tokens, l.output_tokens, cached, reasoning, written, lasting, cost,
+           used
       from done join unnest(%(line_usage_id)s::uuid[], %(line_provider)s::text[],
                   %(line_model)s::text[], %(line_requests)s::bigint[],
                   %(line_input_tokens)s::bigint[], %(line_output_tokens)s::bigint[],
-                  %(line_cached_input_tokens)s::bigint[], %(line_reasoning_tokens)s::bigint[],
+                  %(line_cached)s::bigint[], %(line_reasoning)s::bigint[],
+                  %(line_written)s::bigint[], %(line_lasting)s::bigint[],
                   %(line_cost)s::bigint[], %(line_used)s::boolean[])
-        as l(usage_id, provider, model, requests, input_tokens, output_tokens,
-             cached_input_tokens, reasoning_tokens, cost, used) using (usage_id)),"""
+        as l(usage_id, provider, model, requests, input_tokens, output_tokens, cached, reasoning,
+             written, lasting, cost, used) using (usage_id)),"""
 # In one line: the driver remembers how statements of at most 4,096 characters are read.
 SETTLE = " ".join((_SETTLED + CHARGE + ROLL_UP).split())
 
@@ -140,8 +147,8 @@ done as (
     returning u.*),
 lines as (
     select usage_id, (started_at at time zone 'UTC')::date as day, owner_id, key_id, provider,
-           model, 1 as requests, input_tokens, output_tokens, cached_input_tokens, reasoning_tokens,
-           cost_nano_usd as cost, output_tokens > 0 as used
+           model, 1 as requests, input_tokens, output_tokens, 0 as cached, 0 as reasoning,
+           0 as written, 0 as lasting, cost_nano_usd as cost, output_tokens > 0 as used
       from done),"""
 SWEEP = _SWEPT + CHARGE + ROLL_UP
 

@@ -268,6 +268,8 @@ def counts_of(usages: Sequence[Usage | None]) -> Mapping[str, Any]:
     return {
         "input_tokens": [usage.input_tokens if usage else 0 for usage in usages],
         "output_tokens": [usage.output_tokens if usage else 0 for usage in usages],
-        "cached_input_tokens": [usage.cached_input_tokens if usage else 0 for usage in usages],
-        "reasoning_tokens": [usage.reasoning_tokens if usage else 0 for usage in usages],
+        "cached": [usage.cached_input_tokens if usage else 0 for usage in usages],
+        "reasoning": [usage.reasoning_tokens if usage else 0 for usage in usages],
+        "written": [usage.cache_write_tokens if usage else 0 for usage in usages],
+        "lasting": [usage.long_cache_write_tokens if usage else 0 for usage in usages],
     }

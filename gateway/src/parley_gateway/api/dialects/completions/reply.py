@@ -218,6 +218,7 @@ def counted(usages: Sequence[Usage]) -> Json:
         "total_tokens": given + made,
         "prompt_tokens_details": {
             "cached_tokens": sum(usage.cached_input_tokens for usage in usages),
+            "cache_write_tokens": sum(usage.cache_write_tokens for usage in usages),
             "audio_tokens": 0,
         },
         "completion_tokens_details": {

@@ -42,13 +42,21 @@ class AnthropicTokenDetails(Struct, forbid_unknown_fields=True):
     thinking_tokens: int
 
 
+class AnthropicCacheCreation(Struct, forbid_unknown_fields=True):
+    """What was written to a cache, by how long it is kept."""
+
+    ephemeral_5m_input_tokens: int
+    ephemeral_1h_input_tokens: int
+
+
 class AnthropicUsage(Struct, forbid_unknown_fields=True):
-    """What a message used; input tokens that were cached count apart."""
+    """What a message used; input tokens count apart that were cached, or written to a cache."""
 
     input_tokens: int
     cache_creation_input_tokens: int
     cache_read_input_tokens: int
     output_tokens: int
+    cache_creation: AnthropicCacheCreation | UnsetType = UNSET
     output_tokens_details: AnthropicTokenDetails | UnsetType = UNSET
 
 

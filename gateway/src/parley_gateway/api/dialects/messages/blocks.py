@@ -10,10 +10,22 @@ Address = Annotated[str, Meta(pattern=r"^https?://", max_length=8192)]
 Bytes = Annotated[bytes, Meta(min_length=1)]
 
 
+class AnthropicCacheControl(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Asks a vendor to keep the prompt up to here."""
+
+    type: Literal["ephemeral"]
+    ttl: Literal["5m", "1h"] | None = None
+    # Who else may profit, which is the vendor's own affair.
+    scope: Any = None
+
+
+Control = AnthropicCacheControl | None
+
+
 class AnthropicBlock(Struct, kw_only=True, tag_field="type", forbid_unknown_fields=True):
     """A piece of content."""
 
-    cache_control: Any = None
+    cache_control: Control = None
 
 
 class AnthropicTextBlock(AnthropicBlock, tag="text"):
@@ -28,7 +40,7 @@ class AnthropicInstruction(Struct, forbid_unknown_fields=True):
 
     type: Literal["text"]
     text: str
-    cache_control: Any = None
+    cache_control: Control = None
     citations: Any = None
 
 
@@ -124,17 +136,19 @@ class AnthropicToolResultBlock(AnthropicBlock, tag="tool_result"):
     is_error: bool | None = None
 
 
-class AnthropicThinkingBlock(AnthropicBlock, tag="thinking"):
+class AnthropicThinkingBlock(AnthropicBlock, kw_only=True, tag="thinking"):
     """What a model thought."""
 
     thinking: str
     signature: str = ""
+    cache_control: None = None
 
 
-class AnthropicRedactedThinkingBlock(AnthropicBlock, tag="redacted_thinking"):
+class AnthropicRedactedThinkingBlock(AnthropicBlock, kw_only=True, tag="redacted_thinking"):
     """What only its vendor can read."""
 
     data: str
+    cache_control: None = None
 
 
 UserContent = (

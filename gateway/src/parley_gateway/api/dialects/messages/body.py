@@ -6,7 +6,11 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from parley_gateway.api.dialects.messages.blocks import AnthropicInputMessage, AnthropicInstruction
+from parley_gateway.api.dialects.messages.blocks import (
+    AnthropicInputMessage,
+    AnthropicInstruction,
+    Control,
+)
 from parley_gateway.api.schemas.chats import MOST_TOKENS
 
 # Fewer make no thought, says the dialect.
@@ -26,7 +30,7 @@ class AnthropicTool(Struct, forbid_unknown_fields=True, kw_only=True):
     input_schema: dict[str, Any]
     description: str | None = None
     type: Literal["custom"] | None = None
-    cache_control: Any = None
+    cache_control: Control = None
     eager_input_streaming: bool | None = None
     strict: bool | None = None
     # What only vendors know that speak the dialect.
@@ -121,7 +125,8 @@ class AnthropicPrompt(Struct, kw_only=True, forbid_unknown_fields=True):
     ) = None
     output_config: AnthropicOutput | None = None
     output_format: AnthropicFormat | None = None
-    cache_control: Any = None
+    # Asks to keep all of the prompt.
+    cache_control: Control = None
 
 
 class AnthropicBody(AnthropicPrompt):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from parley.provider.v1.reply_pb2 import (
     ROLE_ASSISTANT,
@@ -11,7 +12,9 @@ from parley.provider.v1.reply_pb2 import (
     ROLE_USER,
     Blob,
     InputMessage,
+    Keep,
     Part,
+    SystemMark,
     ToolCall,
     ToolResult,
 )
@@ -19,6 +22,7 @@ from parley_gateway.api.dialects import opaque
 from parley_gateway.api.dialects.bodies import json_of
 from parley_gateway.api.dialects.messages import blocks, carried
 from parley_gateway.api.dialects.messages.carried import Owner
+from parley_gateway.api.dialects.messages.marks import keep_of, kept
 
 # How the dialect's own guide wants arguments given back that are no JSON object.
 NO_OBJECT = "INVALID_JSON"
@@ -37,24 +41,39 @@ def conversation(messages: Sequence[blocks.AnthropicInputMessage]) -> Iterator[I
                 yield from said(message.content)
 
 
-def instructions(
+class Instruction(NamedTuple):
+    """What a model is told before all messages, and the places up to which it is to be kept."""
+
+    text: str
+    marks: Sequence[SystemMark]
+
+
+def instruction(
     system: str | Sequence[blocks.AnthropicInstruction] | None,
     messages: Iterable[blocks.AnthropicInputMessage],
-) -> str:
+) -> Instruction:
     """Join all instructions, wherever they stand."""
-    texts = [*texts_of(system or "")]
-    for message in messages:
-        if isinstance(message, blocks.AnthropicSystemMessage):
-            texts += texts_of(message.content)
-    return PARAGRAPH.join(filter(None, texts))
+    texts, marks, end = list[str](), list[SystemMark](), -len(PARAGRAPH)
+    contents = (one.content for one in messages if isinstance(one, blocks.AnthropicSystemMessage))
+    for content in (system or "", *contents):
+        for text, control in texts_of(content):
+            if not kept(text, control):
+                continue
+            texts.append(text)
+            end += len(PARAGRAPH) + len(text)
+            if control is not None:
+                marks.append(SystemMark(end=end, keep=keep_of(control)))
+    return Instruction(PARAGRAPH.join(texts), marks)
 
 
-def texts_of(content: str | Sequence[blocks.AnthropicInstruction]) -> Iterator[str]:
-    """Yield the texts of what is nothing but text."""
+def texts_of(
+    content: str | Sequence[blocks.AnthropicInstruction],
+) -> Iterator[tuple[str, blocks.Control]]:
+    """Yield the texts of what is nothing but text, with their marks."""
     if isinstance(content, str):
-        yield content
+        yield content, None
     else:
-        yield from (block.text for block in content)
+        yield from ((block.text, block.cache_control) for block in content)
 
 
 def asked(content: blocks.UserContent) -> Iterator[InputMessage]:
@@ -77,16 +96,22 @@ def is_tool_result(block: blocks.AnthropicBlock) -> bool:
 def asked_parts(block: blocks.AnthropicBlock) -> Iterator[Part]:
     """Yield the parts that a block of a user's message becomes."""
     match block:
-        case blocks.AnthropicTextBlock(text=text) if text:
-            yield Part(text=text)
+        case blocks.AnthropicTextBlock(text=text) if kept(text, block.cache_control):
+            yield Part(text=text, keep=keep_of(block.cache_control))
         case blocks.AnthropicImageBlock():
-            yield Part(image=image(block))
+            yield Part(image=image(block), keep=keep_of(block.cache_control))
         case blocks.AnthropicDocumentBlock():
             if block.context:
                 yield Part(text=block.context)
-            yield Part(file=document(block))
+            yield Part(file=document(block), keep=keep_of(block.cache_control))
         case blocks.AnthropicToolResultBlock():
-            yield Part(tool_result=result(block))
+            yield Part(tool_result=result(block), keep=longest(block))
+
+
+def longest(block: blocks.AnthropicToolResultBlock) -> Keep.ValueType:
+    """Return how long to keep a result: it is one piece, so marks within it are at its end."""
+    inner = [] if isinstance(block.content, str) else block.content or ()
+    return max(keep_of(one.cache_control) for one in (block, *inner))
 
 
 def image(block: blocks.AnthropicImageBlock) -> Blob:
@@ -146,8 +171,8 @@ def said(content: blocks.AssistantContent) -> Iterator[InputMessage]:
 def said_parts(block: blocks.AnthropicBlock) -> Iterator[Part]:
     """Yield the part that a block of a model's message becomes; none for one that is empty."""
     match block:
-        case blocks.AnthropicTextBlock(text=text) if text:
-            yield Part(text=text)
+        case blocks.AnthropicTextBlock(text=text) if kept(text, block.cache_control):
+            yield Part(text=text, keep=keep_of(block.cache_control))
         case blocks.AnthropicThinkingBlock(thinking=thinking, signature=signature):
             metadata = opaque.unwrapped(signature)
             if thinking or metadata:
@@ -156,7 +181,7 @@ def said_parts(block: blocks.AnthropicBlock) -> Iterator[Part]:
             call = ToolCall(
                 tool_call_id=block.id, name=block.name, arguments=arguments(block.input)
             )
-            yield Part(tool_call=call)
+            yield Part(tool_call=call, keep=keep_of(block.cache_control))
 
 
 def arguments(given: dict[str, object]) -> str:

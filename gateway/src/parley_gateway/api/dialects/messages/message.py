@@ -107,13 +107,20 @@ def ending(finished: Finished) -> Fields:
 
 
 def usage(counts: Usage) -> Fields:
-    """Return what a message used; what was cached counts apart."""
+    """Return what a message used; what was cached counts apart, and what was written to a cache."""
+    apart = counts.cached_input_tokens + counts.cache_write_tokens
     made: Fields = {
-        "input_tokens": counts.input_tokens - counts.cached_input_tokens,
-        "cache_creation_input_tokens": 0,
+        "input_tokens": max(counts.input_tokens - apart, 0),
+        "cache_creation_input_tokens": counts.cache_write_tokens,
         "cache_read_input_tokens": counts.cached_input_tokens,
         "output_tokens": counts.output_tokens,
     }
+    if counts.cache_write_tokens:
+        lasting = counts.long_cache_write_tokens
+        made["cache_creation"] = {
+            "ephemeral_5m_input_tokens": counts.cache_write_tokens - lasting,
+            "ephemeral_1h_input_tokens": lasting,
+        }
     if counts.reasoning_tokens:
         made["output_tokens_details"] = {"thinking_tokens": counts.reasoning_tokens}
     return made

@@ -13,10 +13,11 @@ from parley.provider.v1.reply_pb2 import GenerateReplyRequest, OutputFormat, Too
 from parley_gateway.api.dialects.bodies import hand_on, json_of
 from parley_gateway.api.dialects.failures import ERROR_CODE, Dialect
 from parley_gateway.api.dialects.messages import body as asked
-from parley_gateway.api.dialects.messages.conversation import conversation, instructions
+from parley_gateway.api.dialects.messages.conversation import conversation, instruction
+from parley_gateway.api.dialects.messages.marks import keep_of, mark_all
 
 # What is not passed on, for a reply is the same without it. The README says why, one by one.
-HINTS = frozenset({"cache_control", "metadata", "service_tier"})
+HINTS = frozenset({"metadata", "service_tier"})
 # What a field says when it asks for nothing.
 USUAL: Mapping[str, object] = {"speed": "standard"}
 # Clients that are told so go on without: their tools' loop asks for a thread each time.
@@ -46,13 +47,16 @@ def request_of(body: asked.AnthropicPrompt, unknown: Mapping[str, Any]) -> Gener
     What we do not know is left to the provider: one that speaks the dialect knows it.
     """
     refuse_thread(unknown)
+    told = instruction(body.system, body.messages)
     request = GenerateReplyRequest(
         model=body.model,
-        system=instructions(body.system, body.messages),
+        system=told.text,
+        system_marks=told.marks,
         messages=conversation(body.messages),
     )
     if not request.messages:
         raise InvalidArgument.of("messages", "must hold something to answer")
+    mark_all(request, body)
     options = {**unknown}
     if any(tool.is_special for tool in body.tools or ()):
         options |= special_tools(body)
@@ -102,6 +106,7 @@ def add_tools(request: GenerateReplyRequest, body: asked.AnthropicPrompt) -> Non
             description=tool.description or "",
             parameters=schema,
             strict=bool(tool.strict),
+            keep=keep_of(tool.cache_control),
         )
     choice = body.tool_choice
     if choice is None:

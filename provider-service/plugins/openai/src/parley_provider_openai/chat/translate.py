@@ -108,6 +108,7 @@ def usage(counts: Any) -> Usage | None:
         output_tokens=made,
         cached_input_tokens=count(counts.get("prompt_tokens_details"), "cached_tokens"),
         reasoning_tokens=count(counts.get("completion_tokens_details"), "reasoning_tokens"),
+        cache_write_tokens=count(counts.get("prompt_tokens_details"), "cache_write_tokens"),
     )
 
 
@@ -120,6 +121,7 @@ def larger(known: Usage | None, new: Usage | None) -> Usage | None:
         max(known.output_tokens, new.output_tokens),
         max(known.cached_input_tokens, new.cached_input_tokens),
         max(known.reasoning_tokens, new.reasoning_tokens),
+        cache_write_tokens=max(known.cache_write_tokens, new.cache_write_tokens),
     )
 
 

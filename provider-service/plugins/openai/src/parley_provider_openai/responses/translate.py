@@ -128,6 +128,7 @@ def usage(counts: Any) -> Usage | None:
         output_tokens=count(counts, "output_tokens"),
         cached_input_tokens=count(counts.get("input_tokens_details"), "cached_tokens"),
         reasoning_tokens=count(counts.get("output_tokens_details"), "reasoning_tokens"),
+        cache_write_tokens=count(counts.get("input_tokens_details"), "cache_write_tokens"),
     )
 
 

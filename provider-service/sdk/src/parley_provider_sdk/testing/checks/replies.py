@@ -84,7 +84,8 @@ class Replies(Bench):
     @check(
         Rung.BRONZE,
         "Budgets and bills are wrong.",
-        "Put the vendor's figures into Finished; a UsageUpdate is never less than the one before.",
+        "Put the vendor's figures into Finished; a UsageUpdate is never less than the one before. "
+        "What was cached, or written to a cache, is input too.",
     )
     async def test_usage_is_there_and_never_shrinks(
         self, provider: Provider, peer: ScriptedVendor
@@ -98,6 +99,10 @@ class Replies(Bench):
         assert inputs[-1] > 0
         assert inputs == sorted(inputs)
         assert outputs == sorted(outputs)
+        for usage in usages:
+            apart = usage.cached_input_tokens + usage.cache_write_tokens
+            assert apart <= usage.input_tokens, "A cache took part in more than there was."
+            assert usage.long_cache_write_tokens <= usage.cache_write_tokens
 
     @check(
         Rung.BRONZE,
