@@ -26,7 +26,7 @@ UNTOLD_REASONS = frozenset({"idempotency_key_reused"})
 UNTOLD_SENTENCES = re.compile(
     r"must be greater than thinking\.budget_tokens|must be one of the tools"
     r"|must hold something to answer|Invalid base64|must be an address"
-    r"|not known to the provider"
+    r"|not known to the provider|A maximum of 4 blocks|empty text blocks|must have the ttl"
 )
 # A model may be named `refresh`, and a response anything: their paths take more than the document
 # tells of these.
