@@ -287,6 +287,26 @@ async def test_a_conversation_is_read_and_deleted_as_its_chat(
     assert ["c1", "c1"] == [one.request.chat_id for one in script.received]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "rpc"),
+    [
+        ("GET", "/v1/conversations/c9", "GetChat"),
+        ("DELETE", "/v1/conversations/c9", "DeleteChat"),
+        ("GET", "/v1/conversations/c9/items", "ListMessages"),
+    ],
+)
+async def test_a_conversation_that_is_not_there_is_refused_in_the_originals_words(
+    client: httpx.AsyncClient, script: Script, method: str, path: str, rpc: str
+) -> None:
+    origin = Origin(NotFound, "chat_not_found", "chat.parley")
+    script.answers[rpc] = RemoteFault("There is none.", origin)
+
+    answer = await client.request(method, path)
+
+    told = "Conversation with id 'c9' not found."
+    assert (404, told) == (answer.status_code, answer.json()["error"]["message"])
+
+
 async def test_the_items_of_a_conversation_are_listed_page_by_page(
     client: httpx.AsyncClient, kept: Kept, script: Script
 ) -> None:

@@ -318,7 +318,10 @@ async def test_a_response_is_its_owners_alone(client: OpenAI, platform: Platform
             look()
     with pytest.raises(openai.BadRequestError) as refused:
         other.responses.create(model=MODEL, input="Hi", previous_response_id=made.id)
-    assert "previous_response_id" == refused.value.param
+    assert ("previous_response_id", "previous_response_not_found") == (
+        refused.value.param,
+        refused.value.code,
+    )
     assert "mine" == client.responses.retrieve(made.id).output_text
 
 

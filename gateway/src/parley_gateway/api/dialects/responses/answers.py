@@ -237,6 +237,16 @@ def output_of(message: chat_pb2.Message, how: Ending) -> list[Document]:
     return output
 
 
+def conversation(chat_id: str, created_at: float, metadata: Mapping[str, str]) -> Document:
+    """Return a conversation without its items."""
+    return {
+        "id": chat_id,
+        "object": "conversation",
+        "created_at": int(created_at),
+        "metadata": metadata,
+    }
+
+
 def text_part(text: str, logprobs: list[Document] | None = None) -> Document:
     """Return what the model said."""
     return {"type": "output_text", "annotations": [], "logprobs": logprobs or [], "text": text}
