@@ -246,6 +246,19 @@ async def test_what_was_said_is_listed_page_by_page(client: httpx.AsyncClient, k
     assert (400, "after") == (unknown.status_code, unknown.json()["error"]["param"])
 
 
+async def test_who_instructed_is_listed_as_such(client: httpx.AsyncClient, kept: Kept) -> None:
+    roles = reply_pb2.ROLE_SYSTEM, reply_pb2.ROLE_USER, reply_pb2.ROLE_DEVELOPER
+    part = reply_pb2.Part(text="Hi")
+    kept.put(said(input=[reply_pb2.InputMessage(role=role, parts=[part]) for role in roles]))
+
+    listed = (await client.get(f"{PATH}/input_items", params={"order": "asc"})).json()
+
+    ResponseItemList.model_validate(listed)
+    assert [("system", "input_text"), ("user", "input_text"), ("developer", "input_text")] == [
+        (item["role"], item["content"][0]["type"]) for item in listed["data"]
+    ]
+
+
 async def test_what_came_as_a_chats_message_is_listed_too(
     client: httpx.AsyncClient, kept: Kept
 ) -> None:

@@ -214,6 +214,7 @@ def end(message: Message, making: Making) -> None:
                 arguments=call.arguments,
             )
         )
+    making.document["created_at"] = int(message.created_at.ToSeconds())
     if message.provider:
         making.document["model"] = answers.model_name(message.provider, message.model)
     making.end(answers.ending(message), message.usage if message.HasField("usage") else None)
