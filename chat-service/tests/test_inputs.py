@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -105,6 +106,18 @@ def test_what_a_later_release_wrote_is_left_to_it() -> None:
     assert input_column("acme", [Said(Role.USER, (Text("Hi"),))]).startswith(VERSION)
 
 
+def test_the_release_before_reads_what_it_knows_of_who_speaks() -> None:
+    developer, user = Said(Role.DEVELOPER, (Text("Be brief."),)), Said(Role.USER, (Text("Hi"),))
+    said = (developer, user, Said(Role.SYSTEM, (Text("Be kind."),)), user, developer)
+
+    column = input_column("acme", said)
+
+    # It turns each of these roles into one of its own, and asks for nothing else.
+    read = json.loads(column.removeprefix(VERSION))
+    assert ["user", "user"] == [message["role"] for message in read["messages"]]
+    assert ("acme", said) == input_of(column)
+
+
 @pytest.mark.parametrize("beside", [{"content": "Hi"}, {"attachments": [pb.Attachment()]}])
 def test_messages_come_in_place_of_content(beside: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument, match="must not come with"):
@@ -126,6 +139,8 @@ BAD: list[tuple[list[reply_pb2.InputMessage], str]] = [
     ([message(USER, part(reasoning="Hm."))], "input[0].parts[0]"),
     ([message(ASSISTANT, part(image=PNG))], "input[0].parts[0]"),
     ([message(TOOL, part(text="Hi"))], "input[0].parts[0]"),
+    ([message(reply_pb2.ROLE_SYSTEM, part(image=PNG))], "input[0].parts[0]"),
+    ([message(reply_pb2.ROLE_DEVELOPER, part(text="Hi"))], "input"),
     ([message(USER, part(text="Hi")), message(ASSISTANT)], "input[1].parts"),
     (
         [message(ASSISTANT, part(tool_call=reply_pb2.ToolCall(name="look")))],

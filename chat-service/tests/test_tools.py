@@ -254,6 +254,27 @@ async def test_options_go_along_and_their_system_takes_the_prompts_place(
     assert 0 == (await stored(small_world, ada))[1].prompt_version
 
 
+async def test_who_instructs_is_heard_in_all_that_follows(world: World, ada: Caller) -> None:
+    developer = Said(Role.DEVELOPER, (Text("Two."),))
+    system = Said(Role.SYSTEM, (Text("Three."),))
+    user = Said(Role.USER, (Text("Hi"),))
+    first = Send("Hi", "c", said=[developer, user, system], options=Options("One."))
+    await told(world, ada, first)
+    await told(world, ada, Send("And?", "c", options=Options("Four.")))
+    await told(world, ada, Send("Other", "c2", options=Options("Five.")))
+
+    assert ["One.\n\nTwo.\n\nThree.", "Four.\n\nTwo.\n\nThree.", "Five."] == [
+        request.system for request in world.providers.requests
+    ]
+    for request in world.providers.requests:
+        roles = {message.role for message in request_message(request).messages}
+        assert roles <= {ROLE_USER, ROLE_ASSISTANT}
+    asked = (await stored(world, ada))[0]
+    found = await world.edges.chats.find_message(ada.owner_id, asked.message_id)
+    assert found
+    assert ([developer, user, system], "Hi") == (list(found.said), found.message.content)
+
+
 @pytest.mark.unit
 async def test_a_repeated_send_of_messages_begins_one_turn(small_world: World, ada: Caller) -> None:
     send = Send("Hi", "c", said=[Said(Role.USER, (Text("Hi"),))], idempotency_key="k")

@@ -362,8 +362,13 @@ async def test_it_cannot_follow_what_is_not_there(
     answer = await client.post("/v1/responses", json=ASKED | {"previous_response_id": name})
 
     error = answer.json()["error"]
-    assert (400, "previous_response_id") == (answer.status_code, error["param"])
-    assert f"'{name}' not found" in error["message"]
+    assert 400 == answer.status_code
+    assert error == {
+        "message": f"Previous response with id '{name}' not found.",
+        "type": "invalid_request_error",
+        "param": "previous_response_id",
+        "code": "previous_response_not_found",
+    }
 
 
 @pytest.mark.parametrize("conversation", ["conv_1", {"id": "conv_1"}])

@@ -15,6 +15,8 @@ from parley_rpc.faults import InvalidArgument
 from parley.provider.v1 import reply_pb2
 from parley.provider.v1.reply_pb2 import (
     ROLE_ASSISTANT,
+    ROLE_DEVELOPER,
+    ROLE_SYSTEM,
     ROLE_TOOL,
     ROLE_USER,
     Blob,
@@ -165,6 +167,7 @@ def test_items_become_messages(row: str) -> None:
 
 def test_what_the_system_says_is_joined_wherever_it_stands() -> None:
     read = question(
+        store=False,
         instructions="One.",
         input=[
             {"role": "system", "content": "Two."},
@@ -175,6 +178,24 @@ def test_what_the_system_says_is_joined_wherever_it_stands() -> None:
 
     assert "One.\n\nTwo.\n\nThree." == read.request.system
     assert [user(Part(text="Hi"))] == list(read.request.messages)
+
+
+def test_what_is_stored_keeps_who_instructs_among_its_messages() -> None:
+    read = question(
+        instructions="One.",
+        input=[
+            {"role": "system", "content": "Two."},
+            CALL,
+            {"role": "developer", "content": [{"type": "input_text", "text": "Three."}]},
+            CALL | {"call_id": "c2"},
+        ],
+    )
+
+    assert "One." == read.request.system
+    assert [ROLE_SYSTEM, ROLE_ASSISTANT, ROLE_DEVELOPER] == [
+        message.role for message in read.request.messages
+    ]
+    assert 2 == len(read.request.messages[1].parts)
 
 
 REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -246,6 +246,19 @@ async def test_what_was_said_is_listed_page_by_page(client: httpx.AsyncClient, k
     assert (400, "after") == (unknown.status_code, unknown.json()["error"]["param"])
 
 
+async def test_who_instructed_is_listed_as_such(client: httpx.AsyncClient, kept: Kept) -> None:
+    roles = reply_pb2.ROLE_SYSTEM, reply_pb2.ROLE_USER, reply_pb2.ROLE_DEVELOPER
+    part = reply_pb2.Part(text="Hi")
+    kept.put(said(input=[reply_pb2.InputMessage(role=role, parts=[part]) for role in roles]))
+
+    listed = (await client.get(f"{PATH}/input_items", params={"order": "asc"})).json()
+
+    ResponseItemList.model_validate(listed)
+    assert [("system", "input_text"), ("user", "input_text"), ("developer", "input_text")] == [
+        (item["role"], item["content"][0]["type"]) for item in listed["data"]
+    ]
+
+
 async def test_what_came_as_a_chats_message_is_listed_too(
     client: httpx.AsyncClient, kept: Kept
 ) -> None:
@@ -285,6 +298,26 @@ async def test_a_conversation_is_read_and_deleted_as_its_chat(
     assert {"id": "c1", "object": "conversation.deleted", "deleted": True} == deleted
     assert ["GetChat", "DeleteChat"] == [one.method for one in script.received]
     assert ["c1", "c1"] == [one.request.chat_id for one in script.received]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "rpc"),
+    [
+        ("GET", "/v1/conversations/c9", "GetChat"),
+        ("DELETE", "/v1/conversations/c9", "DeleteChat"),
+        ("GET", "/v1/conversations/c9/items", "ListMessages"),
+    ],
+)
+async def test_a_conversation_that_is_not_there_is_refused_in_the_originals_words(
+    client: httpx.AsyncClient, script: Script, method: str, path: str, rpc: str
+) -> None:
+    origin = Origin(NotFound, "chat_not_found", "chat.parley")
+    script.answers[rpc] = RemoteFault("There is none.", origin)
+
+    answer = await client.request(method, path)
+
+    told = "Conversation with id 'c9' not found."
+    assert (404, told) == (answer.status_code, answer.json()["error"]["message"])
 
 
 async def test_the_items_of_a_conversation_are_listed_page_by_page(

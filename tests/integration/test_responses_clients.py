@@ -178,6 +178,27 @@ def test_a_chain_and_its_branches(client: OpenAI) -> None:
         client.responses.retrieve(alone.id)
 
 
+def test_who_instructs_is_heard_in_what_follows(client: OpenAI) -> None:
+    said: Any = [
+        {"role": "developer", "content": "Be brief."},
+        {"role": "user", "content": "/echo a"},
+    ]
+    tokens = []
+    for asked in (said, "/echo a"):
+        first = client.responses.create(model=MODEL, input=asked)
+        second = client.responses.create(
+            model=MODEL, input="/echo b", previous_response_id=first.id
+        )
+        assert ["a", "b"] == [first.output_text, second.output_text]
+        assert second.usage
+        tokens.append(second.usage.input_tokens)
+        if asked is said:
+            listed = client.responses.input_items.list(first.id, order="asc")
+            assert ["developer", "user"] == [item.to_dict()["role"] for item in listed]
+
+    assert tokens[0] > tokens[1]
+
+
 def test_a_conversation(client: OpenAI) -> None:
     conversation = client.conversations.create(metadata={"topic": "demo"})
     for number in range(3):
@@ -318,7 +339,10 @@ async def test_a_response_is_its_owners_alone(client: OpenAI, platform: Platform
             look()
     with pytest.raises(openai.BadRequestError) as refused:
         other.responses.create(model=MODEL, input="Hi", previous_response_id=made.id)
-    assert "previous_response_id" == refused.value.param
+    assert ("previous_response_id", "previous_response_not_found") == (
+        refused.value.param,
+        refused.value.code,
+    )
     assert "mine" == client.responses.retrieve(made.id).output_text
 
 

@@ -31,6 +31,8 @@ ROLES: dict[reply_pb2.Role.ValueType, model.Role] = {
     reply_pb2.ROLE_USER: model.Role.USER,
     reply_pb2.ROLE_ASSISTANT: model.Role.ASSISTANT,
     reply_pb2.ROLE_TOOL: model.Role.TOOL,
+    reply_pb2.ROLE_SYSTEM: model.Role.SYSTEM,
+    reply_pb2.ROLE_DEVELOPER: model.Role.DEVELOPER,
 }
 NUMBERS = {role: number for number, role in ROLES.items()}
 # What a send says itself, and what a reply that is kept cannot have.
@@ -58,7 +60,9 @@ def message(field: str, written: reply_pb2.InputMessage) -> Said:
     """Read one message."""
     role = ROLES.get(written.role)
     if role is None:
-        raise InvalidArgument.of(f"{field}.role", "must be user, assistant or tool")
+        raise InvalidArgument.of(
+            f"{field}.role", "must be user, assistant, tool, system or developer"
+        )
     parts = (part(f"{field}.parts[{index}]", one) for index, one in enumerate(written.parts))
     return Said(role, tuple(parts))
 

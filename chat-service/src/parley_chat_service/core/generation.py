@@ -21,7 +21,13 @@ from parley_rpc.faults import (
 
 from parley_chat_service.core.failures import failure_of
 from parley_chat_service.core.faults import ChatDeleted, TurnInterrupted
-from parley_chat_service.core.history import answered, newest_files, shown
+from parley_chat_service.core.history import (
+    answered,
+    newest_files,
+    shown,
+    system_of,
+    without_instructions,
+)
 from parley_chat_service.core.model import (
     OPEN,
     Caller,
@@ -137,11 +143,13 @@ class Generation:
         asked = Past(
             new.user_message_id, Role.USER, Status.COMPLETE, send.content, infos, said=send.said
         )
+        system = system_of(job.prompt.content, [*past, asked])
+        *past, asked = without_instructions([*past, asked])
         known = [*shown(past, new.choice.provider), asked]
         request = ReplyRequest(
             usage_id=new.message_id,
             choice=new.choice,
-            system=job.prompt.content,
+            system=system,
             past=answered(known, new.user_message_id),
             files=files,
             temperature=send.temperature,

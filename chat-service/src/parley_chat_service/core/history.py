@@ -8,7 +8,16 @@ from uuid import UUID
 
 from parley_rpc.faults import InvalidArgument
 
-from parley_chat_service.core.inputs import Call, Part, Result, Said, bare, parts_of
+from parley_chat_service.core.inputs import (
+    Call,
+    Part,
+    Result,
+    Said,
+    bare,
+    instructions_of,
+    parts_of,
+    spoken,
+)
 from parley_chat_service.core.model import Role
 from parley_chat_service.core.outline import Kind, Span
 from parley_chat_service.core.rules import LARGEST_ATTACHMENTS
@@ -17,6 +26,17 @@ from parley_chat_service.core.turn import Past
 # Bytes of vendors' metadata in one call, so that they fit into it with files and text.
 LARGEST_RETURNED = 4 << 20
 NOT_ANSWERED = "This call was not answered."
+
+
+def system_of(prompt: str, path: Iterable[Past]) -> str:
+    """Return the system prompt: the turn's own, then what the inputs on its path add to it."""
+    added = (text for message in path for text in instructions_of(message.said))
+    return "\n\n".join(filter(None, [prompt, *added]))
+
+
+def without_instructions(path: Iterable[Past]) -> list[Past]:
+    """Return a path without what is part of the system prompt."""
+    return [message._replace(said=spoken(message.said)) for message in path]
 
 
 def shown(path: Sequence[Past], provider: str) -> list[Past]:

@@ -8,6 +8,9 @@ from typing import Any, TypeAlias
 
 from parley_chat_service.core.model import Role, ToolCall
 
+# Whose words are part of the system prompt, here and in all that follows.
+INSTRUCTING = frozenset({Role.SYSTEM, Role.DEVELOPER})
+
 
 @dataclass(frozen=True, slots=True)
 class Blob:
@@ -111,9 +114,20 @@ def words_of(said: Iterable[Said]) -> str:
     return "\n\n".join(filter(None, texts))
 
 
+def spoken(said: Iterable[Said]) -> tuple[Said, ...]:
+    """Return messages without those that are part of the system prompt."""
+    return tuple(message for message in said if message.role not in INSTRUCTING)
+
+
+def instructions_of(said: Iterable[Said]) -> Iterator[str]:
+    """Yield what messages add to the system prompt, in order."""
+    told = (message for message in said if message.role in INSTRUCTING)
+    yield from (part.text for part in parts_of(told) if isinstance(part, Text) and part.text)
+
+
 def first_words_of(said: Iterable[Said]) -> str:
     """Return the first text of messages that is not blank, for want of a user's."""
-    texts = (part.text for part in parts_of(said) if isinstance(part, Text))
+    texts = (part.text for part in parts_of(spoken(said)) if isinstance(part, Text))
     return next((text for text in texts if text.strip()), "")
 
 

@@ -18,6 +18,9 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
     # Within an input only; no message of a chat is a tool's.
     TOOL = "tool"
+    # Likewise; what they say is part of the system prompt.
+    SYSTEM = "system"
+    DEVELOPER = "developer"
 
 
 class Status(StrEnum):

@@ -21,6 +21,7 @@ from parley_chat_service.core.inputs import (
     Thought,
     blobs_of,
     parts_of,
+    spoken,
     texts_of,
 )
 from parley_chat_service.core.model import Attachment, Role
@@ -48,6 +49,8 @@ SAYINGS: Mapping[Role, tuple[type[Part], ...]] = MappingProxyType(
         Role.USER: (Text, Picture, File, Result),
         Role.ASSISTANT: (Text, Thought, Call),
         Role.TOOL: (Result,),
+        Role.SYSTEM: (Text,),
+        Role.DEVELOPER: (Text,),
     }
 )
 DEFAULT_PAGE = 20
@@ -158,7 +161,8 @@ def check_said(send: Send, longest: int) -> None:
     require(len(parts) <= MOST_PARTS, "input", f"must have at most {MOST_PARTS} parts")
     for index, message in enumerate(said):
         check_message(f"input[{index}]", message)
-    blank = all(isinstance(part, Text) and not part.text.strip() for part in parts)
+    heard = parts_of(spoken(said))
+    blank = all(isinstance(part, Text) and not part.text.strip() for part in heard)
     require(not blank, "input", "must not be blank")
     check_text("input", send.content)
     rule = f"must have at most {longest} characters that users said"

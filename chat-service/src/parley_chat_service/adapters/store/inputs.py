@@ -12,6 +12,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from parley_chat_service.core.inputs import (
+    INSTRUCTING,
     Blob,
     Call,
     File,
@@ -21,6 +22,7 @@ from parley_chat_service.core.inputs import (
     Said,
     Text,
     Thought,
+    spoken,
 )
 from parley_chat_service.core.model import Role, ToolCall
 
@@ -42,16 +44,21 @@ NAMES = MappingProxyType({kind: name for name, kind in KINDS.items()})
 def input_column(provider: str, said: Sequence[Said]) -> bytes:
     """Write the column `input`; nothing stands for null.
 
-    After its version a line of JSON: who was asked, and the messages. Bytes of files stand in
-    `attachments`, by their names.
+    After its version a line of JSON: who was asked, and the messages. Those that are part of the
+    system prompt stand apart, with their places: a release that does not know them reads the rest.
+    Bytes of files stand in `attachments`, by their names.
     """
     if not said:
         return b""
-    messages = [
-        {"role": message.role, "parts": [part_column(part) for part in message.parts]}
-        for message in said
+    messages = [message_column(message) for message in spoken(said)]
+    column: dict[str, Any] = {"provider": provider, "messages": messages}
+    instructions = [
+        {"at": place, **message_column(message)}
+        for place, message in enumerate(said)
+        if message.role in INSTRUCTING
     ]
-    column = {"provider": provider, "messages": messages}
+    if instructions:
+        column["instructions"] = instructions
     return VERSION + json.dumps(column, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -63,11 +70,20 @@ def input_of(column: bytes | None) -> tuple[str, tuple[Said, ...]]:
     if column is None or not column.startswith(VERSION):
         return "", ()
     read = json.loads(column.removeprefix(VERSION))
-    said = (
-        Said(Role(message["role"]), tuple(map(part_of, message["parts"])))
-        for message in read["messages"]
-    )
+    said = [message_of(message) for message in read["messages"]]
+    for message in read.get("instructions", ()):
+        said.insert(message["at"], message_of(message))
     return read["provider"], tuple(said)
+
+
+def message_column(message: Said) -> dict[str, Any]:
+    """Write one message."""
+    return {"role": message.role, "parts": [part_column(part) for part in message.parts]}
+
+
+def message_of(column: dict[str, Any]) -> Said:
+    """Read one message."""
+    return Said(Role(column["role"]), tuple(map(part_of, column["parts"])))
 
 
 def part_column(part: Part) -> dict[str, Any]:

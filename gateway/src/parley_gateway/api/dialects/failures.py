@@ -18,6 +18,8 @@ from parley_gateway.api.middleware import exchange_of, header
 ANTHROPIC_VERSION = b"anthropic-version"
 # In a fault's metadata: what Anthropic's clients know a cause by, and go on without it.
 ERROR_CODE = "error_code"
+# Likewise what OpenAI's clients know a cause by that has no reason of its own here.
+OPENAI_CODE = "openai_code"
 
 
 class Dialect(StrEnum):
@@ -123,7 +125,7 @@ def document_of(fault: Fault, dialect: Dialect, request_id: str) -> dict[str, An
             "message": fault.sentence,
             "type": word.type,
             "param": parameter(fault),
-            "code": word.code or reason_of(fault),
+            "code": fault.metadata.get(OPENAI_CODE) or word.code or reason_of(fault),
         }
     }
 

@@ -83,6 +83,13 @@ STATUSES = {
     chat_pb2.MESSAGE_STATUS_INTERRUPTED: "failed",
 }
 
+# Who says messages of text, images and files.
+SPEAKERS: dict[int, str] = {
+    reply_pb2.ROLE_USER: "user",
+    reply_pb2.ROLE_SYSTEM: "system",
+    reply_pb2.ROLE_DEVELOPER: "developer",
+}
+
 
 class Ending(NamedTuple):
     """How a response ended."""
@@ -193,7 +200,6 @@ def stored(message: chat_pb2.Message, chat_id: str, previous: str = "") -> Docum
     """Return a stored reply as a response: what was asked is not kept, and reads as neutral."""
     document = NEUTRAL | {
         "id": names.response_id(message.message_id),
-        "created_at": int(message.created_at.ToSeconds()),
         "model": model_name(message.provider, message.model),
         "previous_response_id": names.response_id(previous) if previous else None,
         "conversation": {"id": chat_id} if chat_id.startswith("conv_") else None,
@@ -208,6 +214,7 @@ def finish(document: Document, message: chat_pb2.Message) -> None:
     """Add to a response what stands in the reply that was stored."""
     how = ending(message)
     used = usage(message.usage) if message.HasField("usage") else None
+    document["created_at"] = int(message.created_at.ToSeconds())
     ended(document, how, output_of(message, how), used)
     if message.provider:
         document["model"] = model_name(message.provider, message.model)
@@ -235,6 +242,16 @@ def output_of(message: chat_pb2.Message, how: Ending) -> list[Document]:
     for number, call in enumerate(message.tool_calls):
         output.append(call_item(names.item_id("fc", of, number), "completed", call))
     return output
+
+
+def conversation(chat_id: str, created_at: float, metadata: Mapping[str, str]) -> Document:
+    """Return a conversation without its items."""
+    return {
+        "id": chat_id,
+        "object": "conversation",
+        "created_at": int(created_at),
+        "metadata": metadata,
+    }
 
 
 def text_part(text: str, logprobs: list[Document] | None = None) -> Document:
@@ -286,25 +303,26 @@ def input_items(message: chat_pb2.Message) -> list[Document]:
     of = message.message_id
     if not message.input:
         part = {"type": "input_text", "text": message.content}
-        return [user_item(names.item_id("msg", of, 0), [part])]
+        return [said_item(names.item_id("msg", of, 0), [part])]
     output: list[Document] = []
     for sent in message.input:
-        if sent.role == reply_pb2.ROLE_USER:
+        if sent.role in SPEAKERS:
             content = [shown(part) for part in sent.parts]
-            output.append(user_item(names.item_id("msg", of, len(output)), content))
+            item_id = names.item_id("msg", of, len(output))
+            output.append(said_item(item_id, content, SPEAKERS[sent.role]))
             continue
         for piece in sent.parts:
             output.append(said(piece, of, len(output)))
     return output
 
 
-def user_item(item_id: str, content: list[Document]) -> Document:
-    """Return an item of what a user said."""
+def said_item(item_id: str, content: list[Document], role: str = "user") -> Document:
+    """Return an item of what a user said, or who instructs the model."""
     return {
         "id": item_id,
         "type": "message",
         "status": "completed",
-        "role": "user",
+        "role": role,
         "content": content,
     }
 

@@ -155,7 +155,7 @@ def asked(sent: bytes) -> Question:
     """Read the body of a response; MalformedBody, InvalidArgument."""
     body, others = bodies.decode(sent, Body)
     refuse_contradictions(body)
-    request = common(body, others)
+    request = common(body, others, kept=body.stored)
     for name, value in (
         ("temperature", body.temperature),
         ("max_tokens", body.max_output_tokens),
@@ -196,14 +196,18 @@ def wants_logprobs(body: Body) -> bool:
     return LOGPROBS in (body.include or ()) or bool(body.top_logprobs)
 
 
-def common(body: Asked, others: dict[str, Any]) -> GenerateReplyRequest:
-    """Write what the input consists of, and how it is to be answered; InvalidArgument."""
+def common(body: Asked, others: dict[str, Any], *, kept: bool = False) -> GenerateReplyRequest:
+    """Write what the input consists of, and how it is to be answered; InvalidArgument.
+
+    What is `kept` has the instructions of its input among its messages: the chat service shows
+    them to the model now and later.
+    """
     conversation = items.read(body.input)
-    said = [body.instructions, *conversation.system]
+    said = [body.instructions, *([] if kept else conversation.system)]
     request = GenerateReplyRequest(
         model=body.model,
         system="\n\n".join(one for one in said if one),
-        messages=conversation.messages,
+        messages=conversation.messages if kept else conversation.spoken,
         parallel_tool_calls=body.parallel_tool_calls,
     )
     options = {name: value for name, value in others.items() if counts(name, value)}

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Path, Request
 from msgspec import Struct
-from parley_rpc.faults import InvalidArgument
+from parley_rpc.faults import Fault, InvalidArgument, reason_of
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from parley.chat.v1.chat_pb2 import (
     Chat,
-    DeleteChatRequest,
     GetChatRequest,
     ListMessagesRequest,
     Message,
@@ -34,7 +33,13 @@ from parley_gateway.api.dialects.documentation import refusals
 from parley_gateway.api.dialects.failures import Dialect
 from parley_gateway.api.dialects.responses import answers, names, schemas, stored
 from parley_gateway.api.dialects.responses.creating import Route
-from parley_gateway.api.dialects.responses.listing import AskedItems, Page, answered, not_there
+from parley_gateway.api.dialects.responses.listing import (
+    AskedItems,
+    Page,
+    answered,
+    document,
+    not_there,
+)
 from parley_gateway.api.openapi import BODY_REFUSALS
 from parley_gateway.api.schemas.fields import CHAT_ID
 
@@ -72,14 +77,8 @@ async def post_conversation(scope: Scope, receive: Receive, send: Send) -> None:
     for name, value in others.items():
         if value is not None:
             raise InvalidArgument.of(name, "A conversation has no such field.")
-    made = uuid7()
-    document = {
-        "id": f"conv_{made.hex}",
-        "object": "conversation",
-        "created_at": int(time.time()),
-        "metadata": body.metadata or {},
-    }
-    await Response(orjson.dumps(document), media_type="application/json")(scope, receive, send)
+    made = answers.conversation(f"conv_{uuid7().hex}", time.time(), body.metadata or {})
+    await document(made)(scope, receive, send)
 
 
 router.add_api_route(
@@ -105,13 +104,7 @@ router.add_api_route(
 async def get_conversation(conversation_id: ConversationId, request: Request) -> Response:
     """Read a conversation that has begun, or any other chat, without its items."""
     chat = await chat_of(conversation_id, request.scope)
-    document = {
-        "id": chat.chat_id,
-        "object": "conversation",
-        "created_at": int(chat.created_at.ToSeconds()),
-        "metadata": {},
-    }
-    return Response(orjson.dumps(document), media_type="application/json")
+    return document(answers.conversation(chat.chat_id, chat.created_at.ToSeconds(), {}))
 
 
 @router.delete(
@@ -123,13 +116,9 @@ async def get_conversation(conversation_id: ConversationId, request: Request) ->
 )
 async def delete_conversation(conversation_id: ConversationId, request: Request) -> Response:
     """Delete a conversation and all responses in it; what it cost stays on record."""
-    gateway = gateway_of(request.scope)
-    asked = DeleteChatRequest(chat_id=conversation_id)
-    await gateway.chat.unary(
-        gateway.chat.stub.DeleteChat, asked, request.scope[CALLER], READ_SECONDS
-    )
-    told = {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
-    return Response(orjson.dumps(told), media_type="application/json")
+    with named(conversation_id):
+        await stored.delete_chat(conversation_id, request.scope)
+    return document({"id": conversation_id, "object": "conversation.deleted", "deleted": True})
 
 
 @router.get(
@@ -173,9 +162,10 @@ async def messages(chat_id: str, page: Page, scope: Scope) -> AsyncIterator[Mess
             page_token=token,
             from_end=not page.ascending,
         )
-        got = await gateway.chat.unary(
-            gateway.chat.stub.ListMessages, request, scope[CALLER], READ_SECONDS
-        )
+        with named(chat_id):
+            got = await gateway.chat.unary(
+                gateway.chat.stub.ListMessages, request, scope[CALLER], READ_SECONDS
+            )
         for message in got.messages if page.ascending else reversed(got.messages):
             yield message
         token = got.next_page_token
@@ -195,5 +185,19 @@ async def chat_of(chat_id: str, scope: Scope) -> Chat:
     """Return a chat; ChatNotFound."""
     gateway = gateway_of(scope)
     request = GetChatRequest(chat_id=chat_id)
-    got = await gateway.chat.unary(gateway.chat.stub.GetChat, request, scope[CALLER], READ_SECONDS)
+    with named(chat_id):
+        got = await gateway.chat.unary(
+            gateway.chat.stub.GetChat, request, scope[CALLER], READ_SECONDS
+        )
     return got.chat
+
+
+@contextmanager
+def named(conversation_id: str) -> Iterator[None]:
+    """Say in the original's words that a conversation is not there."""
+    try:
+        yield
+    except Fault as fault:
+        if reason_of(fault) == "chat_not_found":
+            fault.sentence = f"Conversation with id '{conversation_id}' not found."
+        raise

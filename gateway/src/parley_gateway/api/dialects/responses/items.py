@@ -14,6 +14,8 @@ from parley_rpc.faults import InvalidArgument
 
 from parley.provider.v1.reply_pb2 import (
     ROLE_ASSISTANT,
+    ROLE_DEVELOPER,
+    ROLE_SYSTEM,
     ROLE_TOOL,
     ROLE_USER,
     Blob,
@@ -120,18 +122,39 @@ REFUSED = {
 }
 
 
+# Whose words are part of the system prompt.
+INSTRUCTING = {"system": ROLE_SYSTEM, "developer": ROLE_DEVELOPER}
+
+
 class Conversation:
-    """Items as the contract has them: messages in order, and what the system says."""
+    """Items as the contract has them: messages in order, instructions among them."""
 
     def __init__(self) -> None:
-        self.system: list[str] = []
         self.messages: list[InputMessage] = []
 
     def turn(self, role: int) -> InputMessage:
-        """Return the message that the speaker is at, or a new one."""
-        if not self.messages or self.messages[-1].role != role:
-            self.messages.append(InputMessage(role=role))  # type: ignore[arg-type]  # a role
-        return self.messages[-1]
+        """Return the message that the speaker is at, instructions aside, or a new one."""
+        last = next((one for one in reversed(self.messages) if speaks(one)), None)
+        if last is None or last.role != role:
+            last = InputMessage(role=role)  # type: ignore[arg-type]  # a role
+            self.messages.append(last)
+        return last
+
+    @property
+    def system(self) -> list[str]:
+        """Return what the instructions say, in order."""
+        told = (one for one in self.messages if not speaks(one))
+        return [part.text for one in told for part in one.parts]
+
+    @property
+    def spoken(self) -> list[InputMessage]:
+        """Return the messages without the instructions."""
+        return [one for one in self.messages if speaks(one)]
+
+
+def speaks(message: InputMessage) -> bool:
+    """Say whether a message is none of the instructions."""
+    return message.role not in INSTRUCTING.values()
 
 
 def read(given: str | Sequence[dict[str, Any]]) -> Conversation:
@@ -193,10 +216,11 @@ def add_message(item: Message, conversation: Conversation, place: str) -> None:
     content = item.content
     pieces = [InputText(text=content)] if isinstance(content, str) else content
     parts = [part_of(piece, f"{place}.content[{n}]") for n, piece in enumerate(pieces)]
-    if item.role in ("system", "developer"):
+    if item.role in INSTRUCTING:
         if any(not part.HasField("text") for part in parts):
             raise InvalidArgument.of(f"{place}.content", "Instructions are text.")
-        conversation.system.extend(part.text for part in parts if part.text)
+        told = [part for part in parts if part.text]
+        conversation.messages.append(InputMessage(role=INSTRUCTING[item.role], parts=told))
     elif item.role == "user":
         conversation.messages.append(InputMessage(role=ROLE_USER, parts=parts))
     else:

@@ -57,11 +57,16 @@ def part(items: list[Document], page: Page) -> Response:
 def answered(found: list[Document], page: Page) -> Response:
     """Answer with what was found, of which one more than asked for says that there is more."""
     shown = found[: page.limit]
-    document = {
+    made = {
         "object": "list",
         "data": shown,
         "first_id": shown[0]["id"] if shown else "",
         "last_id": shown[-1]["id"] if shown else "",
         "has_more": len(found) > len(shown),
     }
-    return Response(orjson.dumps(document), media_type="application/json")
+    return document(made)
+
+
+def document(made: Document) -> Response:
+    """Answer with a document."""
+    return Response(orjson.dumps(made), media_type="application/json")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Path, Query, Request
 from parley_rpc.faults import InvalidArgument
 from starlette.datastructures import QueryParams
@@ -12,7 +11,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from parley.chat.v1.chat_pb2 import (
-    DeleteChatRequest,
     GetMessageResponse,
     StopMessageRequest,
     StreamMessageRequest,
@@ -33,7 +31,7 @@ from parley_gateway.api.dialects.failures import Dialect
 from parley_gateway.api.dialects.responses import answers, schemas, stored
 from parley_gateway.api.dialects.responses.asked import Body, Question
 from parley_gateway.api.dialects.responses.creating import Route
-from parley_gateway.api.dialects.responses.listing import AskedItems, Include, part
+from parley_gateway.api.dialects.responses.listing import AskedItems, Include, document, part
 from parley_gateway.api.dialects.responses.making import Making
 from parley_gateway.api.middleware import exchange_of
 from parley_gateway.api.turn import Turn
@@ -77,8 +75,7 @@ async def retrieve(scope: Scope, receive: Receive, send: Send) -> None:
         with gateway_of(scope).streams.open(scope[IDENTITY]) as stream:
             await follow(found, stream, scope, receive, send)
         return
-    document = await shown(found, scope)
-    await Response(orjson.dumps(document), media_type="application/json")(scope, receive, send)
+    await document(await shown(found, scope))(scope, receive, send)
 
 
 async def shown(found: GetMessageResponse, scope: Scope) -> answers.Document:
@@ -137,20 +134,14 @@ async def delete_response(response_id: ResponseId, request: Request) -> Response
     A chat is deleted as a whole or not at all; what it cost stays on record.
     """
     scope = request.scope
-    gateway, found = gateway_of(scope), await stored.reply_of(response_id, scope)
+    found = await stored.reply_of(response_id, scope)
     said = await stored.message_of(found.message.parent_id, response_id, scope)
     chat = found.chat
     alone = not said.message.parent_id and chat.message_count <= 2
     if not alone or len(said.message.sibling_ids) > 1 or len(found.message.sibling_ids) > 1:
         raise ChatGoesOn(response_id, chat.chat_id)
-    await gateway.chat.unary(
-        gateway.chat.stub.DeleteChat,
-        DeleteChatRequest(chat_id=chat.chat_id),
-        scope[CALLER],
-        READ_SECONDS,
-    )
-    told = {"id": response_id, "object": "response", "deleted": True}
-    return Response(orjson.dumps(told), media_type="application/json")
+    await stored.delete_chat(chat.chat_id, scope)
+    return document({"id": response_id, "object": "response", "deleted": True})
 
 
 @router.post(
@@ -172,7 +163,7 @@ async def cancel_response(response_id: ResponseId, request: Request) -> Response
         gateway.chat.stub.StopMessage, asked, scope[CALLER], READ_SECONDS
     )
     found.message.CopyFrom(stopped.message)
-    return Response(orjson.dumps(await shown(found, scope)), media_type="application/json")
+    return document(await shown(found, scope))
 
 
 @router.get(

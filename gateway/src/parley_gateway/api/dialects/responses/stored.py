@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from parley_rpc.faults import Fault, Internal, InvalidArgument, reason_of
+from parley_rpc.faults import Fault, Internal, InvalidArgument, Violation, reason_of
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from parley.chat.v1.chat_pb2 import (
+    DeleteChatRequest,
     GetMessageRequest,
     GetMessageResponse,
     Message,
@@ -25,6 +26,7 @@ from parley_gateway.api.dependencies import (
     gateway_of,
 )
 from parley_gateway.api.dialects import ownership
+from parley_gateway.api.dialects.failures import OPENAI_CODE
 from parley_gateway.api.dialects.responses import answers, names
 from parley_gateway.api.dialects.responses.asked import Body, Question
 from parley_gateway.api.dialects.responses.making import Making
@@ -121,7 +123,14 @@ async def previous(body: Body, scope: Scope) -> GetMessageResponse:
         if reason_of(fault) != "message_not_found":
             raise
         told = f"Previous response with id '{name}' not found."
-        raise InvalidArgument.of("previous_response_id", told) from None
+        raise missing("previous_response_id", told, "previous_response_not_found") from None
+
+
+def missing(field: str, told: str, code: str) -> InvalidArgument:
+    """Return what a name of nothing is refused with, in the original's sentence and code."""
+    refusal = InvalidArgument(told, violations=[Violation(field, told)], field=field)
+    refusal.metadata[OPENAI_CODE] = code
+    return refusal
 
 
 async def reply_of(response_id: str, scope: Scope) -> GetMessageResponse:
@@ -144,6 +153,12 @@ async def message_of(message_id: str, asked: str, scope: Scope) -> GetMessageRes
         if reason_of(fault) == "message_not_found":
             fault.sentence = f"Response with id '{asked}' not found."
         raise
+
+
+async def delete_chat(chat_id: str, scope: Scope) -> None:
+    """Delete a chat; ChatNotFound."""
+    gateway, asked = gateway_of(scope), DeleteChatRequest(chat_id=chat_id)
+    await gateway.chat.unary(gateway.chat.stub.DeleteChat, asked, scope[CALLER], READ_SECONDS)
 
 
 async def whole(turn: Turn, making: Making) -> None:
@@ -199,6 +214,7 @@ def end(message: Message, making: Making) -> None:
                 arguments=call.arguments,
             )
         )
+    making.document["created_at"] = int(message.created_at.ToSeconds())
     if message.provider:
         making.document["model"] = answers.model_name(message.provider, message.model)
     making.end(answers.ending(message), message.usage if message.HasField("usage") else None)
