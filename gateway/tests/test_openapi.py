@@ -37,6 +37,7 @@ DELETE /v1/responses/{response_id} | POST /v1/responses/{response_id}/cancel
 GET /v1/responses/{response_id}/input_items | POST /v1/conversations
 GET /v1/conversations/{conversation_id} | DELETE /v1/conversations/{conversation_id}
 GET /v1/conversations/{conversation_id}/items
+GET /v1/conversations/{conversation_id}/items/{item_id}
 """
 PUBLIC = {"/", "/health", "/livez", "/readyz"}
 # Where others' words are spoken, in which an invalid field is a bad request like any other.

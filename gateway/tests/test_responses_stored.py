@@ -21,6 +21,7 @@ from .turns import AT, delta
 pytestmark = pytest.mark.unit
 
 REPLY_ID = "01990000-0000-7000-8000-0000000000a2"
+REPLY = REPLY_ID.replace("-", "")
 SAID_ID = "01990000-0000-7000-8000-0000000000a1"
 BEFORE_ID = "01990000-0000-7000-8000-0000000000a0"
 RESPONSE_ID = "resp_019900000000700080000000000000a2"
@@ -306,6 +307,7 @@ async def test_a_conversation_is_read_and_deleted_as_its_chat(
         ("GET", "/v1/conversations/c9", "GetChat"),
         ("DELETE", "/v1/conversations/c9", "DeleteChat"),
         ("GET", "/v1/conversations/c9/items", "ListMessages"),
+        ("GET", "/v1/conversations/c9/items/msg_1", "GetChat"),
     ],
 )
 async def test_a_conversation_that_is_not_there_is_refused_in_the_originals_words(
@@ -344,3 +346,41 @@ async def test_the_items_of_a_conversation_are_listed_page_by_page(
     assert (True, False) == (first["has_more"], rest["has_more"])
     unknown = await client.get(ITEMS, params={"after": "msg_1"})
     assert (400, "after") == (unknown.status_code, unknown.json()["error"]["param"])
+
+
+async def test_each_item_of_a_conversation_is_read_by_its_name(
+    client: httpx.AsyncClient, kept: Kept, script: Script
+) -> None:
+    script.answers["GetChat"] = chat_pb2.GetChatResponse(chat=kept.chat)
+    script.answers["ListMessages"] = chat_pb2.ListMessagesResponse(
+        messages=[said(input=[]), reply()]
+    )
+    listed = (await client.get(ITEMS)).json()["data"]
+
+    read = [(await client.get(f"{ITEMS}/{item['id']}")).json() for item in listed]
+
+    assert 4 == len(read)
+    assert listed == read
+
+
+@pytest.mark.parametrize("item", [f"msg_{REPLY}0001", f"msg_{'0' * 36}", "msg_1", "item"])
+async def test_an_item_that_is_not_there_is_404(
+    client: httpx.AsyncClient, kept: Kept, script: Script, item: str
+) -> None:
+    script.answers["GetChat"] = chat_pb2.GetChatResponse(chat=kept.chat)
+
+    answer = await client.get(f"{ITEMS}/{item}")
+
+    told = f"Item with id '{item}' not found."
+    assert (404, told) == (answer.status_code, answer.json()["error"]["message"])
+
+
+async def test_an_item_of_another_conversation_is_404(
+    client: httpx.AsyncClient, kept: Kept, script: Script
+) -> None:
+    other = chat_pb2.Chat(chat_id="c2", created_at=AT)
+    script.answers["GetChat"] = chat_pb2.GetChatResponse(chat=other)
+
+    answer = await client.get(f"/v1/conversations/c2/items/msg_{REPLY}0000")
+
+    assert (404, "message_not_found") == (answer.status_code, answer.json()["error"]["code"])

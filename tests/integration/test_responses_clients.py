@@ -210,6 +210,9 @@ def test_a_conversation(client: OpenAI) -> None:
     kept = client.conversations.retrieve(conversation.id)
     assert (conversation.id, "conversation") == (kept.id, kept.object)
     items = client.conversations.items.list(conversation.id, order="asc", limit=4)
+    for item in items.data:
+        assert item.id
+        assert item == client.conversations.items.retrieve(item.id, conversation_id=conversation.id)
     texts = [content_of(item)[0]["text"] for item in items]
     assert ["/echo 0", "0", "/echo 1", "1", "/echo 2", "2"] == texts
     assert client.conversations.delete(conversation.id).deleted

@@ -27,6 +27,7 @@ class Name(Enum):
     PROMPT = auto()
     VERSION = auto()
     RESPONSE = auto()
+    ITEM = auto()
     USER = auto()
     KEY = auto()
     PROVIDER = auto()
@@ -124,6 +125,7 @@ TABLE: dict[str, Row] = {
     "GET /v1/conversations/{conversation_id}": Row(OWN),
     "DELETE /v1/conversations/{conversation_id}": Row(OWN),
     "GET /v1/conversations/{conversation_id}/items": Row(OWN),
+    "GET /v1/conversations/{conversation_id}/items/{item_id}": Row(OWN),
     "POST /v1/messages": Row(OWN, ANTHROPIC_BODY | {"max_tokens": 100}),
     "POST /v1/messages/count_tokens": Row(OWN, ANTHROPIC_BODY, reading=True),
 }
@@ -134,6 +136,7 @@ NAMES: dict[tuple[str, str], Name] = {
     ("path", "message_id"): Name.MESSAGE,
     ("path", "response_id"): Name.RESPONSE,
     ("path", "conversation_id"): Name.CHAT,
+    ("path", "item_id"): Name.ITEM,
     ("path", "prompt_id"): Name.PROMPT,
     ("path", "version"): Name.VERSION,
     ("path", "user_id"): Name.USER,

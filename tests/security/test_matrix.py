@@ -22,7 +22,10 @@ KNOWN = {label: OPERATIONS[label] for label in OPERATIONS if label in TABLE}
 INVALID = (Who.NOBODY, Who.EXPIRED, Who.REVOKED, Who.DISABLED)
 # What two users may call alike.
 NAMED_BY_USERS = {Name.CHAT, Name.PROMPT}
-OWNED = {Name.CHAT, Name.MESSAGE, Name.PROMPT, Name.VERSION, Name.KEY, Name.RESPONSE}
+OWNED = {
+    *(Name.CHAT, Name.MESSAGE, Name.ITEM, Name.RESPONSE),
+    *(Name.PROMPT, Name.VERSION, Name.KEY),
+}
 # What is wrong with a body that names one that is not there.
 UNKNOWN = {Name.PROMPT: 404, Name.RESPONSE: 400}
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import httpx
 from parley_tests.platform import ADMIN_KEY, Platform
@@ -139,10 +140,15 @@ class World:
 
     def thing(self, name: Name, who: Who, called: str = "") -> dict[Name, str]:
         """A new thing, and what stands in it."""
-        if name in (Name.CHAT, Name.MESSAGE):
+        if name in (Name.CHAT, Name.MESSAGE, Name.ITEM):
             body = {"chat_id": called or self.fresh(who), "message": f"I am {mark_of(who)}."}
             turn = self.ok("POST", "/chat", who, json=body)
-            return {Name.CHAT: turn["chat_id"], Name.MESSAGE: turn["message_id"]}
+            item = f"msg_{UUID(turn['message_id']).hex}0000"
+            return {
+                Name.CHAT: turn["chat_id"],
+                Name.MESSAGE: turn["message_id"],
+                Name.ITEM: item,
+            }
         if name is Name.RESPONSE:
             body = {"model": "demo/demo", "input": f"I am {mark_of(who)}."}
             return {Name.RESPONSE: self.ok("POST", "/v1/responses", who, json=body)["id"]}
@@ -233,6 +239,8 @@ def missing(name: Name, like: str) -> str:
         return str(uuid7())
     if name is Name.RESPONSE:
         return f"resp_{uuid7().hex}"
+    if name is Name.ITEM:
+        return f"msg_{uuid7().hex}0000"
     if name is Name.VERSION:
         return "9"
     return "z" * len(like)

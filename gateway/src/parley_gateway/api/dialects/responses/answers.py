@@ -228,6 +228,13 @@ def model_name(provider: str, model: str) -> str:
     return f"{provider}/{model}" if provider and model else provider or model
 
 
+def items_of(message: chat_pb2.Message) -> list[Document]:
+    """Return the items of a stored message, oldest first."""
+    if message.role == reply_pb2.ROLE_ASSISTANT:
+        return output_of(message, ending(message))
+    return input_items(message)
+
+
 def output_of(message: chat_pb2.Message, how: Ending) -> list[Document]:
     """Return the items of a reply that was stored, in the order of the original."""
     output = []

@@ -35,6 +35,7 @@ from parley_gateway.api.dialects.responses import answers, names, schemas, store
 from parley_gateway.api.dialects.responses.creating import Route
 from parley_gateway.api.dialects.responses.listing import (
     AskedItems,
+    Include,
     Page,
     answered,
     document,
@@ -42,6 +43,7 @@ from parley_gateway.api.dialects.responses.listing import (
 )
 from parley_gateway.api.openapi import BODY_REFUSALS
 from parley_gateway.api.schemas.fields import CHAT_ID
+from parley_gateway.core.faults import MessageNotFound
 
 Document = dict[str, Any]
 MOST_MESSAGES = 100
@@ -51,6 +53,7 @@ router = APIRouter(route_class=Route, tags=["Responses"])
 ConversationId = Annotated[
     str, Path(pattern=CHAT_ID, description="The conversation's name, which is its chat's.")
 ]
+ItemId = Annotated[str, Path(description="The item's name.", max_length=100)]
 
 
 class ConversationBody(Struct):
@@ -152,6 +155,28 @@ async def list_conversation_items(
     return answered(found, page)
 
 
+@router.get(
+    "/v1/conversations/{conversation_id}/items/{item_id}",
+    response_class=Response,
+    summary="Read an item of a conversation",
+    operation_id="get_conversation_item",
+    responses=schemas.ITEM
+    | refusals(Dialect.OPENAI, "invalid_argument", "chat_not_found", "message_not_found"),
+)
+async def get_conversation_item(
+    conversation_id: ConversationId, item_id: ItemId, request: Request, _include: Include = None
+) -> Response:
+    """Read an item of a conversation, on whichever of its branches."""
+    chat = await chat_of(conversation_id, request.scope)
+    source = names.source_of(item_id)
+    found = await stored.message_of(source, item_id, request.scope, kind="Item")
+    items = answers.items_of(found.message) if found.chat.chat_id == chat.chat_id else []
+    for item in items:
+        if item["id"] == item_id:
+            return document(item)
+    raise MessageNotFound(f"Item with id '{item_id}' not found.")
+
+
 async def messages(chat_id: str, page: Page, scope: Scope) -> AsyncIterator[Message]:
     """Yield the messages of a chat in the order that is asked for."""
     gateway, token = gateway_of(scope), ""
@@ -176,9 +201,9 @@ async def messages(chat_id: str, page: Page, scope: Scope) -> AsyncIterator[Mess
 async def items_of(message: Message, scope: Scope) -> list[Document]:
     """Return the items of a message, oldest first."""
     if message.role == ROLE_ASSISTANT:
-        return answers.output_of(message, answers.ending(message))
+        return answers.items_of(message)
     whole = await stored.message_of(message.message_id, message.message_id, scope)
-    return answers.input_items(whole.message)
+    return answers.items_of(whole.message)
 
 
 async def chat_of(chat_id: str, scope: Scope) -> Chat:

@@ -55,7 +55,7 @@ def answer(description: str, example: Document, *required: str) -> Responses:
     schema = {
         "type": "object",
         "required": list(required) or list(example),
-        "properties": {"object": {"const": example["object"]}},
+        "properties": {"object": {"const": example["object"]}} if "object" in example else {},
     }
     content = {"application/json": {"schema": schema, "example": example}}
     return {200: {"description": description, "content": content}}
@@ -128,21 +128,21 @@ DELETED: Responses = {
         },
     }
 }
+ASKED_ITEM: Document = {
+    "id": names.item_id("msg", MESSAGE_ID, 0),
+    "type": "message",
+    "status": "completed",
+    "role": "user",
+    "content": [{"type": "input_text", "text": ASKED["input"]}],
+}
+ITEM = answer("The item, of one kind or another.", ASKED_ITEM, "id", "type")
 LISTED = answer(
     "A part of the list.",
     {
         "object": "list",
-        "data": [
-            {
-                "id": names.item_id("msg", MESSAGE_ID, 0),
-                "type": "message",
-                "status": "completed",
-                "role": "user",
-                "content": [{"type": "input_text", "text": ASKED["input"]}],
-            }
-        ],
-        "first_id": names.item_id("msg", MESSAGE_ID, 0),
-        "last_id": names.item_id("msg", MESSAGE_ID, 0),
+        "data": [ASKED_ITEM],
+        "first_id": ASKED_ITEM["id"],
+        "last_id": ASKED_ITEM["id"],
         "has_more": False,
     },
 )

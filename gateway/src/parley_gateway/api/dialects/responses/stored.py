@@ -35,6 +35,7 @@ from parley_gateway.api.providers import VENDOR_SECONDS
 from parley_gateway.api.quota import preflight
 from parley_gateway.api.turn import NOT_ENDED, Turn, TurnEvent
 from parley_gateway.api.turns import idempotency_key
+from parley_gateway.core.faults import MessageNotFound
 from parley_gateway.core.streams import Stream
 
 # What the chat service calls what this dialect calls otherwise.
@@ -137,11 +138,13 @@ async def reply_of(response_id: str, scope: Scope) -> GetMessageResponse:
     """Return the reply that a response shows, and its chat; MessageNotFound."""
     found = await message_of(names.message_id(response_id), response_id, scope)
     if found.message.role != ROLE_ASSISTANT:
-        found = await message_of(names.NOBODY, response_id, scope)
+        raise MessageNotFound(f"Response with id '{response_id}' not found.")
     return found
 
 
-async def message_of(message_id: str, asked: str, scope: Scope) -> GetMessageResponse:
+async def message_of(
+    message_id: str, asked: str, scope: Scope, *, kind: str = "Response"
+) -> GetMessageResponse:
     """Return a message and its chat; MessageNotFound, in the words of what was asked for."""
     gateway = gateway_of(scope)
     request = GetMessageRequest(message_id=message_id)
@@ -151,7 +154,7 @@ async def message_of(message_id: str, asked: str, scope: Scope) -> GetMessageRes
         )
     except Fault as fault:
         if reason_of(fault) == "message_not_found":
-            fault.sentence = f"Response with id '{asked}' not found."
+            fault.sentence = f"{kind} with id '{asked}' not found."
         raise
 
 
