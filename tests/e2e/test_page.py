@@ -47,9 +47,11 @@ def test_a_message_is_answered_and_a_reload_shows_it_again(tab: Tab) -> None:
     assert re.search(r"\?chat=[0-9a-f-]{36}$", tab.page.url)
     messages = tab.page.get_by_test_id("stChatMessage")
     expect(messages).to_have_count(2)
+    tab.rest()
     before = messages.get_by_role("paragraph").all_inner_texts()
     tab.page.reload()
     expect(account).to_be_visible()
+    tab.rest()
     assert messages.get_by_role("paragraph").all_inner_texts() == before
 
 

@@ -59,13 +59,20 @@ async def timed(call: Any) -> tuple[Any, float]:
 
 
 async def listen(client: httpx.AsyncClient, message: str, started: asyncio.Event) -> Event:
-    """Read a turn to its last event."""
+    """Read a turn to its last event, and come back for it where there is no service yet.
+
+    One that was frozen a moment ago may lose its lease once more.
+    """
     body = {"message": message, "stream": True}
-    async with client.stream("POST", "/chat", json=body) as answer:
-        async for event in events(answer):
-            started.set()
-            last = event
-    return last
+    while True:
+        async with client.stream("POST", "/chat", json=body) as answer:
+            if answer.status_code != 503:
+                assert answer.is_success, await answer.aread()
+                async for event in events(answer):
+                    started.set()
+                    last = event
+                return last
+        await asyncio.sleep(0.2)
 
 
 async def back(client: httpx.AsyncClient, path: str) -> float:
