@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Sequence
+from uuid import UUID
 
 import pytest
 from parley_chat_service.core import replies
@@ -55,6 +58,26 @@ class SlowStore(MemoryStore):
         return await super().begin(turn, most_running)
 
 
+class Diary(MemoryStore):
+    """Notes what a worker does about its lease, and those of others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done: list[str] = []
+
+    @override
+    async def renew(
+        self, worker_id: UUID, seconds: float, running: Sequence[UUID]
+    ) -> Sequence[UUID]:
+        self.done.append("renew")
+        return await super().renew(worker_id, seconds, running)
+
+    @override
+    async def sweep(self, worker_id: UUID, held: Sequence[UUID], older_than: float) -> int:
+        self.done.append("sweep")
+        return await super().sweep(worker_id, held, older_than)
+
+
 def test_the_limits_fit_together() -> None:
     assert limits.RENEW_EVERY_SECONDS < limits.HELD_SECONDS < limits.LEASE_SECONDS
     assert replies.MOST_RUNNING == replies.MOST_WAITING + 1
@@ -82,6 +105,20 @@ async def test_who_cannot_renew_ends_its_turns(
     with pytest.raises(TurnInterrupted):
         await asyncio.wait_for(anext(events), 2)
     assert small_world.providers.cancelled.is_set()
+
+
+async def test_who_was_frozen_renews_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "RENEW_EVERY_SECONDS", 0.5)
+    diary = Diary()
+    keeping = asyncio.create_task(Worker(diary).run())
+    await until(lambda: diary.done)
+    assert ["renew", "sweep"] == diary.done
+
+    time.sleep(0.6)  # noqa: ASYNC251  (so does a process that is stopped)
+    await until(lambda: len(diary.done) > 2)
+
+    assert "renew" == diary.done[2]
+    keeping.cancel()
 
 
 async def test_a_short_absence_of_the_database_is_not_noticed(

@@ -78,11 +78,16 @@ class Worker:
                 await asyncio.sleep(RETRY_EVERY_SECONDS)
 
     async def run(self) -> None:
-        """Renew the lease for ever, and sweep up after dead workers, twice as often."""
+        """Renew the lease for ever, and sweep up after dead workers, twice as often.
+
+        A process that was frozen meanwhile renews before it does anything else.
+        """
+        loop = asyncio.get_running_loop()
         while True:
             try:
                 await self._renew()
-                for _ in range(SWEEPS):
+                due = loop.time() + RENEW_EVERY_SECONDS
+                while loop.time() < due:
                     await self.store.sweep(self.worker_id, list(self.turns), STRAY_SECONDS)
                     await asyncio.sleep(RENEW_EVERY_SECONDS / SWEEPS)
             except DatabaseUnavailable:
