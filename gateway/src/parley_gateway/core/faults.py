@@ -13,7 +13,6 @@ NotFound
 + RouteNotFound
 + UserNotFound
 + KeyNotFound
-+ MessageNotFound    what a dialect calls by that name is none of the message's
 AlreadyExists
 + UserExists
 FailedPrecondition
@@ -117,12 +116,6 @@ class UserNotFound(NotFound):
 
     def __init__(self, user_id: str) -> None:
         super().__init__(f"There is no user {user_id}.", user_id=user_id)
-
-
-class MessageNotFound(NotFound):
-    """There is no such piece of a message; the chat service says so of messages."""
-
-    reason = "message_not_found"
 
 
 class UserExists(AlreadyExists):

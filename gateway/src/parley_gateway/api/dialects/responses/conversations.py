@@ -43,7 +43,6 @@ from parley_gateway.api.dialects.responses.listing import (
 )
 from parley_gateway.api.openapi import BODY_REFUSALS
 from parley_gateway.api.schemas.fields import CHAT_ID
-from parley_gateway.core.faults import MessageNotFound
 
 Document = dict[str, Any]
 MOST_MESSAGES = 100
@@ -174,7 +173,7 @@ async def get_conversation_item(
     for item in items:
         if item["id"] == item_id:
             return document(item)
-    raise MessageNotFound(f"Item with id '{item_id}' not found.")
+    raise stored.not_there("Item", item_id)
 
 
 async def messages(chat_id: str, page: Page, scope: Scope) -> AsyncIterator[Message]:

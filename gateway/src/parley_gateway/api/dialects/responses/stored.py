@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from parley_rpc.faults import Fault, Internal, InvalidArgument, Violation, reason_of
+from parley_rpc.faults import (
+    Fault,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    Origin,
+    RemoteFault,
+    Violation,
+    reason_of,
+)
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -35,7 +44,6 @@ from parley_gateway.api.providers import VENDOR_SECONDS
 from parley_gateway.api.quota import preflight
 from parley_gateway.api.turn import NOT_ENDED, Turn, TurnEvent
 from parley_gateway.api.turns import idempotency_key
-from parley_gateway.core.faults import MessageNotFound
 from parley_gateway.core.streams import Stream
 
 # What the chat service calls what this dialect calls otherwise.
@@ -138,8 +146,14 @@ async def reply_of(response_id: str, scope: Scope) -> GetMessageResponse:
     """Return the reply that a response shows, and its chat; MessageNotFound."""
     found = await message_of(names.message_id(response_id), response_id, scope)
     if found.message.role != ROLE_ASSISTANT:
-        raise MessageNotFound(f"Response with id '{response_id}' not found.")
+        raise not_there("Response", response_id)
     return found
+
+
+def not_there(kind: str, name: str) -> Fault:
+    """Return what the chat service says of a message, for what is none or a piece of none."""
+    origin = Origin(NotFound, "message_not_found", "chat.parley")
+    return RemoteFault(f"{kind} with id '{name}' not found.", origin)
 
 
 async def message_of(
