@@ -17,12 +17,14 @@ import httpx
 
 from parley_tests.installation import Installation
 from parley_tests.migrating import migrated
-from parley_tests.settings import inherited_environment
+from parley_tests.settings import inherited_environment, ports
 
 SERVICES = ("prompt_service", "provider_service", "chat_service", "gateway")
 ADMIN_KEY = "the-administrators-first-key"
 HEALTHY_WITHIN_SECONDS = 60.0
 STOPPED_WITHIN_SECONDS = 15.0
+# Ports that this process found free.
+GIVEN: set[int] = set()
 
 
 class Platform:
@@ -179,10 +181,16 @@ def running_provider_service(
 
 
 def free_port() -> int:
-    """Find a port below the ephemeral range that nobody listens at."""
-    chance = random.Random(os.urandom(8))  # noqa: S311  (no secret)
+    """Find a port that nobody listens at, and give it to nobody else.
+
+    Not even to another worker: it may take long until somebody listens there.
+    """
+    chance, ours = random.Random(os.urandom(8)), ports()  # noqa: S311  (no secret)
     while True:
-        port = chance.randrange(10_000, 32_000)
+        port = chance.choice(ours)
+        if port in GIVEN:
+            continue
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
+                GIVEN.add(port)
                 return port

@@ -18,6 +18,13 @@ class TestSettings(BaseSettings):
     database_url: SecretStr | None = Field(default=None, alias="PARLEY_TEST_DATABASE_URL")
 
 
+def ports() -> range:
+    """The ports that this worker of a run alone gives out, below the ephemeral ones."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")  # noqa: TID251  (settings.py)
+    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")  # noqa: TID251  (settings.py)
+    return range(10_000 + int(worker.removeprefix("gw")), 32_000, int(workers))
+
+
 def inherited_environment() -> dict[str, str]:
     """What a started service needs of this process's environment, and none of our settings.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import msgspec
@@ -130,12 +131,21 @@ def refusals(dialect: Dialect, *reasons: str, scoped: bool = True) -> Responses:
     return responses
 
 
+def flush_left(schema: Document) -> Document:
+    """Describe a schema without the margin of the source, which Python keeps before 3.13."""
+    if "description" in schema:
+        schema["description"] = inspect.cleandoc(schema["description"])
+    return schema
+
+
 def collect(document: Document) -> None:
     """Move the parts of bodies to the document's components, and describe the errors there."""
     schemas = document["components"]["schemas"]
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            schemas |= operation.pop(COMPONENTS, {})
+            schemas |= {
+                name: flush_left(part) for name, part in operation.pop(COMPONENTS, {}).items()
+            }
             if path.startswith("/v1/"):
                 # FastAPI's own, which dialects call a bad request.
                 operation["responses"].pop("422", None)
