@@ -17,8 +17,8 @@ from parley_gateway.api.dependencies import (
     UsedGateway,
     guarded,
 )
-from parley_gateway.api.openapi import BODY_REFUSALS, refusals
-from parley_gateway.api.providers import VENDOR_REFUSALS, VENDOR_SECONDS, ProviderName
+from parley_gateway.api.openapi import BODY_REFUSALS, VENDOR_REFUSALS, refusals
+from parley_gateway.api.providers import VENDOR_SECONDS, ProviderName
 from parley_gateway.api.schemas import providers
 
 Route = guarded(reading=ADMINISTRATORS, changing=ADMINISTRATORS, among=AuditedRoute)
@@ -162,7 +162,7 @@ async def delete_credential(
     "/providers/{provider}/models/refresh",
     summary="Refresh a provider's models",
     operation_id="refresh_models",
-    responses=refusals(*VENDOR_REFUSALS, "permission_denied"),
+    responses=refusals("invalid_argument", *VENDOR_REFUSALS, "permission_denied"),
 )
 async def refresh_models(
     provider: ProviderName, gateway: UsedGateway, by: ActingAdministrator

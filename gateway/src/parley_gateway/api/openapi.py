@@ -78,26 +78,30 @@ BODY_REFUSALS = (
     "encoded_body",
     "invalid_argument",
 )
-# Why a vendor is not asked, or fails; why no reply of it is made; why a chat takes no turn.
+# Why a vendor is not asked, or fails; why it does not take a prompt, and makes no reply; why a chat
+# takes no turn.
 VENDOR_REFUSALS = (
     "provider_not_found",
     "provider_not_ready",
-    "model_not_found",
     "provider_auth",
     "provider_quota",
     "rate_limited",
     "overloaded",
     "provider_error",
     "timeout",
-    "context_length",
-    "too_large",
-    "bad_request",
     "unreachable",
     "bad_response",
     "circuit_open",
 )
-REPLY_REFUSALS = (
+PROMPT_REFUSALS = (
     *VENDOR_REFUSALS,
+    "model_not_found",
+    "context_length",
+    "too_large",
+    "bad_request",
+)
+REPLY_REFUSALS = (
+    *PROMPT_REFUSALS,
     "content_filtered",
     "too_busy",
     "budget_exceeded",

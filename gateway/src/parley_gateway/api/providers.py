@@ -17,26 +17,12 @@ from parley_gateway.api.dependencies import (
     UsedGateway,
     guarded,
 )
-from parley_gateway.api.openapi import refusals
+from parley_gateway.api.openapi import VENDOR_REFUSALS, refusals
 from parley_gateway.api.schemas import providers
 from parley_gateway.core.scopes import ANY
 
 # Where a vendor has to be asked first.
 VENDOR_SECONDS = 15.0
-VENDOR_REFUSALS = (
-    "invalid_argument",
-    "provider_not_found",
-    "provider_not_ready",
-    "provider_auth",
-    "provider_quota",
-    "rate_limited",
-    "overloaded",
-    "provider_error",
-    "timeout",
-    "unreachable",
-    "bad_response",
-    "circuit_open",
-)
 Route = guarded(reading=ANY, changing=NOBODY)
 router = APIRouter(route_class=Route, tags=["Providers"])
 ProviderName = Annotated[str, Path(description="The provider's name.")]
@@ -74,7 +60,7 @@ async def all_providers(gateway: Gateway, caller: Caller) -> list[provider_pb2.P
     "/providers/{provider}/models",
     summary="List a provider's models",
     operation_id="list_models",
-    responses=refusals(*VENDOR_REFUSALS),
+    responses=refusals("invalid_argument", *VENDOR_REFUSALS),
 )
 async def list_models(
     provider: ProviderName,

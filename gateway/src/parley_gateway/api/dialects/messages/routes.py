@@ -34,7 +34,7 @@ from parley_gateway.api.dialects.messages.frames import Frames, frame, frames
 from parley_gateway.api.dialects.messages.message import Whole
 from parley_gateway.api.dialects.messages.request import request_of
 from parley_gateway.api.middleware import exchange_of
-from parley_gateway.api.openapi import BODY_REFUSALS, REPLY_REFUSALS, VENDOR_REFUSALS
+from parley_gateway.api.openapi import BODY_REFUSALS, PROMPT_REFUSALS, REPLY_REFUSALS
 from parley_gateway.core import model
 from parley_gateway.core.model import Verdict
 from parley_gateway.core.streams import Stream
@@ -184,7 +184,7 @@ router.add_api_route(
     operation_id="count_message_tokens",
     openapi_extra=documentation.COUNT_EXTRA,
     responses=documentation.COUNT_ANSWER
-    | refusals(Dialect.ANTHROPIC, *BODY_REFUSALS, *VENDOR_REFUSALS),
+    | refusals(Dialect.ANTHROPIC, *BODY_REFUSALS, *PROMPT_REFUSALS),
     response_class=Response,
     route_class_override=answered_by(post_count, CountRoute),
 )

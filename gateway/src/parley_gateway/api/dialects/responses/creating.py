@@ -23,7 +23,7 @@ from parley_gateway.api.dialects.failures import Dialect
 from parley_gateway.api.dialects.generation import under_way
 from parley_gateway.api.dialects.responses import schemas, stateless, stored
 from parley_gateway.api.dialects.responses.asked import Asked, asked, common
-from parley_gateway.api.openapi import BODY_REFUSALS, TURN_REFUSALS, VENDOR_REFUSALS
+from parley_gateway.api.openapi import BODY_REFUSALS, PROMPT_REFUSALS, TURN_REFUSALS
 from parley_gateway.core.model import Scope as KeyScope
 
 # What the services call what this dialect calls otherwise.
@@ -101,7 +101,7 @@ router.add_api_route(
     response_class=Response,
     summary="Count the tokens of a response's input",
     operation_id="count_response_tokens",
-    responses=schemas.COUNTED | refusals(Dialect.OPENAI, *BODY_REFUSALS, *VENDOR_REFUSALS),
+    responses=schemas.COUNTED | refusals(Dialect.OPENAI, *BODY_REFUSALS, *PROMPT_REFUSALS),
     openapi_extra=schemas.COUNT_BODY,
     route_class_override=answered_by(post_count, Route),
 )
